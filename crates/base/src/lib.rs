@@ -1,0 +1,1 @@
+//! Names and instants every crate shares: accounts, regions, ARNs, clocks, request ids.

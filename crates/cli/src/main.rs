@@ -1,0 +1,3 @@
+//! The `kagero` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Runs functions: environment lifecycle, Runtime API, code images, dispatcher.

@@ -1,0 +1,1 @@
+//! One port: listen, route, authenticate, authorize, dispatch, encode, log.

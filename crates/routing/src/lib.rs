@@ -1,0 +1,1 @@
+//! Carries events to functions: async queue, pollers, retries.

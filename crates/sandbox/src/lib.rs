@@ -1,0 +1,1 @@
+//! Kernel isolation for one process tree: namespaces, cgroups, seccomp, landlock, mounts.

@@ -1,0 +1,1 @@
+//! An in-process server, a signing client and a clock that tests own.

@@ -1,0 +1,1 @@
+//! AWS wire protocols: bytes to typed requests and back. Knows no service.
