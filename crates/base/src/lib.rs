@@ -1,1 +1,15 @@
-//! Names and instants every crate shares: accounts, regions, ARNs, clocks, request ids.
+//! Names and instants every crate shares: accounts, regions, ARNs, clocks, request ids. No IO.
+
+mod account;
+mod arn;
+mod clock;
+mod region;
+mod request_id;
+mod timestamp;
+
+pub use account::{AccountId, InvalidAccountId};
+pub use arn::{Arn, InvalidArn};
+pub use clock::{Clock, ManualClock};
+pub use region::{InvalidRegion, Region};
+pub use request_id::RequestId;
+pub use timestamp::Timestamp;
