@@ -1,1 +1,4 @@
 //! Amazon SQS.
+#![allow(dead_code)]
+mod domain;
+mod error;

@@ -1,0 +1,93 @@
+//! The message groups of a FIFO queue: within a group, nothing overtakes.
+//!
+//! A group can be received from while its first message is visible, and then up to the first that
+//! is not: one in flight, delayed, or not yet durable holds back all behind it.
+//!
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::sequence::Sequence;
+
+#[derive(Debug, Default)]
+pub struct Groups {
+    groups: HashMap<Arc<str>, Group>,
+    /// The groups whose first message is visible, by that message: oldest first.
+    ready: BTreeMap<Sequence, Arc<str>>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    members: BTreeSet<Sequence>,
+    /// Its key in `ready`, while it is there.
+    ready_as: Option<Sequence>,
+}
+
+impl Groups {
+    /// Adds a message to its group and returns the group's shared name.
+    pub fn join(&mut self, name: &str, sequence: Sequence) -> Arc<str> {
+        let name = match self.groups.get_key_value(name) {
+            Some((shared, _)) => Arc::clone(shared),
+            None => Arc::from(name),
+        };
+        let group = self.groups.entry(Arc::clone(&name)).or_default();
+        group.members.insert(sequence);
+        name
+    }
+
+    /// Removes a message; an empty group is forgotten.
+    pub fn leave(&mut self, name: &str, sequence: Sequence) {
+        let Some(group) = self.groups.get_mut(name) else {
+            return;
+        };
+        group.members.remove(&sequence);
+        if group.members.is_empty() {
+            if let Some(key) = group.ready_as {
+                self.ready.remove(&key);
+            }
+            self.groups.remove(name);
+        }
+    }
+
+    /// Puts the group among the ready ones, or takes it out, by what its first message is.
+    pub fn refresh(&mut self, name: &Arc<str>, is_visible: impl Fn(Sequence) -> bool) {
+        let Some(group) = self.groups.get_mut(name) else {
+            return;
+        };
+        let head = group
+            .members
+            .first()
+            .copied()
+            .filter(|head| is_visible(*head));
+        if head == group.ready_as {
+            return;
+        }
+        if let Some(key) = group.ready_as {
+            self.ready.remove(&key);
+        }
+        if let Some(head) = head {
+            self.ready.insert(head, Arc::clone(name));
+        }
+        group.ready_as = head;
+    }
+
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The group that has waited longest.
+    pub fn first_ready(&self) -> Option<Arc<str>> {
+        self.ready
+            .first_key_value()
+            .map(|(_, name)| Arc::clone(name))
+    }
+
+    /// The group's messages, in order.
+    pub fn members(&self, name: &str) -> impl Iterator<Item = Sequence> + '_ {
+        self.groups
+            .get(name)
+            .into_iter()
+            .flat_map(|group| group.members.iter().copied())
+    }
+}
