@@ -1,0 +1,89 @@
+//! Measures spawn → executed `/bin/true` → reaped: minimum, median, and sandboxes a second.
+//!
+//! `cargo run --release -p sandbox --example spawn_rate [COUNT]`, as root or not.
+
+#![allow(clippy::print_stdout)]
+
+use std::time::{Duration, Instant};
+
+use sandbox::{Host, HostConfig, Network, SandboxError, Spec};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let count = std::env::args()
+        .nth(1)
+        .map_or(Ok(300), |count| count.parse())?;
+    let state = tempfile::tempdir()?;
+    let opening = Instant::now();
+    let host = Host::open(&HostConfig {
+        state_dir: state.path().to_owned(),
+        instance: format!("spawn-rate-{}", std::process::id()),
+        cgroups: true,
+    })?;
+    println!(
+        "open host                     {:>8} µs",
+        opening.elapsed().as_micros()
+    );
+
+    measure("host's network", count, || spec(&host, Network::Host))?;
+    measure("own network, made at start", count, || {
+        spec(
+            &host,
+            Network::Isolated {
+                listeners: vec![9001],
+            },
+        )
+    })?;
+    let mut ready = Vec::new();
+    for _ in 0..count {
+        ready.extend(host.prepare_network(&[9001])?);
+    }
+    if !ready.is_empty() {
+        let mut ready = ready.into_iter();
+        measure("own network, made ahead", count, || {
+            let network = ready.next().map_or(Network::Host, Network::Prepared);
+            spec(&host, network)
+        })?;
+    }
+    Ok(())
+}
+
+/// One start after another; the teardown runs in the background, as in a server.
+fn measure(
+    name: &str,
+    count: usize,
+    mut make: impl FnMut() -> (Host, Spec),
+) -> Result<(), SandboxError> {
+    let mut spawns = Vec::with_capacity(count);
+    let mut lives = Vec::with_capacity(count);
+    let begun = Instant::now();
+    for _ in 0..count {
+        let (host, spec) = make();
+        let started = Instant::now();
+        let sandbox = host.spawn(spec)?;
+        spawns.push(started.elapsed());
+        let exit = sandbox.wait()?;
+        lives.push(started.elapsed());
+        assert!(exit.status.success(), "/bin/true failed: {exit:?}");
+    }
+    let rate = count as f64 / begun.elapsed().as_secs_f64();
+    let (spawn_least, spawn_median) = least_and_median(&mut spawns);
+    let (life_least, life_median) = least_and_median(&mut lives);
+    println!(
+        "{name:<29} spawn {spawn_least:>5} / {spawn_median:>5} µs   to reaped {life_least:>5} / \
+         {life_median:>5} µs   {rate:>5.0}/s"
+    );
+    Ok(())
+}
+
+fn spec(host: &Host, network: Network) -> (Host, Spec) {
+    let mut spec = Spec::new("/bin/true");
+    // A whole CPU, or the measurement would be of the limit.
+    spec.limits.cpu_millis = 1000;
+    spec.network = network;
+    (host.clone(), spec)
+}
+
+fn least_and_median(times: &mut [Duration]) -> (u128, u128) {
+    times.sort_unstable();
+    (times[0].as_micros(), times[times.len() / 2].as_micros())
+}

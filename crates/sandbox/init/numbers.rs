@@ -1,0 +1,62 @@
+//! The kernel's numbers that init uses itself; the plan brings its own.
+
+#[cfg(target_arch = "x86_64")]
+mod calls {
+    pub const READ: usize = 0;
+    pub const CLOSE: usize = 3;
+    pub const MMAP: usize = 9;
+    pub const RT_SIGACTION: usize = 13;
+    pub const RT_SIGPROCMASK: usize = 14;
+    pub const SENDTO: usize = 44;
+    pub const SENDMSG: usize = 46;
+    pub const CLONE: usize = 56;
+    pub const WAIT4: usize = 61;
+    pub const KILL: usize = 62;
+    pub const FCNTL: usize = 72;
+    pub const EXIT_GROUP: usize = 231;
+    pub const PPOLL: usize = 271;
+    pub const SIGNALFD4: usize = 289;
+}
+
+#[cfg(target_arch = "aarch64")]
+mod calls {
+    pub const FCNTL: usize = 25;
+    pub const CLOSE: usize = 57;
+    pub const READ: usize = 63;
+    pub const PPOLL: usize = 73;
+    pub const SIGNALFD4: usize = 74;
+    pub const EXIT_GROUP: usize = 94;
+    pub const KILL: usize = 129;
+    pub const RT_SIGACTION: usize = 134;
+    pub const RT_SIGPROCMASK: usize = 135;
+    pub const SENDTO: usize = 206;
+    pub const SENDMSG: usize = 211;
+    pub const CLONE: usize = 220;
+    pub const MMAP: usize = 222;
+    pub const WAIT4: usize = 260;
+}
+
+pub use calls::*;
+
+pub const F_SETFD: usize = 2;
+pub const FD_CLOEXEC: usize = 1;
+pub const PROT_READ: usize = 1;
+pub const PROT_WRITE: usize = 2;
+pub const MAP_PRIVATE: usize = 0x2;
+pub const MAP_POPULATE: usize = 0x8000;
+pub const MAP_FIXED_NOREPLACE: usize = 0x10_0000;
+pub const SIG_SETMASK: usize = 2;
+pub const SIGCHLD: usize = 17;
+pub const SIGCONT: usize = 18;
+pub const SIGSTOP: usize = 19;
+pub const SFD_CLOEXEC: usize = 0o2_000_000;
+pub const SFD_NONBLOCK: usize = 0o4000;
+pub const POLLIN: i16 = 1;
+pub const WNOHANG: usize = 1;
+pub const WALL: usize = 0x4000_0000;
+pub const MSG_NOSIGNAL: usize = 0x4000;
+pub const SOL_SOCKET: i32 = 1;
+pub const SCM_RIGHTS: i32 = 1;
+pub const CMSG_LENGTH_ONE_FD: usize = 20;
+pub const CLONE_PIDFD: u64 = 0x1000;
+pub const CLONE_VFORK: u64 = 0x4000;

@@ -1,0 +1,77 @@
+//! The plan: a program of system calls that the server writes and the sandbox's init carries out.
+//!
+//! The server lays the plan out as if it stood at [`ADDRESS`], and init maps it there, so every
+//! pointer in it is final before the sandbox exists: init neither parses nor allocates.
+
+/// Where init maps the plan. Far from a static executable's own segments, heap, stack and mmap
+/// area, and below the 39-bit address space of the smallest aarch64 kernels.
+pub const ADDRESS: u64 = 0x2_0000_0000;
+
+/// The start of every plan.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Header {
+    /// Run by init, as pid 1, before it forks the payload: mounts, identity.
+    pub setup: Steps,
+    /// Run by the forked payload; its last step is `execve`.
+    pub payload: Steps,
+    /// Run by init once the payload has been executed: drop what only the payload needs.
+    pub after: Steps,
+    /// Init's end of the control socket.
+    pub control: i32,
+    pub reserved: i32,
+}
+
+/// An array of [`Step`]s in the plan.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Steps {
+    pub address: u64,
+    pub count: u64,
+}
+
+/// One system call.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    pub number: u32,
+    /// Bit i set: argument i is the address of an `i32` to load, such as an earlier result.
+    pub indirect: u32,
+    /// Where to keep the result, as an `i32`; 0 for nowhere.
+    pub result: u64,
+    pub arguments: [u64; 6],
+}
+
+/// What init sends on the control socket; each is one packet.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Report {
+    /// One of the `REPORT_*` values.
+    pub kind: u32,
+    /// Failed: the phase, one of the `PHASE_*` values. Exited: the wait status.
+    pub detail: i32,
+    /// Failed: the index of the step in its phase. Exited: peak resident memory in KiB.
+    pub value: i64,
+    /// Failed: the errno.
+    pub errno: i64,
+}
+
+/// A step failed, and the sandbox is going away.
+pub const REPORT_FAILED: u32 = 1;
+/// The payload has been executed; carries its pidfd.
+pub const REPORT_STARTED: u32 = 2;
+/// The payload ended.
+pub const REPORT_EXITED: u32 = 3;
+/// Carries the listening sockets, in the order in which they were asked for.
+pub const REPORT_LISTENERS: u32 = 4;
+/// Every process but init has been sent the stop or the continue signal.
+pub const REPORT_SIGNALLED: u32 = 5;
+
+pub const PHASE_SETUP: i32 = 1;
+pub const PHASE_PAYLOAD: i32 = 2;
+pub const PHASE_AFTER: i32 = 3;
+
+/// Command byte to init: stop every other process of the pid namespace.
+pub const COMMAND_STOP: u8 = b'S';
+/// Command byte to init: continue every other process of the pid namespace.
+pub const COMMAND_CONTINUE: u8 = b'C';

@@ -1,0 +1,245 @@
+//! Control groups: limits, accounts and freezing for all processes of one environment.
+//!
+//! Version 1 and version 2 stand behind one trait, and on a hybrid host both are used: version 1
+//! for the controllers it holds, version 2 to freeze, to kill and to be born in. Nothing is ever
+//! attached by writing `cgroup.procs`, which waits for an RCU grace period (4 to 12 ms): a sandbox
+//! is born in its version 2 group, and moves its own, only thread into the version 1 groups.
+
+mod files;
+mod v1;
+mod v2;
+
+use std::fmt::Debug;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::plan::Plan;
+use crate::sandbox::Usage;
+use crate::spec::Limits;
+use crate::{Finding, SandboxError};
+
+/// One mounted kind of control groups, in which this server has a folder of its own.
+trait Hierarchy: Debug + Send + Sync {
+    /// Makes the group; limits come later.
+    fn create(&self, name: &str) -> Result<(), SandboxError>;
+    /// Sets every limit that this hierarchy holds the controller of.
+    fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError>;
+    /// Changes the CPU share of a running group.
+    fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError>;
+    /// Adds the steps by which init moves itself in; none where it is born inside.
+    fn join(&self, name: &str, plan: &mut Plan) -> Result<(), SandboxError>;
+    /// The folder to be born in, for `CLONE_INTO_CGROUP`.
+    fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError>;
+    /// Adds what this hierarchy has accounted.
+    fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError>;
+    fn can_freeze(&self) -> bool;
+    /// Done on return: no process of the group runs any more, or all do again.
+    fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError>;
+    /// Frozen processes of version 1 do not die; this lets them.
+    fn release_for_death(&self, name: &str);
+    /// Kills what is left inside and removes the group.
+    fn remove(&self, name: &str) -> Result<(), SandboxError>;
+    /// Whether it limits and accounts with this controller: `memory`, `cpu`, `pids`.
+    fn controls(&self, controller: &str) -> bool;
+    /// The server's own folder.
+    fn folders(&self) -> Vec<PathBuf>;
+}
+
+/// Every usable hierarchy of the host.
+#[derive(Debug, Clone)]
+pub(crate) struct Cgroups {
+    hierarchies: Arc<[Box<dyn Hierarchy>]>,
+    next: Arc<AtomicU64>,
+}
+
+/// The control group of one environment; removed by its sandbox, or when dropped unused.
+#[derive(Debug)]
+pub struct Cgroup {
+    name: String,
+    hierarchies: Arc<[Box<dyn Hierarchy>]>,
+    removed: bool,
+}
+
+impl Cgroups {
+    /// Takes the folder `kagero/<instance>` in every hierarchy that lets this user have one, and
+    /// clears it of what an earlier server of that name left.
+    pub(crate) fn claim(instance: &str) -> Self {
+        let mut hierarchies: Vec<Box<dyn Hierarchy>> = Vec::new();
+        let version2 = v2::Version2::claim(instance);
+        let freezes = version2.is_some();
+        if let Some(version1) = v1::Version1::claim(instance, !freezes) {
+            hierarchies.push(Box::new(version1));
+        }
+        if let Some(version2) = version2 {
+            hierarchies.push(Box::new(version2));
+        }
+        Self {
+            hierarchies: hierarchies.into(),
+            next: Arc::default(),
+        }
+    }
+
+    /// No control groups at all.
+    pub(crate) fn none() -> Self {
+        Self {
+            hierarchies: Arc::new([]),
+            next: Arc::default(),
+        }
+    }
+
+    pub(crate) fn controls(&self, controller: &str) -> bool {
+        self.hierarchies.iter().any(|one| one.controls(controller))
+    }
+
+    /// A new group without limits; `None` where control groups cannot be used.
+    pub(crate) fn create(&self) -> Result<Option<Cgroup>, SandboxError> {
+        if self.hierarchies.is_empty() {
+            return Ok(None);
+        }
+        let name = format!("e{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let group = Cgroup {
+            name,
+            hierarchies: Arc::clone(&self.hierarchies),
+            removed: false,
+        };
+        for hierarchy in self.hierarchies.iter() {
+            hierarchy.create(&group.name)?;
+        }
+        Ok(Some(group))
+    }
+
+    /// What `kagero doctor` says of them.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let folders: Vec<String> = self
+            .hierarchies
+            .iter()
+            .flat_map(|one| one.folders())
+            .map(|folder| folder.display().to_string())
+            .collect();
+        let place = folders.join(", ");
+        let freezes = self.hierarchies.iter().any(|one| one.can_freeze());
+        vec![
+            self.finding(
+                "memory limit",
+                "memory",
+                "a data-segment rlimit for each process",
+            ),
+            self.finding(
+                "cpu limit",
+                "cpu",
+                "no limit: functions share the processors freely",
+            ),
+            self.finding(
+                "process limit",
+                "pids",
+                "a process rlimit for each user namespace or uid",
+            ),
+            Finding {
+                feature: "freezer",
+                available: freezes,
+                detail: if freezes {
+                    format!("control groups in {place}")
+                } else {
+                    String::from("no control group; environments are stopped by SIGSTOP")
+                },
+            },
+        ]
+    }
+
+    fn finding(&self, feature: &'static str, controller: &str, otherwise: &str) -> Finding {
+        let holder = self.hierarchies.iter().find(|one| one.controls(controller));
+        let detail = match holder {
+            Some(hierarchy) => {
+                let mut folders = hierarchy.folders().into_iter();
+                let folder = folders.find(|folder| {
+                    let folder = folder.to_string_lossy();
+                    folder.split(['/', ',']).any(|part| part == controller)
+                });
+                let folder = folder.or_else(|| hierarchy.folders().into_iter().next());
+                format!("control groups in {}", folder.unwrap_or_default().display())
+            }
+            None => format!("no usable `{controller}` control group; instead, {otherwise}"),
+        };
+        Finding {
+            feature,
+            available: holder.is_some(),
+            detail,
+        }
+    }
+}
+
+impl Cgroup {
+    pub(crate) fn limit(&self, limits: &Limits) -> Result<(), SandboxError> {
+        self.hierarchies
+            .iter()
+            .try_for_each(|one| one.limit(&self.name, limits))
+    }
+
+    pub(crate) fn limit_cpu(&self, cpu_millis: u32) -> Result<(), SandboxError> {
+        self.hierarchies
+            .iter()
+            .try_for_each(|one| one.limit_cpu(&self.name, cpu_millis))
+    }
+
+    pub(crate) fn join(&self, plan: &mut Plan) -> Result<(), SandboxError> {
+        self.hierarchies
+            .iter()
+            .try_for_each(|one| one.join(&self.name, plan))
+    }
+
+    pub(crate) fn birthplace(&self) -> Result<Option<OwnedFd>, SandboxError> {
+        for hierarchy in self.hierarchies.iter() {
+            if let Some(folder) = hierarchy.birthplace(&self.name)? {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage, SandboxError> {
+        let mut usage = Usage::default();
+        for hierarchy in self.hierarchies.iter() {
+            hierarchy.account(&self.name, &mut usage)?;
+        }
+        Ok(usage)
+    }
+
+    pub(crate) fn can_freeze(&self) -> bool {
+        self.hierarchies.iter().any(|one| one.can_freeze())
+    }
+
+    pub(crate) fn set_frozen(&self, frozen: bool) -> Result<(), SandboxError> {
+        let mut freezers = self.hierarchies.iter().filter(|one| one.can_freeze());
+        freezers.try_for_each(|one| one.set_frozen(&self.name, frozen))
+    }
+
+    pub(crate) fn release_for_death(&self) {
+        self.hierarchies
+            .iter()
+            .for_each(|one| one.release_for_death(&self.name));
+    }
+
+    /// Removes the group, which should be empty by now.
+    pub(crate) fn remove(mut self) -> Result<(), SandboxError> {
+        self.take_down()
+    }
+
+    fn take_down(&mut self) -> Result<(), SandboxError> {
+        self.removed = true;
+        self.hierarchies
+            .iter()
+            .try_for_each(|one| one.remove(&self.name))
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        if !self.removed
+            && let Err(error) = self.take_down()
+        {
+            tracing::warn!(%error, "remove an unused control group");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Version 1: a tree for each controller, joined by the only thread of init writing `0`.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Hierarchy;
+use super::files;
+use crate::SandboxError;
+use crate::plan::{Call, Phase, Plan};
+use crate::sandbox::Usage;
+use crate::spec::Limits;
+
+/// As in Lambda: a small share is given out often rather than late.
+const CPU_PERIOD_MICROS: u64 = 20_000;
+/// The least the kernel accepts.
+const LEAST_QUOTA_MICROS: u64 = 1_000;
+
+const FREEZE_PATIENCE: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(super) struct Version1 {
+    memory: Option<PathBuf>,
+    cpu: Option<PathBuf>,
+    accounts: Option<PathBuf>,
+    pids: Option<PathBuf>,
+    freezer: Option<PathBuf>,
+}
+
+impl Version1 {
+    /// `whole` also takes the controllers that version 2 has built in: accounts and freezer.
+    pub(super) fn claim(instance: &str, whole: bool) -> Option<Self> {
+        let mounts = files::mounts("cgroup");
+        let claim = |controller: &str| {
+            let holds = |options: &str| options.split(',').any(|option| option == controller);
+            let (mount, _) = mounts.iter().find(|(_, options)| holds(options))?;
+            claim_folder(mount, controller, instance)
+        };
+        let only_whole = |controller: &str| whole.then(|| claim(controller)).flatten();
+        let version = Self {
+            memory: claim("memory"),
+            cpu: claim("cpu"),
+            accounts: only_whole("cpuacct"),
+            pids: claim("pids"),
+            freezer: only_whole("freezer"),
+        };
+        let mut folders = version.all();
+        folders.next().is_some().then_some(())?;
+        drop(folders);
+        Some(version)
+    }
+
+    /// Each folder once, though controllers may share a tree (`cpu,cpuacct`).
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        let mut seen = Vec::new();
+        let all = [
+            &self.memory,
+            &self.cpu,
+            &self.accounts,
+            &self.pids,
+            &self.freezer,
+        ];
+        all.into_iter().flatten().filter_map(move |folder| {
+            let new = !seen.contains(&folder);
+            seen.push(folder);
+            new.then_some(folder.as_path())
+        })
+    }
+}
+
+/// Makes `kagero/<instance>` below the server's own group and clears it.
+fn claim_folder(mount: &Path, controller: &str, instance: &str) -> Option<PathBuf> {
+    let own = mount.join(files::own_group(controller)?);
+    // Inside a container the mount may already be the server's own group.
+    let own = if own.is_dir() { own } else { mount.to_owned() };
+    let parent = own.join("kagero");
+    let folder = parent.join(instance);
+    files::create(&parent).ok()?;
+    files::create(&folder).ok()?;
+    for leftover in files::children(&folder) {
+        if let Err(error) = clear(&leftover) {
+            tracing::warn!(%error, "remove a control group of an earlier server");
+        }
+    }
+    files::is_writable(&folder.join("tasks")).then_some(folder)
+}
+
+/// Kills what is in a group and removes it.
+fn clear(folder: &Path) -> Result<(), SandboxError> {
+    let state = folder.join("freezer.state");
+    if state.exists() {
+        files::write(&state, "THAWED")?;
+    }
+    for pid in files::read(&folder.join("cgroup.procs"))
+        .unwrap_or_default()
+        .lines()
+    {
+        if let Ok(pid) = pid.parse::<i32>() {
+            // SAFETY: takes only numbers. The group is ours, and so is every process in it.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+    }
+    files::remove(folder)
+}
+
+impl Hierarchy for Version1 {
+    fn create(&self, name: &str) -> Result<(), SandboxError> {
+        self.all()
+            .try_for_each(|folder| files::create(&folder.join(name)))
+    }
+
+    fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError> {
+        if let Some(memory) = &self.memory {
+            let folder = memory.join(name);
+            let bytes = limits.memory_bytes.to_string();
+            files::write(&folder.join("memory.limit_in_bytes"), &bytes)?;
+            // Memory and swap together, where swap is accounted at all.
+            let with_swap = folder.join("memory.memsw.limit_in_bytes");
+            if with_swap.exists() {
+                files::write(&with_swap, &bytes)?;
+            }
+        }
+        if let Some(pids) = &self.pids {
+            // And one for init.
+            let most = (u64::from(limits.pids) + 1).to_string();
+            files::write(&pids.join(name).join("pids.max"), &most)?;
+        }
+        self.limit_cpu(name, limits.cpu_millis)
+    }
+
+    fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError> {
+        let Some(cpu) = &self.cpu else { return Ok(()) };
+        let folder = cpu.join(name);
+        let quota = u64::from(cpu_millis) * CPU_PERIOD_MICROS / 1000;
+        let quota = quota.max(LEAST_QUOTA_MICROS).to_string();
+        files::write(
+            &folder.join("cpu.cfs_period_us"),
+            &CPU_PERIOD_MICROS.to_string(),
+        )?;
+        files::write(&folder.join("cpu.cfs_quota_us"), &quota)
+    }
+
+    fn join(&self, name: &str, plan: &mut Plan) -> Result<(), SandboxError> {
+        let zero = plan.bytes(b"0");
+        for folder in self.all() {
+            let tasks = folder.join(name).join("tasks");
+            let label = format!("join {}", tasks.display());
+            let path = plan.string("control group", &tasks)?;
+            let file = plan.slot();
+            let open = Call::new(libc::SYS_openat)
+                .with_int(libc::AT_FDCWD)
+                .with(path)
+                .with_int(libc::O_WRONLY | libc::O_CLOEXEC)
+                .with(0)
+                .into_slot(file);
+            plan.push(Phase::Setup, label.clone(), open);
+            let write = Call::new(libc::SYS_write)
+                .with_slot(file)
+                .with(zero)
+                .with(1);
+            plan.push(Phase::Setup, label, write);
+            let close = Call::new(libc::SYS_close).with_slot(file);
+            plan.push(Phase::Setup, "close a control group file", close);
+        }
+        Ok(())
+    }
+
+    fn birthplace(&self, _name: &str) -> Result<Option<OwnedFd>, SandboxError> {
+        Ok(None)
+    }
+
+    fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError> {
+        if let Some(memory) = &self.memory {
+            let folder = memory.join(name);
+            usage.memory_bytes = files::read_number(&folder.join("memory.usage_in_bytes"))?;
+            let peak = folder.join("memory.max_usage_in_bytes");
+            usage.memory_peak_bytes = files::read_number(&peak)?;
+            let control = files::read(&folder.join("memory.oom_control"))?;
+            usage.oom_kills = files::field(&control, "oom_kill").unwrap_or(0);
+        }
+        if let Some(accounts) = &self.accounts {
+            let nanos = files::read_number(&accounts.join(name).join("cpuacct.usage"))?;
+            usage.cpu_time = Duration::from_nanos(nanos);
+        }
+        Ok(())
+    }
+
+    fn can_freeze(&self) -> bool {
+        self.freezer.is_some()
+    }
+
+    fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError> {
+        let Some(freezer) = &self.freezer else {
+            return Ok(());
+        };
+        let wanted = if frozen { "FROZEN" } else { "THAWED" };
+        let path = freezer.join(name).join("freezer.state");
+        files::write(&path, wanted)?;
+        let started = Instant::now();
+        while files::read(&path)?.trim() != wanted {
+            if started.elapsed() > FREEZE_PATIENCE {
+                return Err(SandboxError::Unresponsive { what: "freezer" });
+            }
+            thread::yield_now();
+        }
+        Ok(())
+    }
+
+    fn release_for_death(&self, name: &str) {
+        if let Some(freezer) = &self.freezer {
+            // Gone already when the sandbox is.
+            let _ = files::try_write(&freezer.join(name).join("freezer.state"), "THAWED");
+        }
+    }
+
+    fn remove(&self, name: &str) -> Result<(), SandboxError> {
+        self.all()
+            .try_for_each(|folder| files::remove(&folder.join(name)))
+    }
+
+    fn controls(&self, controller: &str) -> bool {
+        match controller {
+            "memory" => self.memory.is_some(),
+            "cpu" => self.cpu.is_some(),
+            "pids" => self.pids.is_some(),
+            _ => false,
+        }
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        self.all().map(Path::to_owned).collect()
+    }
+}
+
+impl Drop for Version1 {
+    fn drop(&mut self) {
+        for folder in self.folders() {
+            // Stays where another server's folder or a last environment still is.
+            let _ = fs::remove_dir(&folder);
+            let _ = folder.parent().map(fs::remove_dir);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Version 2: one tree for every controller; sandboxes are born inside, frozen and killed as one.
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Hierarchy;
+use super::files;
+use crate::SandboxError;
+use crate::plan::Plan;
+use crate::sandbox::Usage;
+use crate::spec::Limits;
+
+const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
+
+/// As in Lambda: a small share is given out often rather than late.
+const CPU_PERIOD_MICROS: u64 = 20_000;
+/// The least the kernel accepts.
+const LEAST_QUOTA_MICROS: u64 = 1_000;
+
+const FREEZE_PATIENCE: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(super) struct Version2 {
+    folder: PathBuf,
+    /// Those of `WANTED` that the folder's children have.
+    controllers: Vec<&'static str>,
+}
+
+impl Version2 {
+    /// Looks for the place with the most controllers, from the server's own group upwards: a group
+    /// with processes of its own, as the server's, cannot give controllers to children.
+    pub(super) fn claim(instance: &str) -> Option<Self> {
+        let (mount, _) = files::mounts("cgroup2").into_iter().next()?;
+        let own = mount.join(files::own_group("").unwrap_or_default());
+        let own = if own.is_dir() { own } else { mount.clone() };
+        let places = own
+            .ancestors()
+            .take_while(|place| place.starts_with(&mount));
+        let places: Vec<&Path> = places.filter(|place| may_join_below(place)).collect();
+        let best = places.iter().copied().map(|place| (offer(place), place));
+        // The nearest among equals.
+        let best = best.rev().max_by_key(|(controllers, _)| controllers.len());
+        let (controllers, place) = best?;
+
+        let parent = place.join("kagero");
+        let folder = parent.join(instance);
+        files::create(&parent).ok()?;
+        enable(&parent, &controllers);
+        files::create(&folder).ok()?;
+        enable(&folder, &controllers);
+        for leftover in files::children(&folder) {
+            if let Err(error) = clear(&leftover) {
+                tracing::warn!(%error, "remove a control group of an earlier server");
+            }
+        }
+        let enabled = files::read(&folder.join("cgroup.subtree_control")).ok()?;
+        let enabled: Vec<&str> = enabled.split_whitespace().collect();
+        let controllers = WANTED
+            .into_iter()
+            .filter(|one| enabled.contains(one))
+            .collect();
+        Some(Self {
+            folder,
+            controllers,
+        })
+    }
+
+    fn file(&self, name: &str, file: &str) -> PathBuf {
+        self.folder.join(name).join(file)
+    }
+}
+
+/// Being born in a group takes the right to write the `cgroup.procs` of the nearest group that
+/// holds both it and the server.
+fn may_join_below(place: &Path) -> bool {
+    files::is_writable(place) && files::is_writable(&place.join("cgroup.procs"))
+}
+
+/// Which controllers children of this group have or can be given; tries, and changes nothing else.
+fn offer(place: &Path) -> Vec<&'static str> {
+    let control = place.join("cgroup.subtree_control");
+    let available = files::read(&place.join("cgroup.controllers")).unwrap_or_default();
+    let available: Vec<&str> = available.split_whitespace().collect();
+    let mut offered = Vec::new();
+    for controller in WANTED.into_iter().filter(|one| available.contains(one)) {
+        let enabled = files::read(&control).unwrap_or_default();
+        let is_enabled = enabled.split_whitespace().any(|one| one == controller);
+        if is_enabled || files::try_write(&control, &format!("+{controller}")).is_ok() {
+            offered.push(controller);
+        }
+    }
+    offered
+}
+
+fn enable(folder: &Path, controllers: &[&str]) {
+    for controller in controllers {
+        // What does not come out enabled is reported as not controlled.
+        let _ = files::try_write(
+            &folder.join("cgroup.subtree_control"),
+            &format!("+{controller}"),
+        );
+    }
+}
+
+/// Kills what is in a group and removes it.
+fn clear(folder: &Path) -> Result<(), SandboxError> {
+    // Linux 5.14; before it, the sandbox's init is dead by its own means.
+    let _ = files::try_write(&folder.join("cgroup.kill"), "1");
+    files::remove(folder)
+}
+
+impl Hierarchy for Version2 {
+    fn create(&self, name: &str) -> Result<(), SandboxError> {
+        files::create(&self.folder.join(name))
+    }
+
+    fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError> {
+        if self.controls("memory") {
+            let bytes = limits.memory_bytes.to_string();
+            files::write(&self.file(name, "memory.max"), &bytes)?;
+            // An environment dies as a whole, as in Lambda.
+            files::write(&self.file(name, "memory.oom.group"), "1")?;
+            let swap = self.file(name, "memory.swap.max");
+            if swap.exists() {
+                files::write(&swap, "0")?;
+            }
+        }
+        if self.controls("pids") {
+            // And one for init.
+            let most = (u64::from(limits.pids) + 1).to_string();
+            files::write(&self.file(name, "pids.max"), &most)?;
+        }
+        self.limit_cpu(name, limits.cpu_millis)
+    }
+
+    fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError> {
+        if !self.controls("cpu") {
+            return Ok(());
+        }
+        let quota = u64::from(cpu_millis) * CPU_PERIOD_MICROS / 1000;
+        let quota = quota.max(LEAST_QUOTA_MICROS);
+        files::write(
+            &self.file(name, "cpu.max"),
+            &format!("{quota} {CPU_PERIOD_MICROS}"),
+        )
+    }
+
+    fn join(&self, _name: &str, _plan: &mut Plan) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
+    fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError> {
+        let folder = self.folder.join(name);
+        let open = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+            .open(&folder);
+        let file: File = open.map_err(|source| files::failed("open", &folder, source))?;
+        Ok(Some(file.into()))
+    }
+
+    fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError> {
+        if self.controls("memory") {
+            usage.memory_bytes = files::read_number(&self.file(name, "memory.current"))?;
+            // Linux 5.19.
+            let peak = files::read_number(&self.file(name, "memory.peak")).unwrap_or(0);
+            usage.memory_peak_bytes = peak.max(usage.memory_bytes);
+            let events = files::read(&self.file(name, "memory.events"))?;
+            usage.oom_kills = files::field(&events, "oom_kill").unwrap_or(0);
+        }
+        // Kept for every group, whatever its controllers.
+        let cpu = files::read(&self.file(name, "cpu.stat"))?;
+        usage.cpu_time = Duration::from_micros(files::field(&cpu, "usage_usec").unwrap_or(0));
+        Ok(())
+    }
+
+    fn can_freeze(&self) -> bool {
+        true
+    }
+
+    fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError> {
+        files::write(
+            &self.file(name, "cgroup.freeze"),
+            if frozen { "1" } else { "0" },
+        )?;
+        let events = self.file(name, "cgroup.events");
+        let started = Instant::now();
+        while files::field(&files::read(&events)?, "frozen") != Some(u64::from(frozen)) {
+            if started.elapsed() > FREEZE_PATIENCE {
+                return Err(SandboxError::Unresponsive { what: "freezer" });
+            }
+            thread::yield_now();
+        }
+        Ok(())
+    }
+
+    fn release_for_death(&self, _name: &str) {}
+
+    fn remove(&self, name: &str) -> Result<(), SandboxError> {
+        files::remove(&self.folder.join(name))
+    }
+
+    fn controls(&self, controller: &str) -> bool {
+        self.controllers.contains(&controller)
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        vec![self.folder.clone()]
+    }
+}
+
+impl Drop for Version2 {
+    fn drop(&mut self) {
+        // Stays where another server's folder or a last environment still is.
+        let _ = fs::remove_dir(&self.folder);
+        let _ = self.folder.parent().map(fs::remove_dir);
+    }
+}

@@ -1,0 +1,159 @@
+//! The server's end of the socket to a sandbox's init.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use crate::SandboxError;
+use crate::plan_format::Report;
+
+/// One start hands over at most this many descriptors at once (the kernel's own limit).
+const MOST_DESCRIPTORS: usize = 253;
+
+/// A packet of init, and the descriptors that came with it.
+pub(crate) struct Packet {
+    pub(crate) report: Report,
+    pub(crate) descriptors: Vec<OwnedFd>,
+}
+
+/// The socket; closing it ends the sandbox.
+#[derive(Debug)]
+pub(crate) struct Control(OwnedFd);
+
+impl Control {
+    /// A connected pair: the server's end and init's.
+    pub(crate) fn pair(patience: Duration) -> io::Result<(Self, OwnedFd)> {
+        let mut ends = [-1; 2];
+        let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+        // SAFETY: the array has room for both descriptors.
+        if unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: two fresh descriptors that nobody else owns.
+        let (ours, theirs) =
+            unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
+        let control = Self(ours);
+        control.set_patience(patience)?;
+        Ok((control, theirs))
+    }
+
+    /// How long [`Self::receive`] waits.
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        let time = libc::timeval {
+            tv_sec: patience.as_secs() as libc::time_t,
+            tv_usec: libc::suseconds_t::from(patience.subsec_micros() as i32),
+        };
+        // SAFETY: the option takes a timeval, and its size is passed.
+        let result = unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVTIMEO,
+                (&raw const time).cast(),
+                size_of::<libc::timeval>() as libc::socklen_t,
+            )
+        };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// The next packet, waited for; `None` once init is gone.
+    pub(crate) fn receive(&self) -> Result<Option<Packet>, SandboxError> {
+        self.receive_with(0)
+    }
+
+    /// The next packet if one is there.
+    pub(crate) fn poll(&self) -> Result<Option<Packet>, SandboxError> {
+        self.receive_with(libc::MSG_DONTWAIT)
+    }
+
+    /// Sends init one command byte.
+    pub(crate) fn command(&self, command: u8) -> io::Result<()> {
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        // SAFETY: one byte of a live local.
+        let sent = unsafe { libc::send(self.0.as_raw_fd(), (&raw const command).cast(), 1, flags) };
+        if sent == 1 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    fn receive_with(&self, flags: i32) -> Result<Option<Packet>, SandboxError> {
+        let mut report = Report::default();
+        let mut part = libc::iovec {
+            iov_base: (&raw mut report).cast(),
+            iov_len: size_of::<Report>(),
+        };
+        let mut rights = [0_u64; 2 + MOST_DESCRIPTORS.div_ceil(2)];
+        // SAFETY: all zero is a valid msghdr.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = rights.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&rights) as _;
+        let flags = flags | libc::MSG_CMSG_CLOEXEC;
+        let received = loop {
+            // SAFETY: the message points to live locals of the stated sizes.
+            let received = unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, flags) };
+            let interrupted = || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            if received >= 0 || !interrupted() {
+                break received;
+            }
+        };
+        let descriptors = descriptors(&message);
+        match received {
+            0 => Ok(None),
+            length if length == size_of::<Report>() as isize => Ok(Some(Packet {
+                report,
+                descriptors,
+            })),
+            length if length > 0 => Err(SandboxError::Unresponsive {
+                what: "garbled report",
+            }),
+            _ => match io::Error::last_os_error() {
+                error if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(None),
+                error if error.kind() == io::ErrorKind::WouldBlock => {
+                    Err(SandboxError::Unresponsive {
+                        what: "no report in time",
+                    })
+                }
+                error => Err(SandboxError::Host {
+                    action: "hear from the sandbox",
+                    source: error,
+                }),
+            },
+        }
+    }
+}
+
+/// Takes ownership of every descriptor that came with the message.
+fn descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut owned = Vec::new();
+    // SAFETY: the kernel wrote well-formed control messages within `msg_controllen`; descriptors
+    // in SCM_RIGHTS are fresh and ours.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(message);
+        while !header.is_null() {
+            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
+                let length = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                let first: *const RawFd = libc::CMSG_DATA(header).cast();
+                for index in 0..length / size_of::<RawFd>() {
+                    let fd = first.add(index).read_unaligned();
+                    owned.push(OwnedFd::from_raw_fd(fd));
+                }
+            }
+            header = libc::CMSG_NXTHDR(message, header);
+        }
+    }
+    owned
+}
+
+/// Listening sockets as the standard library's type; they are non-blocking.
+pub(crate) fn listeners(descriptors: Vec<OwnedFd>) -> Vec<TcpListener> {
+    descriptors.into_iter().map(TcpListener::from).collect()
+}

@@ -1,0 +1,64 @@
+//! Tearing down, off everybody's path: collects killed sandboxes and gives back what they held.
+
+use std::os::fd::AsFd;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::SandboxError;
+use crate::cgroup::Cgroup;
+use crate::process::{Pidfd, wait_readable};
+use crate::uids::Lease;
+
+/// The kernel kills a pid namespace in milliseconds; this long is a sign of a stuck device.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is left of a sandbox that has been killed.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    pub(crate) init: Pidfd,
+    pub(crate) cgroup: Option<Cgroup>,
+    /// Free again only when no process of the sandbox is left.
+    pub(crate) uid: Option<Lease>,
+}
+
+/// Handle to the thread, which ends with its last handle.
+#[derive(Debug)]
+pub(crate) struct Janitor {
+    remains: Sender<Remains>,
+}
+
+impl Janitor {
+    pub(crate) fn start() -> Result<Self, SandboxError> {
+        let (remains, received) = channel::<Remains>();
+        thread::Builder::new()
+            .name(String::from("janitor"))
+            .spawn(move || received.into_iter().for_each(bury))
+            .map_err(SandboxError::host("start the janitor thread"))?;
+        Ok(Self { remains })
+    }
+
+    /// Hands over a killed sandbox; returns at once.
+    pub(crate) fn bury(&self, remains: Remains) {
+        if let Err(unsent) = self.remains.send(remains) {
+            bury(unsent.0);
+        }
+    }
+}
+
+fn bury(remains: Remains) {
+    let Remains { init, cgroup, uid } = remains;
+    let waited = wait_readable(init.as_fd(), Some(PATIENCE)).and_then(|()| init.try_reap());
+    match waited {
+        Ok(true) => drop(uid),
+        outcome => {
+            tracing::warn!(?outcome, uid = ?uid, "a killed sandbox does not end; its uid is lost");
+            std::mem::forget(uid);
+        }
+    }
+    if let Some(cgroup) = cgroup
+        && let Err(error) = cgroup.remove()
+    {
+        tracing::warn!(%error, "remove a control group");
+    }
+}

@@ -1,0 +1,72 @@
+//! Network namespaces made ahead: loopback up, listeners bound, ready to be entered.
+//!
+//! Creating one takes about a third of a millisecond, entering a ready one a tenth of that.
+//! Needs root: without it a namespace belongs to the sandbox's own user namespace.
+
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::thread;
+
+use crate::SandboxError;
+use crate::steps::network::loopback_up_request;
+
+/// A network namespace with only the loopback interface, and listeners inside it.
+#[derive(Debug)]
+pub struct PreparedNetwork {
+    pub(crate) namespace: OwnedFd,
+    pub(crate) listeners: Vec<TcpListener>,
+}
+
+impl PreparedNetwork {
+    /// Makes one on a thread of its own, since the calling thread would move into it.
+    pub(crate) fn make(ports: &[u16]) -> Result<Self, SandboxError> {
+        let made = thread::scope(|scope| {
+            thread::Builder::new()
+                .name(String::from("network"))
+                .spawn_scoped(scope, || unshare_and_listen(ports))
+                .map(|thread| thread.join().expect("it returns its errors"))
+        });
+        made.and_then(|made| made)
+            .map_err(SandboxError::host("prepare a network namespace"))
+    }
+}
+
+/// Moves the calling thread into a new network namespace, for good.
+fn unshare_and_listen(ports: &[u16]) -> io::Result<PreparedNetwork> {
+    // SAFETY: takes only flags, and changes only this thread.
+    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    bring_loopback_up()?;
+    let listen = |&port| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    let listeners = ports.iter().map(listen).collect::<io::Result<_>>()?;
+    let namespace = File::open("/proc/thread-self/ns/net")?.into();
+    Ok(PreparedNetwork {
+        namespace,
+        listeners,
+    })
+}
+
+fn bring_loopback_up() -> io::Result<()> {
+    // SAFETY: takes only numbers; the result is checked.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    if socket < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a fresh descriptor that nobody else owns.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    let request = loopback_up_request();
+    // SAFETY: the request is a whole ifreq of 40 bytes.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, request.as_ptr()) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

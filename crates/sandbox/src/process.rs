@@ -1,0 +1,111 @@
+//! One process of a sandbox, held by a pidfd, so that its number is never mistaken.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// A process that cannot be confused with a later one of the same number.
+#[derive(Debug)]
+pub(crate) struct Pidfd(OwnedFd);
+
+impl Pidfd {
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    /// Sends a signal; `Ok` also when the process is gone.
+    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        let none = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: a live descriptor and a null siginfo, which the kernel allows.
+        let sent = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                signal,
+                none,
+                0,
+            )
+        };
+        match io::Error::last_os_error() {
+            _ if sent == 0 => Ok(()),
+            error if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            error => Err(error),
+        }
+    }
+
+    /// Collects our child if it has ended, and says whether it has.
+    pub(crate) fn try_reap(&self) -> io::Result<bool> {
+        // SAFETY: zeroed is a valid siginfo_t, the kernel fills it in.
+        let (result, pid) = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let id = self.0.as_raw_fd() as libc::id_t;
+            let flags = libc::WEXITED | libc::WNOHANG;
+            let result = libc::waitid(libc::P_PIDFD, id, &raw mut info, flags);
+            (result, info.si_pid())
+        };
+        match io::Error::last_os_error() {
+            _ if result == 0 => Ok(pid != 0),
+            // Collected before, or by someone who ignores SIGCHLD.
+            error if error.raw_os_error() == Some(libc::ECHILD) => Ok(true),
+            error => Err(error),
+        }
+    }
+
+    /// The number of the process; `None` once it has been collected.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd())).ok()?;
+        let line = info.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+        line.trim().parse().ok().filter(|&pid| pid > 0)
+    }
+}
+
+impl AsFd for Pidfd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Blocks until the descriptor is readable or the time is over; a pidfd is when its process ended.
+pub(crate) fn wait_readable(fd: BorrowedFd<'_>, patience: Option<Duration>) -> io::Result<()> {
+    let mut watched = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let milliseconds = patience.map_or(-1, |time| i32::try_from(time.as_millis()).unwrap_or(-1));
+    // SAFETY: one pollfd of a live descriptor.
+    let polled = unsafe { libc::poll(&raw mut watched, 1, milliseconds) };
+    match io::Error::last_os_error() {
+        _ if polled >= 0 => Ok(()),
+        error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Resident memory of a process in bytes: now, and at its peak. Zeroes when it is gone.
+pub(crate) fn resident(pid: u32) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_default();
+        let kib = line.trim().trim_end_matches(" kB").parse().unwrap_or(0_u64);
+        kib * 1024
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// CPU time of a process and its collected children. Zero when it is gone.
+pub(crate) fn cpu_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The command in parentheses may hold spaces; user, system and the children's are fields 14
+    // to 17, the eleventh and following after it.
+    let after_command = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = after_command.split_whitespace().skip(11).take(4);
+    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+    // SAFETY: no preconditions.
+    let ticks_a_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as u64;
+    Duration::from_millis(ticks * 1000 / ticks_a_second)
+}

@@ -1,0 +1,245 @@
+//! A running environment: how it is watched, frozen, killed and cleaned up.
+
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::SandboxError;
+use crate::cgroup::Cgroup;
+use crate::control::Control;
+use crate::host::Inner;
+use crate::janitor::Remains;
+use crate::plan_format::{COMMAND_CONTINUE, COMMAND_STOP, REPORT_EXITED, REPORT_SIGNALLED};
+use crate::process::{self, Pidfd};
+use crate::uids::Lease;
+
+/// A program in its sandbox. Dropping it kills every process of the sandbox and cleans up in the
+/// background.
+#[derive(Debug)]
+pub struct Sandbox {
+    pub(crate) host: Arc<Inner>,
+    /// Pid 1 of the sandbox; taken only by `drop`.
+    pub(crate) init: Option<Pidfd>,
+    pub(crate) pid: u32,
+    pub(crate) program: Pidfd,
+    pub(crate) control: Control,
+    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) cgroup: Option<Cgroup>,
+    pub(crate) uid: Option<Lease>,
+    pub(crate) exit: Mutex<Option<Exit>>,
+}
+
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// The program's own status, or SIGKILL when the sandbox was killed as a whole.
+    pub status: ExitStatus,
+    /// Peak resident memory of the program alone, where it ended by itself.
+    pub peak_resident_bytes: Option<u64>,
+}
+
+/// What a sandbox has used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Memory in use now by all its processes, `/tmp` included.
+    pub memory_bytes: u64,
+    /// The most that was ever in use.
+    pub memory_peak_bytes: u64,
+    /// CPU time of all its processes.
+    pub cpu_time: Duration,
+    /// Processes that the kernel killed at the memory limit.
+    pub oom_kills: u64,
+}
+
+impl Sandbox {
+    /// Pid 1 of the sandbox, as the host sees it.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The program's pid, as the host sees it; `None` once it has ended.
+    pub fn program_pid(&self) -> Option<u32> {
+        self.program.pid()
+    }
+
+    /// Becomes readable when the whole sandbox has ended. To be watched, not waited on: use
+    /// [`Self::try_wait`] for the status.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.init().as_fd()
+    }
+
+    /// The listening sockets inside the sandbox, in the order of the spec's ports, non-blocking.
+    /// Empty once taken.
+    pub fn take_listeners(&mut self) -> Vec<TcpListener> {
+        std::mem::take(&mut self.listeners)
+    }
+
+    /// How the program ended, or `None` while the sandbox lives.
+    pub fn try_wait(&self) -> Result<Option<Exit>, SandboxError> {
+        let mut exit = self.exit();
+        if exit.is_none() && self.init().try_reap().map_err(SandboxError::host("wait"))? {
+            *exit = Some(self.last_words());
+        }
+        Ok(*exit)
+    }
+
+    /// Blocks until the sandbox has ended.
+    pub fn wait(&self) -> Result<Exit, SandboxError> {
+        loop {
+            if let Some(exit) = self.try_wait()? {
+                return Ok(exit);
+            }
+            process::wait_readable(self.pidfd(), None).map_err(SandboxError::host("wait"))?;
+        }
+    }
+
+    /// Blocks until the sandbox has ended or the time is over.
+    pub fn wait_timeout(&self, patience: Duration) -> Result<Option<Exit>, SandboxError> {
+        process::wait_readable(self.pidfd(), Some(patience)).map_err(SandboxError::host("wait"))?;
+        self.try_wait()
+    }
+
+    /// Sends the program (not its children) a signal. `Ok` also when it has already ended.
+    pub fn signal(&self, signal: i32) -> Result<(), SandboxError> {
+        self.program
+            .signal(signal)
+            .map_err(SandboxError::host("signal the program"))
+    }
+
+    /// Kills every process of the sandbox, frozen or not. `Ok` also when it has already ended.
+    pub fn kill(&self) -> Result<(), SandboxError> {
+        let killed = self.init().signal(libc::SIGKILL);
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.release_for_death();
+        }
+        killed.map_err(SandboxError::host("kill the sandbox"))
+    }
+
+    /// Stops every process until [`Self::thaw`]; takes microseconds, and is done on return.
+    pub fn freeze(&self) -> Result<(), SandboxError> {
+        match &self.cgroup {
+            Some(cgroup) if cgroup.can_freeze() => cgroup.set_frozen(true),
+            _ => self.tell(COMMAND_STOP),
+        }
+    }
+
+    /// Lets a frozen sandbox continue.
+    pub fn thaw(&self) -> Result<(), SandboxError> {
+        match &self.cgroup {
+            Some(cgroup) if cgroup.can_freeze() => cgroup.set_frozen(false),
+            _ => self.tell(COMMAND_CONTINUE),
+        }
+    }
+
+    /// What the sandbox has used. Without a memory control group, memory is the program's own
+    /// and out-of-memory kills are not seen.
+    pub fn usage(&self) -> Result<Usage, SandboxError> {
+        let mut usage = match &self.cgroup {
+            Some(cgroup) => cgroup.usage()?,
+            None => Usage::default(),
+        };
+        if usage.memory_peak_bytes == 0
+            && let Some(pid) = self.program.pid()
+        {
+            (usage.memory_bytes, usage.memory_peak_bytes) = process::resident(pid);
+        }
+        if usage.cpu_time.is_zero()
+            && let Some(pid) = self.program.pid()
+        {
+            usage.cpu_time = process::cpu_time(pid);
+        }
+        Ok(usage)
+    }
+
+    /// The most memory ever in use, in bytes.
+    pub fn memory_peak(&self) -> Result<u64, SandboxError> {
+        Ok(self.usage()?.memory_peak_bytes)
+    }
+
+    /// How many processes the kernel killed at the memory limit.
+    pub fn oom_kills(&self) -> Result<u64, SandboxError> {
+        Ok(self.usage()?.oom_kills)
+    }
+
+    /// Changes the CPU share of the running sandbox, as between the init and the invoke phase.
+    pub fn set_cpu_millis(&self, cpu_millis: u32) -> Result<(), SandboxError> {
+        self.cgroup
+            .as_ref()
+            .map_or(Ok(()), |cgroup| cgroup.limit_cpu(cpu_millis))
+    }
+
+    fn tell(&self, command: u8) -> Result<(), SandboxError> {
+        self.control
+            .command(command)
+            .map_err(SandboxError::host("command the sandbox's init"))?;
+        match self.control.receive()? {
+            Some(packet) if packet.report.kind == REPORT_SIGNALLED => Ok(()),
+            Some(packet) if packet.report.kind == REPORT_EXITED => {
+                // Remembered, because the packet that says so is gone now.
+                *self.exit() = Some(exit_of(packet.report.detail, packet.report.value));
+                Err(SandboxError::Ended)
+            }
+            _ => Err(SandboxError::Ended),
+        }
+    }
+
+    /// What init said when the program ended; nothing, when init itself was killed.
+    fn last_words(&self) -> Exit {
+        while let Ok(Some(packet)) = self.control.poll() {
+            if packet.report.kind == REPORT_EXITED {
+                return exit_of(packet.report.detail, packet.report.value);
+            }
+        }
+        Exit {
+            status: ExitStatus::from_raw(libc::SIGKILL),
+            peak_resident_bytes: None,
+        }
+    }
+
+    fn init(&self) -> &Pidfd {
+        self.init.as_ref().expect("taken only by drop")
+    }
+
+    fn exit(&self) -> MutexGuard<'_, Option<Exit>> {
+        self.exit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn exit_of(wait_status: i32, peak_kib: i64) -> Exit {
+    let peak = u64::try_from(peak_kib).ok().map(|kib| kib * 1024);
+    Exit {
+        status: ExitStatus::from_raw(wait_status),
+        peak_resident_bytes: peak,
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if let Err(error) = self.kill() {
+            tracing::warn!(%error, pid = self.pid, "kill a dropped sandbox");
+        }
+        if let Some(init) = self.init.take() {
+            let cgroup = self.cgroup.take();
+            self.host.janitor.bury(Remains {
+                init,
+                cgroup,
+                uid: self.uid.take(),
+            });
+        }
+    }
+}
+
+impl AsFd for Sandbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd()
+    }
+}
+
+impl AsRawFd for Sandbox {
+    fn as_raw_fd(&self) -> i32 {
+        self.pidfd().as_raw_fd()
+    }
+}

@@ -1,0 +1,300 @@
+//! The system call filter, compiled once and applied as the last step before the program.
+//!
+//! A deny-list, because functions bring programs of any language and age: an allow-list breaks
+//! them one by one and pushes people to switch it off. What is denied is every way to new
+//! privilege, to other processes' memory, or to rarely used kernel code. System calls newer than
+//! this list answer ENOSYS, so a later kernel opens nothing by itself.
+//!
+//! The filter is a binary search: the kernel evaluates it for every system call number when it
+//! is installed, and a linear list would make that the dearest step of a start.
+
+use std::collections::BTreeMap;
+
+use crate::plan::{Call, Phase, Plan};
+
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+const EAFNOSUPPORT: u32 = libc::SECCOMP_RET_ERRNO | libc::EAFNOSUPPORT as u32;
+
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: u32 = 0xc000_00b7;
+
+/// The last system call this list was written against (`file_setattr`, Linux 6.17).
+const NEWEST_KNOWN: u32 = 469;
+/// Numbers from here on are the x32 ABI, which no program here needs.
+#[cfg(target_arch = "x86_64")]
+const X32: u32 = 0x4000_0000;
+
+/// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET.
+const NEW_NAMESPACES: u32 = 0x7e02_0000;
+/// Of `unshare` only: in `clone` the same bit belongs to the exit signal.
+const NEW_TIME_NAMESPACE: u32 = 0x80;
+
+const SOCKET_TYPE: u32 = 0xf;
+/// The obsolete way to a packet socket.
+const SOCK_PACKET: u32 = 10;
+/// Linux 6.15; the C library bindings do not name it yet.
+const SYS_OPEN_TREE_ATTR: libc::c_long = 467;
+const IOCTL_TIOCSTI: u32 = 0x5412;
+const IOCTL_TIOCLINUX: u32 = 0x541c;
+const PERSONALITY_QUERY: u32 = 0xffff_ffff;
+
+/// Offsets in `struct seccomp_data`; the low half of an argument on a little-endian machine.
+const OFFSET_NUMBER: u32 = 0;
+const OFFSET_ARCHITECTURE: u32 = 4;
+const fn offset_argument(index: u32) -> u32 {
+    16 + 8 * index
+}
+
+/// Denied whatever the arguments are.
+const DENIED: &[libc::c_long] = &[
+    libc::SYS_acct,
+    libc::SYS_add_key,
+    libc::SYS_adjtimex,
+    libc::SYS_bpf,
+    libc::SYS_chroot,
+    libc::SYS_clock_adjtime,
+    libc::SYS_clock_settime,
+    libc::SYS_delete_module,
+    libc::SYS_fanotify_init,
+    libc::SYS_finit_module,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_init_module,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_io_uring_setup,
+    libc::SYS_kcmp,
+    libc::SYS_kexec_file_load,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_lookup_dcookie,
+    libc::SYS_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_move_pages,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_nfsservctl,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree,
+    SYS_OPEN_TREE_ATTR,
+    libc::SYS_perf_event_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pivot_root,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_setdomainname,
+    libc::SYS_sethostname,
+    libc::SYS_setns,
+    libc::SYS_settimeofday,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+    libc::SYS_syslog,
+    libc::SYS_umount2,
+    libc::SYS_userfaultfd,
+    libc::SYS_vhangup,
+];
+
+#[cfg(target_arch = "x86_64")]
+const DENIED_HERE: &[libc::c_long] = &[
+    libc::SYS__sysctl,
+    libc::SYS_ioperm,
+    libc::SYS_iopl,
+    libc::SYS_modify_ldt,
+    libc::SYS_sysfs,
+    libc::SYS_uselib,
+    libc::SYS_ustat,
+];
+#[cfg(target_arch = "aarch64")]
+const DENIED_HERE: &[libc::c_long] = &[];
+
+/// What the filter answers for one system call number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Answer(u32),
+    /// Denied when any of these bits is set in this argument.
+    DenyBits {
+        argument: u32,
+        bits: u32,
+    },
+    Socket,
+    Ioctl,
+    Personality,
+}
+
+/// A compiled filter: classic BPF instructions of eight bytes each.
+#[derive(Debug, Clone)]
+pub(crate) struct Filter(Vec<u64>);
+
+impl Filter {
+    pub(crate) fn compile() -> Self {
+        let mut program = vec![
+            load(OFFSET_ARCHITECTURE),
+            jump_equal(ARCHITECTURE, 1, 0),
+            answer(KILL),
+            load(OFFSET_NUMBER),
+        ];
+        program.extend(search(&ranges()));
+        Self(program)
+    }
+
+    /// Adds the step that applies the filter; it needs no-new-privileges to be set.
+    pub(crate) fn add(&self, plan: &mut Plan) {
+        let instructions = plan.words(&self.0);
+        // struct sock_fprog: a u16 length, padded, and a pointer.
+        let program = plan.words(&[self.0.len() as u64, instructions]);
+        let call = Call::new(libc::SYS_seccomp)
+            .with(u64::from(libc::SECCOMP_SET_MODE_FILTER))
+            .with(0)
+            .with(program);
+        plan.push(Phase::Payload, "apply the system call filter", call);
+    }
+}
+
+/// The first number of each range and its rule, covering every number.
+fn ranges() -> Vec<(u32, Rule)> {
+    let mut rules = BTreeMap::new();
+    for &number in DENIED.iter().chain(DENIED_HERE) {
+        rules.insert(number as u32, Rule::Answer(EPERM));
+    }
+    // Its flags lie in memory, out of a filter's reach; every libc falls back to `clone`.
+    rules.insert(libc::SYS_clone3 as u32, Rule::Answer(ENOSYS));
+    let namespaces = Rule::DenyBits {
+        argument: 0,
+        bits: NEW_NAMESPACES,
+    };
+    rules.insert(libc::SYS_clone as u32, namespaces);
+    let namespaces = Rule::DenyBits {
+        argument: 0,
+        bits: NEW_NAMESPACES | NEW_TIME_NAMESPACE,
+    };
+    rules.insert(libc::SYS_unshare as u32, namespaces);
+    rules.insert(libc::SYS_socket as u32, Rule::Socket);
+    rules.insert(libc::SYS_ioctl as u32, Rule::Ioctl);
+    rules.insert(libc::SYS_personality as u32, Rule::Personality);
+
+    let mut ranges = vec![(0, Rule::Answer(ALLOW))];
+    let mut put = |first: u32, rule: Rule| match ranges.last_mut() {
+        Some(last) if last.0 == first => last.1 = rule,
+        Some(last) if last.1 == rule => {}
+        _ => ranges.push((first, rule)),
+    };
+    for (number, rule) in rules {
+        put(number, rule);
+        put(number + 1, Rule::Answer(ALLOW));
+    }
+    put(NEWEST_KNOWN + 1, Rule::Answer(ENOSYS));
+    #[cfg(target_arch = "x86_64")]
+    put(X32, Rule::Answer(KILL));
+    ranges
+}
+
+/// A binary search for the range of the loaded number.
+fn search(ranges: &[(u32, Rule)]) -> Vec<u64> {
+    let [(_, rule)] = ranges else {
+        let (low, high) = ranges.split_at(ranges.len() / 2);
+        let below = search(low);
+        // A far jump of its own, since a conditional one reaches only 255 instructions.
+        let mut program = vec![jump_at_least(high[0].0, 0, 1), jump(below.len() as u32)];
+        program.extend(below);
+        program.extend(search(high));
+        return program;
+    };
+    match *rule {
+        Rule::Answer(value) => vec![answer(value)],
+        Rule::DenyBits { argument, bits } => vec![
+            load(offset_argument(argument)),
+            jump_any_bit(bits, 0, 1),
+            answer(EPERM),
+            answer(ALLOW),
+        ],
+        Rule::Socket => socket(),
+        Rule::Ioctl => vec![
+            load(offset_argument(1)),
+            jump_equal(IOCTL_TIOCSTI, 1, 0),
+            jump_equal(IOCTL_TIOCLINUX, 0, 1),
+            answer(EPERM),
+            answer(ALLOW),
+        ],
+        Rule::Personality => vec![
+            load(offset_argument(0)),
+            jump_equal(0, 1, 0),
+            jump_equal(PERSONALITY_QUERY, 0, 1),
+            answer(ALLOW),
+            answer(EPERM),
+        ],
+    }
+}
+
+/// UNIX and internet sockets but raw ones, and the netlink of routes that lists interfaces.
+/// A family that is not there answers as on a kernel built without it.
+fn socket() -> Vec<u64> {
+    vec![
+        load(offset_argument(0)),
+        jump_equal(libc::AF_UNIX as u32, 12, 0),
+        jump_equal(libc::AF_INET as u32, 3, 0),
+        jump_equal(libc::AF_INET6 as u32, 2, 0),
+        jump_equal(libc::AF_NETLINK as u32, 6, 0),
+        answer(EAFNOSUPPORT),
+        // 6, an internet socket: its type.
+        load(offset_argument(1)),
+        and(SOCKET_TYPE),
+        jump_equal(libc::SOCK_RAW as u32, 4, 0),
+        jump_equal(SOCK_PACKET, 3, 0),
+        answer(ALLOW),
+        // 11, a netlink socket: its protocol, of which NETLINK_ROUTE is 0.
+        load(offset_argument(2)),
+        jump_equal(0, 1, 0),
+        answer(EPERM),
+        answer(ALLOW),
+    ]
+}
+
+fn load(offset: u32) -> u64 {
+    instruction(0x20, 0, 0, offset)
+}
+
+fn and(mask: u32) -> u64 {
+    instruction(0x54, 0, 0, mask)
+}
+
+fn jump(skip: u32) -> u64 {
+    instruction(0x05, 0, 0, skip)
+}
+
+fn jump_equal(value: u32, skip_if: u8, skip_else: u8) -> u64 {
+    instruction(0x15, skip_if, skip_else, value)
+}
+
+fn jump_at_least(value: u32, skip_if: u8, skip_else: u8) -> u64 {
+    instruction(0x35, skip_if, skip_else, value)
+}
+
+fn jump_any_bit(bits: u32, skip_if: u8, skip_else: u8) -> u64 {
+    instruction(0x45, skip_if, skip_else, bits)
+}
+
+fn answer(value: u32) -> u64 {
+    instruction(0x06, 0, 0, value)
+}
+
+/// A `struct sock_filter`: code, jump if true, jump if false, operand.
+fn instruction(code: u16, skip_if: u8, skip_else: u8, operand: u32) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[..2].copy_from_slice(&code.to_ne_bytes());
+    bytes[2] = skip_if;
+    bytes[3] = skip_else;
+    bytes[4..].copy_from_slice(&operand.to_ne_bytes());
+    u64::from_ne_bytes(bytes)
+}
