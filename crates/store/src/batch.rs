@@ -4,7 +4,13 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
+use crate::StoreError;
 use crate::scan::prefix_end;
+
+/// The longest key, in bytes.
+pub const MAX_KEY_BYTES: usize = 16 << 10;
+/// The longest value, in bytes. What may be longer belongs into [`Blobs`](crate::Blobs).
+pub const MAX_VALUE_BYTES: usize = 16 << 20;
 
 /// When a commit returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,5 +141,36 @@ impl Batch {
     /// Whether the batch changes nothing; it may still have preconditions.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+
+    /// Every backend refuses what another could not take.
+    pub(crate) fn check_sizes(&self) -> Result<(), StoreError> {
+        let check = |what, length: usize, limit| {
+            if length > limit {
+                return Err(StoreError::TooLarge {
+                    what,
+                    length,
+                    limit,
+                });
+            }
+            Ok(())
+        };
+        for op in &self.ops {
+            if let Op::Put { key, value } = op {
+                check("key", key.len(), MAX_KEY_BYTES)?;
+                check("value", value.len(), MAX_VALUE_BYTES)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of the keys and values that it sets.
+    pub(crate) fn size(&self) -> usize {
+        let size = |op: &Op| match op {
+            Op::Put { key, value } => key.len() + value.len(),
+            Op::Delete { key } => key.len(),
+            Op::DeleteRange { .. } => 0,
+        };
+        self.ops.iter().map(size).sum()
     }
 }

@@ -47,15 +47,25 @@ pub enum StoreError {
         /// The process that holds it, when it could be told.
         pid: Option<u32>,
     },
-    /// A record was written by a later version of the program than this one.
-    #[error("record of {table} has version {found}, this program knows up to {known}")]
+    /// Something was written by a later version of the program than this one.
+    #[error("{what} has version {found}, this program knows up to {known}")]
     Newer {
-        /// The table's name.
-        table: &'static str,
+        /// The table's name, or the file's.
+        what: &'static str,
         /// The version found.
         found: u8,
         /// The latest version this program can read.
         known: u8,
+    },
+    /// A key or a value is longer than the store takes.
+    #[error("{what} has {length} bytes, the store takes up to {limit}")]
+    TooLarge {
+        /// "key" or "value".
+        what: &'static str,
+        /// Its length.
+        length: usize,
+        /// The longest allowed.
+        limit: usize,
     },
     /// A value could not be turned into a record: the type does not fit JSON.
     #[error("encode record of {table}: {reason}")]

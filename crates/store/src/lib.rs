@@ -32,16 +32,19 @@
 
 mod batch;
 mod blobs;
+mod embedded;
 mod error;
 mod key;
+mod lock;
 mod memory;
 mod scan;
 mod table;
 mod traits;
 mod watch;
 
-pub use batch::{Batch, Durability, Expectation, Op};
-pub use blobs::{BlobId, BlobReader, BlobWriter, Blobs, InvalidBlobId};
+pub use batch::{Batch, Durability, Expectation, MAX_KEY_BYTES, MAX_VALUE_BYTES, Op};
+pub use blobs::{BlobId, BlobReader, BlobWriter, Blobs, FileBlobs, InvalidBlobId};
+pub use embedded::EmbeddedStore;
 pub use error::StoreError;
 pub use key::{Key, KeyParts, KeyReader};
 pub use memory::MemoryStore;

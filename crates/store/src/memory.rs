@@ -68,6 +68,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        batch.check_sizes()?;
         {
             let mut entries = self.entries.write();
             check(&entries, &batch)?;

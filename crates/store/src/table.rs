@@ -245,7 +245,7 @@ impl<T: DeserializeOwned> Table<T> {
         }
         if version > self.version {
             return Err(StoreError::Newer {
-                table: self.name,
+                what: self.name,
                 found: version,
                 known: self.version,
             });
@@ -268,6 +268,6 @@ impl<T> fmt::Debug for Table<T> {
         f.debug_struct("Table")
             .field("name", &self.name)
             .field("version", &self.version)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,9 @@
 //! Content of any size under ids that the store chooses: function code, S3 objects.
 
+mod file;
 mod id;
+mod reader;
+mod writer;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -8,6 +11,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use file::FileBlobs;
 pub use id::{BlobId, InvalidBlobId};
 
 use crate::StoreError;
@@ -31,8 +35,9 @@ pub trait Blobs: Send + Sync + 'static {
     /// loss, which leaves a blob to sweep.
     async fn delete(&self, id: &BlobId) -> Result<(), StoreError>;
 
-    /// Up to `limit` ids, ascending and above `after`, of blobs finished before this store was
-    /// opened. Those that no record names are orphans, and nobody can come to name them.
+    /// Up to `limit` ids of blobs finished before this store was opened, in an order of the
+    /// backend's own, from past `after`. Those that no record names are orphans, and nobody can
+    /// come to name them.
     async fn list_earlier(
         &self,
         after: Option<&BlobId>,
