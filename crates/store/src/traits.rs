@@ -43,7 +43,8 @@ pub trait Store: Reader + 'static {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a precondition does not hold, [`StoreError::Full`] when the
-    /// disk is: nothing was applied. After [`StoreError::Io`] the outcome is not known.
+    /// disk is, [`StoreError::TooLarge`]: nothing was applied. After [`StoreError::Io`] the
+    /// outcome is not known.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// Wakes after commits that touch a key beginning with `prefix`.
@@ -69,5 +70,20 @@ impl<R: Reader + ?Sized> Reader for Box<R> {
 
     async fn scan(&self, scan: Scan) -> Result<Vec<Entry>, StoreError> {
         (**self).scan(scan).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for Arc<S> {
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        (**self).snapshot().await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        (**self).commit(batch).await
+    }
+
+    fn watch(&self, prefix: &[u8]) -> Watch {
+        (**self).watch(prefix)
     }
 }

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::{
     Batch, BlobId, Blobs, Durability, EmbeddedStore, FileBlobs, Reader, Scan, Store, StoreError,
@@ -96,6 +98,43 @@ fn an_opening_that_crashed_before_its_tables_were_made_is_finished() {
     EmbeddedStore::open(dir.path()).unwrap();
 }
 
+/// How often the store has made lazy commits durable.
+fn syncs(dir: &Path) -> i64 {
+    let file = rusqlite::Connection::open(dir.join("store.db")).unwrap();
+    file.query_row("SELECT count FROM syncs", [], |row| row.get(0))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn lazy_commits_are_synced_by_themselves_before_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(dir.path()).unwrap();
+    let patience = Duration::from_secs(20);
+    let synced = async |before: i64| {
+        while syncs(dir.path()) == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    commit(&store, "one", Durability::Lazy).await;
+    tokio::time::timeout(patience, synced(0))
+        .await
+        .expect("nobody commits any more");
+
+    let before = syncs(dir.path());
+    let stream = async {
+        loop {
+            commit(&store, "stream", Durability::Lazy).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let either = async {
+        tokio::select! { () = stream => {}, () = synced(before) => {} }
+    };
+    tokio::time::timeout(patience, either)
+        .await
+        .expect("the stream never pauses");
+}
+
 #[tokio::test]
 async fn a_dropped_commit_is_applied_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
@@ -163,7 +202,7 @@ async fn an_abandoned_writer_leaves_nothing() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), gone)
+    tokio::time::timeout(Duration::from_secs(10), gone)
         .await
         .unwrap();
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, ffi, params_from_iter};
 
 use crate::scan::{range_is_empty, slice};
 use crate::{Entry, Scan, StoreError};
@@ -207,6 +207,16 @@ fn push_range<'a>(sql: &mut String, start: Bound<&'a [u8]>, end: Bound<&'a [u8]>
 
 fn blob(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
     Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_blob()?))
+}
+
+/// Whether the system could not say that what was written is durable. It may then have dropped
+/// those writes, and a later sync that succeeds would prove nothing.
+pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    )
 }
 
 /// Sorts an error of SQLite's into ours.

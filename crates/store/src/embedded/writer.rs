@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rusqlite::Connection;
@@ -17,6 +17,8 @@ const MAX_GROUP: usize = 1024;
 const MAX_GROUP_BYTES: usize = 8 << 20;
 /// Lazy batches that no other commit makes durable are synced after this time.
 const LAZY_SYNC_AFTER: Duration = Duration::from_millis(50);
+/// When that failed, it is tried again after this time.
+const LAZY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -31,6 +33,12 @@ struct Job {
     done: oneshot::Sender<Result<(), StoreError>>,
 }
 
+impl Job {
+    fn asks_for_sync(&self) -> bool {
+        self.batch.durability == Durability::Sync
+    }
+}
+
 impl Writer {
     pub(super) fn start(connection: Connection, watchers: Watchers) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel();
@@ -38,7 +46,8 @@ impl Writer {
             connection,
             watchers,
             syncing: true,
-            unsynced: false,
+            unsynced: None,
+            failed: None,
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -75,8 +84,10 @@ struct Commits {
     watchers: Watchers,
     /// How the connection is set: whether its commits sync.
     syncing: bool,
-    /// Whether applied batches wait for a sync.
-    unsynced: bool,
+    /// By when applied batches that wait for a sync get one of their own, if any wait.
+    unsynced: Option<Instant>,
+    /// Why no further commit is taken: a sync failed, and what is on the disk is not known.
+    failed: Option<StoreError>,
 }
 
 impl Commits {
@@ -92,34 +103,34 @@ impl Commits {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if self.unsynced {
+        if self.unsynced.is_some() {
             self.sync_lazy();
         }
     }
 
     fn next(&self, queue: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
-        if self.unsynced {
-            queue.recv_timeout(LAZY_SYNC_AFTER)
-        } else {
-            queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        match self.unsynced {
+            Some(due) => queue.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 
     fn sync_lazy(&mut self) {
         if let Err(error) = self.commit(&[]) {
-            // Nobody waits for these. The next commit of anyone syncs them, or fails aloud.
+            // Nobody waits for these: this is where it is known.
             tracing::error!(%error, "lazy commits could not be made durable");
-            self.unsynced = false;
+            self.unsynced = Some(Instant::now() + LAZY_RETRY_AFTER);
         }
     }
 
-    /// Applies a group in one transaction, durable if anyone in it asked for that (an empty group
-    /// does). Gives the conflict of each batch that had one; an error means that none was applied.
+    /// Applies a group in one transaction, durable if anyone in it asks for that (an empty group
+    /// does) or an earlier one has waited long enough. Gives the conflict of each batch that had one; an error means that none was applied.
     fn commit(&mut self, group: &[Job]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        let sync = group.is_empty()
-            || group
-                .iter()
-                .any(|job| job.batch.durability == Durability::Sync);
+        let overdue = self.unsynced.is_some_and(|due| due <= Instant::now());
+        let sync = group.is_empty() || overdue || group.iter().any(Job::asks_for_sync);
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         self.transact(group, sync).inspect_err(|_| {
             // Fails when SQLite has already rolled back by itself.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -144,15 +155,30 @@ impl Commits {
             }
             conflicts.push(conflict);
         }
-        if sync && self.unsynced {
+        if sync && self.unsynced.is_some() {
             connection::mark_sync(&self.connection).map_err(failed)?;
         }
-        self.connection
-            .prepare_cached("COMMIT")
-            .and_then(run)
-            .map_err(failed)?;
-        self.unsynced = !sync;
+        let committed = self.connection.prepare_cached("COMMIT").and_then(run);
+        committed.map_err(|error| self.commit_failed(error))?;
+        self.unsynced = if sync {
+            None
+        } else {
+            Some(
+                self.unsynced
+                    .unwrap_or_else(|| Instant::now() + LAZY_SYNC_AFTER),
+            )
+        };
         Ok(conflicts)
+    }
+
+    fn commit_failed(&mut self, error: rusqlite::Error) -> StoreError {
+        let is_failed_sync = connection::is_failed_sync(&error);
+        let error = classify("commit", error);
+        if is_failed_sync {
+            tracing::error!(%error, "a sync failed; the store takes no more commits until restart");
+            self.failed = Some(error.clone());
+        }
+        error
     }
 
     /// The first key of which the batch expects something else.
