@@ -1,4 +1,9 @@
 //! Amazon SQS.
 #![allow(dead_code)]
+mod cache;
+mod completion;
 mod domain;
 mod error;
+mod queue;
+mod queues;
+mod records;

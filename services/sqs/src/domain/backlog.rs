@@ -12,7 +12,7 @@ use base::Timestamp;
 use super::groups::Groups;
 use super::message::Receives;
 use super::sequence::{Sequence, Sequencer};
-use super::visibility::Attempts;
+use super::visibility::{Attempts, MAX_IN_FLIGHT};
 
 /// The messages of one queue. `M` is what the caller keeps with each, such as its cached content.
 #[derive(Debug)]
@@ -221,7 +221,8 @@ impl<M> Backlog<M> {
 
     /// Whether a receive would find something.
     pub fn has_receivable(&self) -> bool {
-        !self.visible.is_empty() || self.groups.has_ready()
+        let is_there = !self.visible.is_empty() || self.groups.has_ready();
+        is_there && self.counts.in_flight < MAX_IN_FLIGHT
     }
 
     pub fn counts(&self) -> Counts {
