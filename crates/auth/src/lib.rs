@@ -6,6 +6,7 @@
 
 pub mod chunked;
 mod error;
+pub mod policy;
 mod secret;
 mod sigv2;
 pub mod sigv4;
