@@ -1,0 +1,94 @@
+//! What is to run: one version of one function, complete with configuration and code.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{AccountId, Arn, Region};
+
+use crate::images::CodeImage;
+use crate::ports::RoleCredentials;
+use crate::runtimes::Runtime;
+
+/// Which function version an environment belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionKey {
+    pub account: AccountId,
+    pub region: Region,
+    pub name: String,
+    /// `$LATEST` or a number.
+    pub version: String,
+}
+
+/// One version of a function as it is to run now. A spec with another `revision_id` replaces every
+/// environment of the version.
+#[derive(Clone)]
+pub struct FunctionSpec {
+    pub key: FunctionKey,
+    /// The unqualified ARN of the function.
+    pub arn: Arn,
+    /// Changes with every change of code or configuration that an environment must not outlive.
+    pub revision_id: String,
+    pub runtime: Runtime,
+    /// Such as `index.handler`.
+    pub handler: String,
+    pub code: Code,
+    /// The function's own variables; those Lambda reserves are set over them.
+    pub environment: BTreeMap<String, String>,
+    /// MB of 2^20 bytes. Lambda: 128 to 10,240. 1,769 MB is one vCPU.
+    pub memory_mb: u32,
+    /// Lambda: 1 to 900 seconds.
+    pub timeout: Duration,
+    /// Size of `/tmp` in MB. Lambda: 512 to 10,240.
+    pub tmp_mb: u32,
+    /// The execution role.
+    pub role: Arn,
+    pub credentials: Arc<dyn RoleCredentials>,
+    /// Usually `/aws/lambda/<name>`.
+    pub log_group: String,
+    /// Concurrency set aside for the function, over all its versions; zero turns it off. Not part
+    /// of a revision: it is read from the spec of each call.
+    pub reserved_concurrency: Option<u32>,
+}
+
+/// What is mounted at `/var/task`.
+#[derive(Clone, Debug)]
+pub enum Code {
+    Image(CodeImage),
+    /// A folder of the host, seen live; environments are replaced at the first call after a change.
+    HotReload(PathBuf),
+}
+
+impl FunctionSpec {
+    /// vCPUs in thousandths: 1,000 per 1,769 MB.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
+    pub fn cpu_millis(&self) -> u32 {
+        (u64::from(self.memory_mb) * 1_000 / 1_769).max(1) as u32
+    }
+}
+
+impl fmt::Display for FunctionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            account,
+            region,
+            name,
+            version,
+        } = self;
+        write!(f, "{account}/{region}/{name}:{version}")
+    }
+}
+
+/// Not derived: variables may hold secrets that must not reach a log.
+impl fmt::Debug for FunctionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionSpec")
+            .field("key", &self.key)
+            .field("revision_id", &self.revision_id)
+            .field("runtime", &self.runtime)
+            .field("handler", &self.handler)
+            .finish_non_exhaustive()
+    }
+}
