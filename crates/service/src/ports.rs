@@ -101,8 +101,14 @@ pub struct LogLine {
 /// Looks up what an access key stands for.
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
-    /// The key's secret and principal; `None` if nobody issued it.
-    async fn find(&self, access_key_id: &str) -> Option<IssuedCredential>;
+    /// The key's secret and principal; `None` if nobody issued it, or if it is a session's key and
+    /// `session_token` is not the token it was issued with. An expired session is still found: the
+    /// caller judges `expires_at`. Reads no disk.
+    async fn find(
+        &self,
+        access_key_id: &str,
+        session_token: Option<&str>,
+    ) -> Option<IssuedCredential>;
 }
 
 /// A credential that IAM or STS issued.
