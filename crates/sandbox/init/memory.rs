@@ -1,4 +1,4 @@
-//! The two functions that the compiler may call for a large initialisation or copy.
+//! Symbols that compiled code may refer to and that a program with std would find in its libraries.
 
 /// # Safety
 /// As C's `memset`: `start` is valid for `length` bytes.
@@ -24,3 +24,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut
     }
     to
 }
+
+/// Core's panic paths name it; none of them survives in here, and nothing unwinds.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}

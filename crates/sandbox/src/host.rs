@@ -18,7 +18,7 @@ use crate::plan_format::{REPORT_FAILED, REPORT_LISTENERS, REPORT_STARTED};
 use crate::process::Pidfd;
 use crate::sandbox::Sandbox;
 use crate::skeleton::{self, Skeleton};
-use crate::spec::{Bind, Identity, Limits, Network, Spec, Stream};
+use crate::spec::{Bind, Identity, Limits, Network, Spec, Stdio, Stream};
 use crate::steps::identity::User;
 use crate::steps::payload::Inherited;
 use crate::steps::root_view::View;
@@ -78,6 +78,7 @@ impl Host {
         } else {
             Cgroups::none()
         };
+        let last_capability = last_capability();
         let inner = Inner {
             skeleton: Skeleton::build(&config.state_dir.join("root"))?,
             passwd_dir,
@@ -87,10 +88,10 @@ impl Host {
             landlock: landlock::abi(),
             // SAFETY: no preconditions.
             is_root: unsafe { libc::geteuid() } == 0,
-            last_capability: last_capability(),
+            last_capability,
             uids: Uids::of(&config.instance),
             null: null.map_err(SandboxError::host("open /dev/null"))?.into(),
-            launcher: Launcher::start()?,
+            launcher: Launcher::start(last_capability)?,
             janitor: Janitor::start()?,
         };
         Ok(Self(Arc::new(inner)))
@@ -276,6 +277,7 @@ impl Start<'_> {
                 }
             };
             extra.push(self.inner.passwd(uid, gid)?);
+            self.own_pipes(&spec.stdio, uid, gid);
             User::Real { uid, gid }
         } else {
             self.namespaces |= libc::CLONE_NEWUSER;
@@ -293,6 +295,20 @@ impl Start<'_> {
         root_view::add(&mut self.plan, &view)?;
         identity::add(&mut self.plan, user, self.inner.last_capability);
         Ok(())
+    }
+
+    /// A pipe belongs to who made it, and only its owner can open `/dev/stdout` on it.
+    fn own_pipes(&mut self, stdio: &Stdio, uid: u32, gid: u32) {
+        for stream in [&stdio.stdin, &stdio.stdout, &stdio.stderr] {
+            let Stream::Fd(fd) = stream else { continue };
+            if is_pipe(fd.as_fd()) {
+                let call = Call::new(libc::SYS_fchown)
+                    .with_int(fd.as_raw_fd())
+                    .with(u64::from(uid))
+                    .with(u64::from(gid));
+                self.plan.push(Phase::Setup, "own a pipe", call);
+            }
+        }
     }
 
     fn add_payload(&mut self, spec: &Spec) -> Result<(), SandboxError> {
@@ -361,4 +377,13 @@ fn last_capability() -> u32 {
     let text = fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap_or_default();
     // As of Linux 5.9; a lower real value makes the surplus drops fail, so only ever the file's.
     text.trim().parse().unwrap_or(40)
+}
+
+fn is_pipe(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: zeroed is a valid stat, and the descriptor is live.
+    let (result, stat) = unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        (libc::fstat(fd.as_raw_fd(), &raw mut stat), stat)
+    };
+    result == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFIFO
 }

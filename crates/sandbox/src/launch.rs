@@ -54,14 +54,15 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    pub(crate) fn start() -> Result<Self, SandboxError> {
+    /// `last_capability` is the kernel's highest.
+    pub(crate) fn start(last_capability: u32) -> Result<Self, SandboxError> {
         let init = memory_file(c"kagero-init", INIT)
             .map_err(SandboxError::host("load the sandbox's init"))?;
         let stack = Stack::map().map_err(SandboxError::host("map a stack"))?;
         let (orders, received) = channel();
         thread::Builder::new()
             .name(String::from("launcher"))
-            .spawn(move || serve(&received, &init, &stack))
+            .spawn(move || serve(&received, &init, &stack, last_capability))
             .map_err(SandboxError::host("start the launcher thread"))?;
         Ok(Self { orders })
     }
@@ -79,8 +80,9 @@ impl Launcher {
 
 type Orders = Receiver<(Order, SyncSender<Result<Clone, SandboxError>>)>;
 
-fn serve(orders: &Orders, init: &File, stack: &Stack) {
+fn serve(orders: &Orders, init: &File, stack: &Stack, last_capability: u32) {
     block_all_signals();
+    shed_bounding_set(last_capability);
     for (order, answer) in orders {
         // A caller that went away drops the clone, and with its control socket the sandbox ends.
         let _ = answer.send(launch(&order, init, stack));
@@ -386,6 +388,52 @@ fn reap(pidfd: &OwnedFd) {
             &raw mut info,
             libc::WEXITED,
         );
+    }
+}
+
+/// As root: empties this thread's capability bounding set, for every clone to inherit, at the
+/// price of forty system calls once. Init still becomes capable when it is executed, because a
+/// root program receives what is inheritable whatever the bound.
+fn shed_bounding_set(last_capability: u32) {
+    let header: [u32; 2] = [0x2008_0522, 0];
+    let mut sets = [0_u32; 6];
+    let output = sets.as_mut_ptr() as usize;
+    let got = call(
+        libc::SYS_capget,
+        [header.as_ptr() as usize, output, 0, 0, 0, 0],
+    );
+    // Of each half: effective, permitted, inheritable.
+    let [effective, permitted, _, effective_high, permitted_high, _] = sets;
+    if got.is_err() || permitted & (1 << CAP_SETPCAP) == 0 {
+        return;
+    }
+    let inheritable = [
+        effective,
+        permitted,
+        permitted,
+        effective_high,
+        permitted_high,
+        permitted_high,
+    ];
+    let input = inheritable.as_ptr() as usize;
+    if call(
+        libc::SYS_capset,
+        [header.as_ptr() as usize, input, 0, 0, 0, 0],
+    )
+    .is_err()
+    {
+        return;
+    }
+    for capability in 0..=last_capability {
+        let drop = [
+            libc::PR_CAPBSET_DROP as usize,
+            capability as usize,
+            0,
+            0,
+            0,
+            0,
+        ];
+        let _ = call(libc::SYS_prctl, drop);
     }
 }
 

@@ -12,12 +12,11 @@ pub(crate) enum User {
 }
 
 /// Adds the steps that init takes after its last privileged one and before it forks the payload.
+///
+/// A real root's clones come with an empty bounding set from the launcher; a user namespace starts
+/// with a full one.
 pub(crate) fn add(plan: &mut Plan, user: User, last_capability: u32) {
     let setup = Phase::Setup;
-    for capability in 0..=last_capability {
-        let call = prctl(libc::PR_CAPBSET_DROP, u64::from(capability));
-        plan.push(setup, "drop the capability bounding set", call);
-    }
     if let User::Real { uid, gid } = user {
         let (uid, gid) = (u64::from(uid), u64::from(gid));
         let groups = Call::new(libc::SYS_setgroups).with(0).with(0);
@@ -26,6 +25,12 @@ pub(crate) fn add(plan: &mut Plan, user: User, last_capability: u32) {
         plan.push(setup, "set the gid", call);
         let call = Call::new(libc::SYS_setresuid).with(uid).with(uid).with(uid);
         plan.push(setup, "set the uid", call);
+    }
+    if matches!(user, User::Mapped) {
+        for capability in 0..=last_capability {
+            let call = prctl(libc::PR_CAPBSET_DROP, u64::from(capability));
+            plan.push(setup, "drop the capability bounding set", call);
+        }
     }
     // Version 3, this process; no effective, permitted or inheritable capability in both halves.
     let header = plan.words(&[0x2008_0522]);

@@ -205,8 +205,11 @@ fn search(ranges: &[(u32, Rule)]) -> Vec<u64> {
     let [(_, rule)] = ranges else {
         let (low, high) = ranges.split_at(ranges.len() / 2);
         let below = search(low);
-        // A far jump of its own, since a conditional one reaches only 255 instructions.
-        let mut program = vec![jump_at_least(high[0].0, 0, 1), jump(below.len() as u32)];
+        let mut program = match u8::try_from(below.len()) {
+            Ok(skip) => vec![jump_at_least(high[0].0, skip, 0)],
+            // A conditional jump reaches only 255 instructions.
+            Err(_) => vec![jump_at_least(high[0].0, 0, 1), jump(below.len() as u32)],
+        };
         program.extend(below);
         program.extend(search(high));
         return program;
@@ -297,4 +300,144 @@ fn instruction(code: u16, skip_if: u8, skip_else: u8, operand: u32) -> u64 {
     bytes[3] = skip_else;
     bytes[4..].copy_from_slice(&operand.to_ne_bytes());
     u64::from_ne_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the filter as the kernel would, on a system call with these arguments.
+    fn evaluate(filter: &Filter, architecture: u32, number: u32, arguments: [u32; 3]) -> u32 {
+        let word = |offset: u32| match offset {
+            OFFSET_NUMBER => number,
+            OFFSET_ARCHITECTURE => architecture,
+            _ => arguments[(offset as usize - 16) / 8],
+        };
+        let (mut accumulator, mut at) = (0_u32, 0);
+        loop {
+            let bytes = filter.0[at].to_ne_bytes();
+            let operand = u32::from_ne_bytes(bytes[4..].try_into().unwrap());
+            at += 1;
+            let holds = match bytes[0] {
+                0x20 => {
+                    accumulator = word(operand);
+                    continue;
+                }
+                0x54 => {
+                    accumulator &= operand;
+                    continue;
+                }
+                0x05 => {
+                    at += operand as usize;
+                    continue;
+                }
+                0x06 => return operand,
+                0x15 => accumulator == operand,
+                0x35 => accumulator >= operand,
+                0x45 => accumulator & operand != 0,
+                code => panic!("unknown instruction {code:#x}"),
+            };
+            at += usize::from(if holds { bytes[2] } else { bytes[3] });
+        }
+    }
+
+    fn answer_to(number: libc::c_long, arguments: [u32; 3]) -> u32 {
+        evaluate(&Filter::compile(), ARCHITECTURE, number as u32, arguments)
+    }
+
+    #[test]
+    fn every_known_number_has_the_answer_of_its_rule() {
+        let filter = Filter::compile();
+        let special = [
+            libc::SYS_clone,
+            libc::SYS_clone3,
+            libc::SYS_unshare,
+            libc::SYS_socket,
+            libc::SYS_ioctl,
+            libc::SYS_personality,
+        ];
+        for number in 0..=NEWEST_KNOWN {
+            let long = libc::c_long::from(number as i32);
+            if special.contains(&long) {
+                continue;
+            }
+            let denied = DENIED.contains(&long) || DENIED_HERE.contains(&long);
+            let expected = if denied { EPERM } else { ALLOW };
+            assert_eq!(
+                evaluate(&filter, ARCHITECTURE, number, [0; 3]),
+                expected,
+                "{number}"
+            );
+        }
+        assert_eq!(
+            evaluate(&filter, ARCHITECTURE, NEWEST_KNOWN + 1, [0; 3]),
+            ENOSYS
+        );
+    }
+
+    #[test]
+    fn foreign_architectures_and_x32_are_killed() {
+        let filter = Filter::compile();
+        assert_eq!(evaluate(&filter, 0x4000_0003, 1, [0; 3]), KILL);
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(evaluate(&filter, ARCHITECTURE, X32 | 1, [0; 3]), KILL);
+    }
+
+    #[test]
+    fn new_namespaces_are_denied_and_threads_are_not() {
+        let thread = (libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_THREAD) as u32;
+        assert_eq!(answer_to(libc::SYS_clone, [thread, 0, 0]), ALLOW);
+        assert_eq!(
+            answer_to(libc::SYS_clone, [libc::SIGCHLD as u32, 0, 0]),
+            ALLOW
+        );
+        assert_eq!(answer_to(libc::SYS_clone3, [0; 3]), ENOSYS);
+        assert_eq!(
+            answer_to(libc::SYS_unshare, [libc::CLONE_FILES as u32, 0, 0]),
+            ALLOW
+        );
+        for flag in [libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWNET] {
+            assert_eq!(answer_to(libc::SYS_clone, [flag as u32, 0, 0]), EPERM);
+            assert_eq!(answer_to(libc::SYS_unshare, [flag as u32, 0, 0]), EPERM);
+        }
+        assert_eq!(
+            answer_to(libc::SYS_unshare, [NEW_TIME_NAMESPACE, 0, 0]),
+            EPERM
+        );
+    }
+
+    #[test]
+    fn sockets_are_unix_internet_or_route_netlink() {
+        let stream = (libc::SOCK_STREAM | libc::SOCK_CLOEXEC) as u32;
+        let raw = (libc::SOCK_RAW | libc::SOCK_CLOEXEC) as u32;
+        let socket = |family: i32, kind, protocol| {
+            answer_to(libc::SYS_socket, [family as u32, kind, protocol])
+        };
+        assert_eq!(socket(libc::AF_UNIX, stream, 0), ALLOW);
+        assert_eq!(socket(libc::AF_INET, stream, 6), ALLOW);
+        assert_eq!(socket(libc::AF_INET6, stream, 0), ALLOW);
+        assert_eq!(socket(libc::AF_INET, raw, 1), EPERM);
+        assert_eq!(socket(libc::AF_INET6, raw, 1), EPERM);
+        assert_eq!(socket(libc::AF_INET, SOCK_PACKET, 0), EPERM);
+        assert_eq!(socket(libc::AF_NETLINK, raw, 0), ALLOW);
+        assert_eq!(socket(libc::AF_NETLINK, raw, 9), EPERM);
+        assert_eq!(socket(libc::AF_PACKET, raw, 3), EAFNOSUPPORT);
+        assert_eq!(socket(libc::AF_VSOCK, stream, 0), EAFNOSUPPORT);
+        assert_eq!(socket(libc::AF_ALG, stream, 0), EAFNOSUPPORT);
+    }
+
+    #[test]
+    fn terminals_cannot_be_typed_into_and_personalities_not_changed() {
+        assert_eq!(answer_to(libc::SYS_ioctl, [0, IOCTL_TIOCSTI, 0]), EPERM);
+        assert_eq!(answer_to(libc::SYS_ioctl, [0, IOCTL_TIOCLINUX, 0]), EPERM);
+        assert_eq!(
+            answer_to(libc::SYS_ioctl, [0, libc::FIONREAD as u32, 0]),
+            ALLOW
+        );
+        assert_eq!(
+            answer_to(libc::SYS_personality, [PERSONALITY_QUERY, 0, 0]),
+            ALLOW
+        );
+        assert_eq!(answer_to(libc::SYS_personality, [0x0040_0000, 0, 0]), EPERM);
+    }
 }

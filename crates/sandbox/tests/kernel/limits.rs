@@ -1,0 +1,109 @@
+//! A program that takes more than it was given is stopped, and only it.
+
+use std::os::unix::process::ExitStatusExt;
+
+use crate::rig::{Rig, probe, probed, shell, skip};
+
+#[test]
+fn tmp_has_the_size_it_was_given() {
+    let mut spec = shell(
+        "head -c 20M /dev/zero > /tmp/big; wc -c < /tmp/big; rm /tmp/big; \
+         head -c 3M /dev/zero > /tmp/small && echo fits",
+    );
+    spec.limits.tmp_bytes = 4 << 20;
+    let output = Rig::new().run(spec).output;
+    assert!(output.contains("No space left on device"), "{output}");
+    assert!(output.contains("\n4194304\n"), "{output}");
+    assert!(output.ends_with("fits\n"), "{output}");
+}
+
+#[test]
+fn memory_beyond_the_limit_kills_and_is_counted() {
+    let rig = Rig::new();
+    if !rig.has("memory limit") {
+        return skip("no memory control group here");
+    }
+    let mut spec = probe("allocate", "256");
+    spec.limits.memory_bytes = 64 << 20;
+    let (sandbox, _reader) = rig.start(spec);
+    let exit = sandbox.wait().unwrap();
+    assert_eq!(exit.status.signal(), Some(libc::SIGKILL), "{exit:?}");
+    let usage = sandbox.usage().unwrap();
+    assert!(usage.oom_kills >= 1, "{usage:?}");
+    assert!(usage.memory_peak_bytes > 50 << 20, "{usage:?}");
+    assert!(usage.memory_peak_bytes <= 80 << 20, "{usage:?}");
+}
+
+#[test]
+fn memory_within_the_limit_is_there() {
+    let mut spec = probe("allocate", "64");
+    spec.limits.memory_bytes = 128 << 20;
+    let rig = Rig::new();
+    let (sandbox, reader) = rig.start(spec);
+    let output = std::io::read_to_string(reader).unwrap();
+    assert_eq!(probed(&output), ["allocated 64"], "{output}");
+    let exit = sandbox.wait().unwrap();
+    let peak = sandbox
+        .memory_peak()
+        .unwrap()
+        .max(exit.peak_resident_bytes.unwrap());
+    assert!((64 << 20..128 << 20).contains(&peak), "{peak}");
+}
+
+#[test]
+fn a_fork_bomb_ends_at_the_process_limit() {
+    let mut spec = probe("fork", "");
+    spec.limits.pids = 40;
+    let output = Rig::new().run(spec).output;
+    let children: u32 = probed(&output)[0].parse().unwrap();
+    // The probe's own threads count as well.
+    assert!((20..40).contains(&children), "{children}");
+}
+
+#[test]
+fn open_files_end_at_their_limit() {
+    let mut spec = probe("open files", "");
+    spec.limits.open_files = 64;
+    let output = Rig::new().run(spec).output;
+    let (files, errno) = probed(&output)[0].split_once(' ').unwrap();
+    assert!(
+        (40..64).contains(&files.parse::<u32>().unwrap()),
+        "{output}"
+    );
+    assert_eq!(errno, format!("Some({})", libc::EMFILE));
+}
+
+#[test]
+fn a_share_of_a_cpu_is_only_a_share() {
+    let rig = Rig::new();
+    if !rig.has("cpu limit") {
+        return skip("no cpu control group here");
+    }
+    let mut spec = probe("spin", "1000");
+    spec.limits.cpu_millis = 100;
+    let (sandbox, reader) = rig.start(spec);
+    let output = std::io::read_to_string(reader).unwrap();
+    let used: u32 = probed(&output)[0].parse().unwrap();
+    assert!(
+        (20..300).contains(&used),
+        "{used} ms of CPU in a second at a tenth"
+    );
+    sandbox.wait().unwrap();
+    let accounted = sandbox.usage().unwrap().cpu_time.as_millis();
+    assert!((20..400).contains(&accounted), "{accounted}");
+}
+
+#[test]
+fn a_share_can_be_raised_while_running() {
+    let rig = Rig::new();
+    if !rig.has("cpu limit") {
+        return skip("no cpu control group here");
+    }
+    let mut spec = probe("spin", "1000");
+    spec.limits.cpu_millis = 50;
+    let (sandbox, reader) = rig.start(spec);
+    sandbox.set_cpu_millis(1000).unwrap();
+    let output = std::io::read_to_string(reader).unwrap();
+    let used: u32 = probed(&output)[0].parse().unwrap();
+    assert!(used > 150, "{used} ms of CPU in a second after the raise");
+}
