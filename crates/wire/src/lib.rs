@@ -4,11 +4,33 @@
 //! struct; a response travels the same road back. Generated code holds only schemas (tables) and
 //! one small [`Shape`] implementation a struct, so that a service costs little to compile.
 
-mod schema;
+mod protocol;
+pub mod schema;
+mod shape;
+mod validate;
 mod value;
 
-pub use schema::{OperationSchema, ServiceSchema};
-pub use value::{Shape, Value};
+pub use protocol::Protocol;
+pub use schema::{ErrorSchema, OperationSchema, ServiceSchema};
+pub use shape::{Shape, Unit};
+pub use validate::{MissingMember, ValidationPolicy};
+pub use value::Value;
+
+/// What generated code names; nothing for anyone else.
+#[doc(hidden)]
+pub mod generated {
+    pub use std::collections::BTreeMap;
+
+    pub use base::Timestamp;
+    pub use bytes::Bytes;
+
+    pub use crate::schema::{
+        AbsentOperation, Bounds, ErrorSchema, ListSchema, Location, MapSchema, MemberSchema,
+        OperationSchema, PatternSchema, Schema, ServiceSchema, StringSchema, StructureSchema,
+        TimestampFormat,
+    };
+    pub use crate::{MissingMember, Operation, Protocol, Unit, ValidationPolicy, Value};
+}
 
 /// One modelled operation: its shapes and where they travel. Implemented by the generated marker
 /// types, such as `sqs::generated::SendMessage`.

@@ -18,17 +18,18 @@ pub enum Value {
     Map(Vec<(String, Value)>),
 }
 
-/// A generated struct that can leave and enter the tree.
-pub trait Shape: Sized {
-    /// Takes the members out of a tree that decoding and validation have already checked against
-    /// the schema; members of another type or unknown name are ignored.
-    fn from_value(value: Value) -> Self;
-
-    /// Members that are `None` are left out.
-    fn into_value(self) -> Value;
-}
-
 impl Value {
+    /// A structure of the members that are there.
+    pub fn of_members<const N: usize>(members: [Option<(&str, Value)>; N]) -> Self {
+        Self::Map(
+            members
+                .into_iter()
+                .flatten()
+                .map(|(name, v)| (name.to_owned(), v))
+                .collect(),
+        )
+    }
+
     /// The member of a structure or map, if this is one and has it.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {

@@ -1,1 +1,4 @@
 //! IAM and STS.
+
+pub mod generated;
+pub mod generated_sts;

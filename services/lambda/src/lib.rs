@@ -1,1 +1,3 @@
 //! AWS Lambda.
+
+pub mod generated;

@@ -1,1 +1,3 @@
 //! CloudWatch Logs.
+
+pub mod generated;

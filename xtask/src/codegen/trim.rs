@@ -1,0 +1,116 @@
+//! `cargo xtask codegen trim`: from a botocore model to the `model.json` we commit. Operations we do
+//! not implement keep their name and route, shapes nobody uses go, and so does all prose.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::model::{Choices, Model, Operation, Ordered};
+
+/// Trims `source` by the `kagero` part of `target`, which stays as it is, and writes `target`.
+pub fn run(source: &Path, target: &Path) -> anyhow::Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Chosen {
+        kagero: Choices,
+    }
+    let text = std::fs::read_to_string(target)
+        .with_context(|| format!("{}: begin with its `kagero` part", target.display()))?;
+    let chosen: Chosen = serde_json::from_str(&text)
+        .with_context(|| format!("{} has no valid `kagero` part", target.display()))?;
+    let text = std::fs::read_to_string(source).with_context(|| {
+        format!(
+            "read {} (unpack it first if it ends in .gz)",
+            source.display()
+        )
+    })?;
+    let model: Model = serde_json::from_str(&text).context("not a service-2.json")?;
+    let trimmed = trim(model, chosen.kagero)?;
+    std::fs::write(target, serde_json::to_string_pretty(&trimmed)? + "\n")?;
+    eprintln!(
+        "{}: {} shapes for {} of {} operations",
+        target.display(),
+        trimmed.shapes.0.len(),
+        trimmed.kagero.map_or(0, |choices| choices.implements.len()),
+        trimmed.operations.0.len()
+    );
+    Ok(())
+}
+
+fn trim(model: Model, choices: Choices) -> anyhow::Result<Model> {
+    for name in &choices.implements {
+        if model.operations.get(name).is_none() {
+            bail!("the model has no operation {name}");
+        }
+    }
+    let operations = Ordered(
+        model
+            .operations
+            .0
+            .into_iter()
+            .map(|(name, operation)| {
+                let kept = choices.implements.contains(&name);
+                (
+                    name,
+                    if kept {
+                        operation
+                    } else {
+                        name_only(operation)
+                    },
+                )
+            })
+            .collect(),
+    );
+    let used = used_shapes(&operations, &model.shapes)?;
+    let shapes = Ordered(
+        model
+            .shapes
+            .0
+            .into_iter()
+            .filter(|(name, _)| used.contains(name))
+            .collect(),
+    );
+    Ok(Model {
+        kagero: Some(choices),
+        metadata: model.metadata,
+        operations,
+        shapes,
+    })
+}
+
+fn name_only(operation: Operation) -> Operation {
+    Operation {
+        input: None,
+        output: None,
+        errors: Vec::new(),
+        ..operation
+    }
+}
+
+fn used_shapes(
+    operations: &Ordered<Operation>,
+    shapes: &Ordered<super::model::Shape>,
+) -> anyhow::Result<BTreeSet<String>> {
+    let mut used = BTreeSet::new();
+    let mut open: Vec<String> = operations
+        .0
+        .iter()
+        .flat_map(|(_, operation)| {
+            operation
+                .input
+                .iter()
+                .chain(&operation.output)
+                .chain(&operation.errors)
+        })
+        .map(|reference| reference.shape.clone())
+        .collect();
+    while let Some(name) = open.pop() {
+        let shape = shapes
+            .get(&name)
+            .with_context(|| format!("no shape {name}"))?;
+        if used.insert(name) {
+            open.extend(shape.uses().map(|reference| reference.shape.clone()));
+        }
+    }
+    Ok(used)
+}
