@@ -1,0 +1,179 @@
+//! Answers in S3's form: error documents, and the headers every answer has.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use service::{Body, RequestContext, ServiceError};
+use wire::Value;
+
+use crate::call;
+
+/// A whole body.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// The answer to a request that failed. A HEAD gets no body, a 304 neither body nor code.
+pub fn failure(
+    context: &RequestContext,
+    method: Option<&Method>,
+    error: &ServiceError,
+) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = error.status;
+    if error.status == StatusCode::NOT_MODIFIED {
+        for (name, value) in &error.members {
+            let name = HeaderName::try_from(*name);
+            let value = value
+                .as_str()
+                .and_then(|value| HeaderValue::from_str(value).ok());
+            if let (Ok(name), Some(value)) = (name, value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    } else {
+        let xml = HeaderValue::from_static("application/xml");
+        response.headers_mut().insert(header::CONTENT_TYPE, xml);
+        if method != Some(&Method::HEAD) {
+            *response.body_mut() = full(document(context, error));
+        }
+    }
+    if let Some(seconds) = error.retry_after_seconds {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    identify(context, &mut response);
+    response
+}
+
+/// Adds the ids by which a request is spoken of.
+pub fn identify(context: &RequestContext, response: &mut Response<Body>) {
+    let mut set = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    set("x-amz-request-id", context.request_id.to_string());
+    set("x-amz-id-2", call::host_id(context));
+}
+
+fn document(context: &RequestContext, error: &ServiceError) -> String {
+    let mut xml = String::with_capacity(512);
+    xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
+    element(&mut xml, "Code", code(&error.code));
+    element(&mut xml, "Message", &error.message);
+    for (name, value) in &error.members {
+        match value {
+            Value::Str(text) => element(&mut xml, name, text),
+            Value::Int(number) => element(&mut xml, name, &number.to_string()),
+            _ => {}
+        }
+    }
+    element(&mut xml, "RequestId", &context.request_id.to_string());
+    element(&mut xml, "HostId", &call::host_id(context));
+    xml.push_str("</Error>");
+    xml
+}
+
+/// The gateway's errors carry the codes of AWS's JSON services; S3 has its own for some.
+fn code(code: &str) -> &str {
+    match code {
+        "AccessDeniedException" => "AccessDenied",
+        "InternalFailure" => "InternalError",
+        "NotImplementedException" => "NotImplemented",
+        "InvalidClientTokenId" | "UnrecognizedClientException" => "InvalidAccessKeyId",
+        other => other,
+    }
+}
+
+fn element(xml: &mut String, name: &str, text: &str) {
+    write!(xml, "<{name}>{}</{name}>", escape(text)).expect("writing to a string cannot fail");
+}
+
+/// Text that XML 1.0 can hold: what it cannot is left out.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '\t' | '\n' | '\r' => escaped.push(c),
+            c if c.is_control() => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Words for the errors the wire layer finds by itself, which it often leaves without any.
+pub fn wire_error(code: &str, message: &str, status: StatusCode) -> ServiceError {
+    let message = match code {
+        "NotImplemented" => not_implemented(message),
+        _ if !message.is_empty() => message.to_owned(),
+        _ => default_message(code).to_owned(),
+    };
+    ServiceError::new(code.to_owned(), status, message)
+}
+
+fn not_implemented(message: &str) -> String {
+    match message.strip_suffix(" is not implemented yet") {
+        Some(operation) => format!("Kagero does not implement {operation} yet."),
+        None if message == "Unknown operation" => {
+            "A header or query you provided implies functionality that is not implemented.".into()
+        }
+        None => message.to_owned(),
+    }
+}
+
+fn default_message(code: &str) -> &'static str {
+    match code {
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        "InvalidURI" => "Couldn't parse the specified URI.",
+        "KeyTooLongError" => "Your key is too long",
+        "MalformedXML" => {
+            "The XML you provided was not well-formed or did not validate against our published \
+             schema"
+        }
+        "MaxMessageLengthExceeded" => "Your request was too big.",
+        "MethodNotAllowed" => "The specified method is not allowed against this resource.",
+        "MissingContentLength" => "You must provide the Content-Length HTTP header.",
+        "IncompleteBody" => {
+            "You did not provide the number of bytes specified by the Content-Length HTTP header"
+        }
+        "InvalidArgument" => "Invalid Argument",
+        "InvalidRequest" => "Invalid Request",
+        _ => "We encountered an internal error. Please try again.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_escaped_and_stays_xml() {
+        assert_eq!(escape("a<b>&\"c\u{1}\u{0}é"), "a&lt;b&gt;&amp;&quot;cé");
+    }
+
+    #[test]
+    fn an_absent_operation_is_named() {
+        let error = wire_error(
+            "NotImplemented",
+            "GetBucketWebsite is not implemented yet",
+            StatusCode::NOT_IMPLEMENTED,
+        );
+        assert_eq!(
+            error.message,
+            "Kagero does not implement GetBucketWebsite yet."
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! One request, as the operations see it: who asks, and the headers the wire layer would misread.
+
+use base::AccountId;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header;
+use http::request::Parts;
+use service::{Origin, Principal, RequestContext, TrailingHeaders};
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::checksum::Algorithm;
+use crate::domain::condition::Conditions;
+use crate::domain::event::Cause;
+use crate::domain::range::ByteRange;
+
+/// A call of one operation.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub context: RequestContext,
+    pub conditions: Conditions,
+    /// Those on the source of a copy.
+    pub source_conditions: Conditions,
+    pub range: Option<ByteRange>,
+    /// `Expires` as sent: S3 does not ask it to be a date.
+    pub expires: Option<String>,
+    /// What comes after the body, and the checksum it is announced to have there.
+    pub trailers: Option<TrailingHeaders>,
+    pub trailing_checksum: Option<Algorithm>,
+}
+
+impl Call {
+    /// A call without any of these headers.
+    pub fn plain(context: RequestContext) -> Self {
+        Self {
+            context,
+            conditions: Conditions::default(),
+            source_conditions: Conditions::default(),
+            range: None,
+            expires: None,
+            trailers: None,
+            trailing_checksum: None,
+        }
+    }
+
+    /// Takes the headers out of a request, so that the wire layer does not refuse what S3 ignores.
+    pub fn take(context: RequestContext, parts: &mut Parts) -> Self {
+        let headers = &mut parts.headers;
+        let text = |value: http::HeaderValue| value.to_str().ok().map(str::to_owned);
+        Self {
+            conditions: Conditions::take(headers, ""),
+            source_conditions: Conditions::take(headers, "x-amz-copy-source-"),
+            range: headers
+                .remove(header::RANGE)
+                .and_then(text)
+                .and_then(|range| ByteRange::parse(&range)),
+            expires: headers.remove(header::EXPIRES).and_then(text),
+            trailers: parts.extensions.get::<TrailingHeaders>().cloned(),
+            trailing_checksum: headers
+                .get("x-amz-trailer")
+                .and_then(|names| Algorithm::of_trailer(names.to_str().ok()?)),
+            context,
+        }
+    }
+
+    pub fn account(&self) -> AccountId {
+        self.context.account
+    }
+
+    /// What an event says about the request.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            at: self.context.received_at,
+            principal_id: principal_id(&self.context.principal),
+            requester: self.context.account,
+            source_ip: source_ip(&self.context),
+            request_id: self.context.request_id.to_string(),
+            host_id: host_id(&self.context),
+        }
+    }
+}
+
+/// `x-amz-id-2`: derived from the request id, so that the answer and the event agree.
+pub fn host_id(context: &RequestContext) -> String {
+    BASE64.encode(Sha256::digest(context.request_id.to_string()))
+}
+
+fn principal_id(principal: &Principal) -> String {
+    match principal {
+        Principal::Root { account } => account.to_string(),
+        Principal::User { user_id, .. } => format!("AWS:{user_id}"),
+        Principal::Session { session_id, .. } => format!("AWS:{session_id}"),
+        Principal::Service { name, .. } => (*name).to_owned(),
+    }
+}
+
+fn source_ip(context: &RequestContext) -> String {
+    match (&context.origin, &context.principal) {
+        (
+            Origin::Http {
+                peer: Some(peer), ..
+            },
+            _,
+        ) => peer.ip().to_string(),
+        (_, Principal::Service { name, .. }) => (*name).to_owned(),
+        _ => "127.0.0.1".to_owned(),
+    }
+}

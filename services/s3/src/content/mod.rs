@@ -1,0 +1,10 @@
+//! The bytes of objects: written as they arrive, read as they are sent, deleted when the last
+//! reader is done.
+
+mod pins;
+mod read;
+mod write;
+
+pub use pins::Pins;
+pub use read::{ByteStream, Source, find, open};
+pub use write::{Expected, Stored, Written, discard, write};

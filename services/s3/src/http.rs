@@ -1,0 +1,116 @@
+//! S3 as the gateway calls it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use service::{Access, Body, HttpService, RequestContext, ServiceError};
+
+use crate::call::Call;
+use crate::dispatch::Failure;
+use crate::{S3, answer, domain, port};
+
+#[async_trait]
+impl HttpService for S3 {
+    fn signing_name(&self) -> &'static str {
+        "s3"
+    }
+
+    fn access(&self, request: &Parts) -> Access {
+        domain::access::of(request)
+    }
+
+    async fn handle(&self, context: RequestContext, request: Request<Body>) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        if is_form_upload(&parts) {
+            let error = ServiceError::new(
+                "NotImplemented",
+                StatusCode::NOT_IMPLEMENTED,
+                "Kagero does not implement PostObject (browser form uploads) yet.",
+            );
+            return answer::failure(&context, Some(&parts.method), &error);
+        }
+        let method = parts.method.clone();
+        announce_length(&mut parts, &body);
+        let call = Arc::new(Call::take(context.clone(), &mut parts));
+        let failure = Failure::default();
+        parts.extensions.insert(call);
+        parts.extensions.insert(failure.clone());
+        let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
+        let mut response = match self.wire.call(request).await {
+            Ok(response) => response.map(http_body_util::BodyExt::boxed_unsync),
+            Err(error) => {
+                let error = service::BoxError::from(error);
+                tracing::error!(%error, "the S3 wire layer gave up on a request");
+                return answer::failure(&context, Some(&method), &ServiceError::internal());
+            }
+        };
+        if let Some(error) = failure.take() {
+            return answer::failure(&context, Some(&method), &error);
+        }
+        if response.status().is_client_error() || response.status().is_server_error() {
+            let error = read_wire_error(response).await;
+            return answer::failure(&context, Some(&method), &error);
+        }
+        answer::identify(&context, &mut response);
+        response
+    }
+
+    fn error_response(&self, context: &RequestContext, error: &ServiceError) -> Response<Body> {
+        answer::failure(context, None, error)
+    }
+
+    async fn call(
+        &self,
+        operation: &str,
+        context: RequestContext,
+        input: wire::Value,
+    ) -> Result<wire::Value, ServiceError> {
+        port::call(&self.state, operation, context, input).await
+    }
+}
+
+/// A form's policy is its signature, which nobody has verified.
+fn is_form_upload(parts: &Parts) -> bool {
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    parts.method == Method::POST
+        && content_type
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("multipart/form-data"))
+}
+
+/// The wire layer wants a Content-Length with every XML body; over HTTP/2 there may be none.
+fn announce_length(parts: &mut Parts, body: &Body) {
+    let exact = http_body::Body::size_hint(body).exact();
+    if let Some(length) = exact
+        && length > 0
+        && !parts.headers.contains_key(header::CONTENT_LENGTH)
+    {
+        parts.headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+}
+
+/// What the wire layer found wrong with a request.
+async fn read_wire_error(response: Response<Body>) -> ServiceError {
+    let status = response.status();
+    let document = response
+        .into_body()
+        .collect()
+        .await
+        .map_or(Bytes::new(), http_body_util::Collected::to_bytes);
+    let document = String::from_utf8_lossy(&document);
+    let element = |name: &str| {
+        let (_, rest) = document.split_once(&format!("<{name}>"))?;
+        let (text, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(
+            text.replace("&quot;", "\"")
+                .replace("&lt;", "<")
+                .replace("&gt;", ">"),
+        )
+    };
+    let code = element("Code").unwrap_or_else(|| "InternalError".to_owned());
+    answer::wire_error(&code, &element("Message").unwrap_or_default(), status)
+}

@@ -1,0 +1,148 @@
+//! CopyObject.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
+
+use std::sync::Arc;
+
+use s3s::dto::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, ServerSideEncryption,
+    TaggingDirective,
+};
+
+use super::fields::{self, given, set_checksum};
+use crate::buckets;
+use crate::call::Call;
+use crate::content::{self, Expected};
+use crate::domain::checksum::Algorithm;
+use crate::domain::notification::EventKind;
+use crate::error::Error;
+use crate::objects::{self, Draft};
+use crate::records::{Attributes, Object};
+use crate::source;
+use crate::state::State;
+
+pub async fn copy_object(
+    state: Arc<State>,
+    call: Arc<Call>,
+    mut input: CopyObjectInput,
+) -> Result<CopyObjectOutput, Error> {
+    let owner = input.expected_bucket_owner.as_deref();
+    buckets::find_of(&state, &call, &input.bucket, owner).await?;
+    call.conditions.check_writable()?;
+    let asked = fields::read_algorithm(input.checksum_algorithm.as_ref())?;
+    let given = given!(call, input).read()?;
+    let source_owner = input.expected_source_bucket_owner.as_deref();
+    let (from, bytes) = source::open(&state, &call, &input.copy_source, source_owner).await?;
+    if from.size > source::MAX_COPY {
+        return Err(Error::invalid_request(format!(
+            "The specified copy source is larger than the maximum allowable size for a copy \
+             source: {}",
+            source::MAX_COPY
+        )));
+    }
+    let attributes = attributes(&input, given, &from)?;
+    if source::name(&input.copy_source)? == (input.bucket.as_str(), input.key.as_str())
+        && attributes == from.attributes
+        && !replaces(&input)
+    {
+        return Err(Error::invalid_request(
+            "This copy request is illegal because it is trying to copy an object to itself \
+             without changing the object's metadata, storage class, website redirect location or \
+             encryption attributes.",
+        ));
+    }
+    let kept = from.checksum.as_ref().map(|checksum| checksum.algorithm);
+    let algorithm = asked.or(kept).unwrap_or(Algorithm::DEFAULT);
+    let expected = Expected::nothing(algorithm);
+    let stream = bytes.stream(0..from.size);
+    let written = content::write(&*state.blobs, stream, &expected).await?;
+    let draft = Draft::new(written, attributes);
+    let object = draft.object.clone();
+    let committed = objects::put(
+        &state,
+        &call,
+        &input.bucket,
+        &input.key,
+        draft,
+        EventKind::Copy,
+    )
+    .await?;
+
+    let mut result = CopyObjectResult {
+        e_tag: Some(fields::etag(&object.etag)),
+        last_modified: Some(fields::time(committed.at)),
+        ..CopyObjectResult::default()
+    };
+    if let Some(checksum) = object.checksum {
+        result.checksum_type = Some(fields::checksum_type(&checksum));
+        set_checksum!(result, (checksum.algorithm, checksum.value));
+    }
+    Ok(CopyObjectOutput {
+        copy_object_result: Some(result),
+        server_side_encryption: object.attributes.encryption.map(ServerSideEncryption::from),
+        ..CopyObjectOutput::default()
+    })
+}
+
+fn replaces(input: &CopyObjectInput) -> bool {
+    let directive = input
+        .metadata_directive
+        .as_ref()
+        .map(MetadataDirective::as_str);
+    directive == Some("REPLACE") || input.storage_class.is_some()
+}
+
+/// What the copy keeps of its source and what it is given. Storage class and encryption are never
+/// kept.
+fn attributes(
+    input: &CopyObjectInput,
+    given: Attributes,
+    from: &Object,
+) -> Result<Attributes, Error> {
+    let source = from.attributes.clone();
+    let metadata = input
+        .metadata_directive
+        .as_ref()
+        .map(MetadataDirective::as_str);
+    let (headers, metadata) = match metadata {
+        None | Some("COPY") => {
+            // The redirect is not metadata: it is only ever given.
+            let redirect = given.headers.website_redirect_location;
+            let mut headers = source.headers;
+            headers.website_redirect_location = redirect;
+            (headers, source.metadata)
+        }
+        Some("REPLACE") => (given.headers, given.metadata),
+        Some(other) => {
+            let message = "Unknown metadata directive.";
+            return Err(Error::invalid_argument(
+                message,
+                "x-amz-metadata-directive",
+                other,
+            ));
+        }
+    };
+    let tags = match input
+        .tagging_directive
+        .as_ref()
+        .map(TaggingDirective::as_str)
+    {
+        None | Some("COPY") => source.tags,
+        Some("REPLACE") => given.tags,
+        Some(other) => {
+            let message = "Unknown tagging directive.";
+            return Err(Error::invalid_argument(
+                message,
+                "x-amz-tagging-directive",
+                other,
+            ));
+        }
+    };
+    Ok(Attributes {
+        headers,
+        metadata,
+        tags,
+        storage_class: given.storage_class,
+        encryption: given.encryption,
+    })
+}

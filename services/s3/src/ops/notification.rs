@@ -1,0 +1,292 @@
+//! PutBucketNotificationConfiguration and GetBucketNotificationConfiguration.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html>
+
+use std::sync::Arc;
+
+use base::{Arn, Region};
+use s3s::dto::{
+    EventBridgeConfiguration, FilterRule, FilterRuleName, GetBucketNotificationConfigurationInput,
+    GetBucketNotificationConfigurationOutput, LambdaFunctionConfiguration,
+    NotificationConfiguration, NotificationConfigurationFilter,
+    PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
+    QueueConfiguration, S3KeyFilter,
+};
+use service::RequestContext;
+use wire::Value;
+
+use crate::buckets;
+use crate::call::Call;
+use crate::domain::event;
+use crate::domain::notification::{Notifications, Rule, Target};
+use crate::domain::overlap;
+use crate::error::Error;
+use crate::outbox;
+use crate::state::State;
+
+pub async fn put_bucket_notification_configuration(
+    state: Arc<State>,
+    call: Arc<Call>,
+    input: PutBucketNotificationConfigurationInput,
+) -> Result<PutBucketNotificationConfigurationOutput, Error> {
+    let name = input.bucket.as_str();
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = buckets::find_of(&state, &call, name, owner).await?.value;
+    let notifications = read(&state, input.notification_configuration)?;
+    overlap::check(&notifications.rules)?;
+    if input.skip_destination_validation != Some(true) {
+        let context = outbox::context(name, bucket.owner, &bucket.region, call.context.received_at);
+        check_destinations(&state, &notifications.rules, &bucket.region, &context).await?;
+        announce(&state, &call, name, &notifications.rules, &context).await?;
+    }
+    buckets::update(&state, &call, name, owner, |bucket| {
+        bucket.notifications = notifications.clone();
+    })
+    .await?;
+    Ok(PutBucketNotificationConfigurationOutput {})
+}
+
+fn read(state: &State, given: NotificationConfiguration) -> Result<Notifications, Error> {
+    if given
+        .topic_configurations
+        .is_some_and(|topics| !topics.is_empty())
+    {
+        return Err(Error::not_implemented("SNS, and so TopicConfigurations"));
+    }
+    let event_bridge = given.event_bridge_configuration.is_some();
+    if event_bridge && state.ports.events.is_none() {
+        return Err(Error::not_implemented(
+            "EventBridge, and so EventBridgeConfiguration",
+        ));
+    }
+    let mut rules = Vec::new();
+    for function in given.lambda_function_configurations.unwrap_or_default() {
+        let target = Target::Function(arn(&function.lambda_function_arn)?);
+        rules.push(rule(
+            function.id,
+            target,
+            &function.events,
+            function.filter,
+        )?);
+    }
+    for queue in given.queue_configurations.unwrap_or_default() {
+        let target = Target::Queue(arn(&queue.queue_arn)?);
+        rules.push(rule(queue.id, target, &queue.events, queue.filter)?);
+    }
+    Ok(Notifications {
+        rules,
+        event_bridge,
+    })
+}
+
+fn arn(text: &str) -> Result<Arn, Error> {
+    text.parse().map_err(|_| {
+        let message = "The ARN could not be parsed";
+        Error::invalid_argument(message, "ARN", text)
+    })
+}
+
+fn rule(
+    id: Option<String>,
+    target: Target,
+    events: &[s3s::dto::Event],
+    filter: Option<NotificationConfigurationFilter>,
+) -> Result<Rule, Error> {
+    let rules = filter
+        .and_then(|filter| filter.key)
+        .and_then(|key| key.filter_rules);
+    let pairs: Vec<_> = rules
+        .unwrap_or_default()
+        .into_iter()
+        .map(|rule| {
+            let name = rule.name.map(|name| name.as_str().to_owned());
+            (name.unwrap_or_default(), rule.value.unwrap_or_default())
+        })
+        .collect();
+    let (prefix, suffix) = overlap::read_filter(&pairs)?;
+    let id = id.filter(|id| !id.is_empty());
+    Ok(Rule {
+        id: id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+        target,
+        events: events
+            .iter()
+            .map(|event| event.as_ref().to_owned())
+            .collect(),
+        prefix,
+        suffix,
+    })
+}
+
+/// Every destination must be there and let S3 in.
+async fn check_destinations(
+    state: &State,
+    rules: &[Rule],
+    region: &Region,
+    context: &RequestContext,
+) -> Result<(), Error> {
+    let mut wrong: Vec<(String, String)> = Vec::new();
+    for rule in rules {
+        let arn = rule.target.arn().to_string();
+        if wrong.iter().any(|(earlier, _)| *earlier == arn) {
+            continue;
+        }
+        if let Err(why) = check_destination(state, &rule.target, region, context).await {
+            wrong.push((arn, why));
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(unable_to_validate(wrong))
+    }
+}
+
+async fn check_destination(
+    state: &State,
+    target: &Target,
+    region: &Region,
+    context: &RequestContext,
+) -> Result<(), String> {
+    if !overlap::is_possible_destination(target, region.as_str()) {
+        return Err(match target {
+            Target::Function(_) => "The ARN is not that of a function in the bucket's region",
+            Target::Queue(_) => "The ARN is not that of a standard queue in the bucket's region",
+        }
+        .to_owned());
+    }
+    match target {
+        Target::Function(arn) => {
+            // A dry run asks both whether the function exists and whether S3 may invoke it.
+            let input = Value::Map(vec![
+                ("FunctionName".to_owned(), Value::Str(arn.to_string())),
+                ("InvocationType".to_owned(), Value::Str("DryRun".to_owned())),
+            ]);
+            let answer = state
+                .ports
+                .api
+                .call("lambda", "Invoke", context.clone(), input)
+                .await;
+            answer
+                .map(|_| ())
+                .map_err(|error| match error.code.as_ref() {
+                    "ResourceNotFoundException" => {
+                        format!("The destination Lambda function does not exist: {arn}")
+                    }
+                    _ => format!("Not authorized to invoke function [{arn}]"),
+                })
+        }
+        Target::Queue(arn) => outbox::look_up_queue(&*state.ports.api, arn, context.clone())
+            .await
+            .map(|_| ())
+            .map_err(|_| "The destination queue does not exist".to_owned()),
+    }
+}
+
+/// Sends each queue the test event, which also tells whether S3 may send to it.
+async fn announce(
+    state: &State,
+    call: &Call,
+    bucket: &str,
+    rules: &[Rule],
+    context: &RequestContext,
+) -> Result<(), Error> {
+    let body = event::test_message(bucket, &call.cause());
+    let mut told: Vec<&Arn> = Vec::new();
+    for rule in rules {
+        let Target::Queue(queue) = &rule.target else {
+            continue;
+        };
+        if told.contains(&queue) {
+            continue;
+        }
+        if let Err(error) = state.outbox.send(queue, context.clone(), &body).await {
+            tracing::debug!(%queue, %error, "a queue refused the test event");
+            let why = "Permissions on the destination queue do not allow S3 to publish \
+                       notifications from this bucket";
+            return Err(unable_to_validate(vec![(
+                queue.to_string(),
+                why.to_owned(),
+            )]));
+        }
+        told.push(queue);
+    }
+    Ok(())
+}
+
+fn unable_to_validate(wrong: Vec<(String, String)>) -> Error {
+    let message = "Unable to validate the following destination configurations";
+    let mut error = Error::bad_request("InvalidArgument", message);
+    for ((arn, why), (name, value)) in wrong.into_iter().zip(ARGUMENTS) {
+        error = error.with(name, arn).with(value, why);
+    }
+    error
+}
+
+/// The members an error about destinations has, for as many of them as S3 names.
+const ARGUMENTS: [(&str, &str); 5] = [
+    ("ArgumentName1", "ArgumentValue1"),
+    ("ArgumentName2", "ArgumentValue2"),
+    ("ArgumentName3", "ArgumentValue3"),
+    ("ArgumentName4", "ArgumentValue4"),
+    ("ArgumentName5", "ArgumentValue5"),
+];
+
+pub async fn get_bucket_notification_configuration(
+    state: Arc<State>,
+    call: Arc<Call>,
+    input: GetBucketNotificationConfigurationInput,
+) -> Result<GetBucketNotificationConfigurationOutput, Error> {
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner)
+        .await?
+        .value;
+    let (mut functions, mut queues) = (Vec::new(), Vec::new());
+    for rule in bucket.notifications.rules {
+        let filter = filter(&rule);
+        let events = rule.events.into_iter().map(s3s::dto::Event::from).collect();
+        let id = Some(rule.id);
+        match rule.target {
+            Target::Function(arn) => functions.push(LambdaFunctionConfiguration {
+                id,
+                lambda_function_arn: arn.to_string(),
+                events,
+                filter,
+            }),
+            Target::Queue(arn) => {
+                queues.push(QueueConfiguration {
+                    id,
+                    queue_arn: arn.to_string(),
+                    events,
+                    filter,
+                });
+            }
+        }
+    }
+    Ok(GetBucketNotificationConfigurationOutput {
+        event_bridge_configuration: bucket
+            .notifications
+            .event_bridge
+            .then(EventBridgeConfiguration::default),
+        lambda_function_configurations: (!functions.is_empty()).then_some(functions),
+        queue_configurations: (!queues.is_empty()).then_some(queues),
+        topic_configurations: None,
+    })
+}
+
+fn filter(rule: &Rule) -> Option<NotificationConfigurationFilter> {
+    let part = |name: &'static str, value: &Option<String>| {
+        value.clone().map(|value| FilterRule {
+            name: Some(FilterRuleName::from_static(name)),
+            value: Some(value),
+        })
+    };
+    let rules: Vec<_> = part("Prefix", &rule.prefix)
+        .into_iter()
+        .chain(part("Suffix", &rule.suffix))
+        .collect();
+    (!rules.is_empty()).then_some(NotificationConfigurationFilter {
+        key: Some(S3KeyFilter {
+            filter_rules: Some(rules),
+        }),
+    })
+}

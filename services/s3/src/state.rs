@@ -1,0 +1,77 @@
+//! What every operation works with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base::{Clock, Timestamp};
+use store::{Blobs, Store};
+
+use crate::Ports;
+use crate::content::Pins;
+use crate::domain::event::Sequencer;
+use crate::outbox::Outbox;
+
+pub struct State {
+    pub store: Arc<dyn Store>,
+    pub blobs: Arc<dyn Blobs>,
+    pub clock: Clock,
+    pub ports: Ports,
+    pub pins: Arc<Pins>,
+    pub outbox: Arc<Outbox>,
+    sequence: Sequence,
+}
+
+impl State {
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Clock, ports: Ports) -> Self {
+        Self {
+            pins: Arc::new(Pins::new(Arc::clone(&blobs))),
+            outbox: Arc::new(Outbox::new(
+                Arc::clone(&store),
+                clock.clone(),
+                ports.clone(),
+            )),
+            store,
+            blobs,
+            clock,
+            ports,
+            sequence: Sequence::default(),
+        }
+    }
+
+    /// The next sequencer, above all earlier ones as long as the clock does not run backwards
+    /// over a restart.
+    pub fn next_sequencer(&self, now: Timestamp) -> Sequencer {
+        self.sequence.next(now)
+    }
+}
+
+/// Milliseconds above, a counter in the low 20 bits.
+#[derive(Default)]
+struct Sequence(AtomicU64);
+
+impl Sequence {
+    fn next(&self, now: Timestamp) -> Sequencer {
+        let floor = u64::try_from(now.millis()).unwrap_or(0) << 20;
+        let step = |last: u64| Some(floor.max(last + 1));
+        let last = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, step)
+            .expect("the step always gives a value");
+        Sequencer(floor.max(last + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequencers_only_rise() {
+        let sequence = Sequence::default();
+        let late = sequence.next(Timestamp::from_millis(2_000));
+        let same = sequence.next(Timestamp::from_millis(2_000));
+        let back = sequence.next(Timestamp::from_millis(1_000));
+        assert!(late < same && same < back);
+        assert!(late.to_string() < back.to_string());
+    }
+}
