@@ -10,8 +10,9 @@ pub enum SandboxError {
     /// A string of the spec holds a NUL byte, which no system call can carry.
     #[error("{what} contains a NUL byte")]
     Nul { what: &'static str },
-    /// A guest path of the spec is relative, or climbs out with `..`.
-    #[error("guest path {} is not absolute and normal", path.display())]
+    /// A guest path of a bind is relative, climbs out with `..`, or lies in `/dev`, `/proc` or
+    /// `/tmp`, which are the sandbox's own.
+    #[error("guest path {} is no place for a bind", path.display())]
     GuestPath { path: PathBuf },
     /// A mount's source is not there.
     #[error("bind {}", path.display())]

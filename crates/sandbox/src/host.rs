@@ -1,6 +1,7 @@
 //! What this machine lets a server do, found out once; and the start of a sandbox on top of it.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::launch::{Launcher, Order};
 use crate::network::PreparedNetwork;
 use crate::plan::{Call, Labels, Phase, Plan};
 use crate::plan_format::{REPORT_FAILED, REPORT_LISTENERS, REPORT_STARTED};
+use crate::privilege;
 use crate::process::Pidfd;
 use crate::sandbox::Sandbox;
 use crate::skeleton::{self, Skeleton};
@@ -24,6 +26,7 @@ use crate::steps::payload::Inherited;
 use crate::steps::root_view::View;
 use crate::steps::seccomp::Filter;
 use crate::steps::{identity, landlock, network, payload, root_view};
+use crate::stock::Stock;
 use crate::uids::{Lease, Uids};
 
 /// No step of a start takes long; this is for a host that has stopped answering.
@@ -43,13 +46,28 @@ pub struct HostConfig {
     pub instance: String,
     /// Use control groups where possible; off only in tests and on request.
     pub cgroups: bool,
+    /// How many network namespaces (as root, for each set of ports in use) and control groups are
+    /// kept ready for the next starts.
+    pub ready: usize,
 }
 
-/// Starts sandboxes. Cheap to clone; its threads end with the last clone and the last sandbox.
+impl HostConfig {
+    /// Control groups where possible, and four of each kind ready.
+    pub fn new(state_dir: impl Into<PathBuf>, instance: impl Into<String>) -> Self {
+        Self {
+            state_dir: state_dir.into(),
+            instance: instance.into(),
+            cgroups: true,
+            ready: 4,
+        }
+    }
+}
+
+/// Starts sandboxes. Cheap to clone. Dropping the last clone, once the last sandbox is dropped,
+/// waits some milliseconds until everything is torn down.
 #[derive(Debug, Clone)]
 pub struct Host(Arc<Inner>);
 
-#[derive(Debug)]
 pub(crate) struct Inner {
     skeleton: Skeleton,
     passwd_dir: PathBuf,
@@ -61,9 +79,10 @@ pub(crate) struct Inner {
     pub(crate) is_root: bool,
     last_capability: u32,
     uids: Uids,
+    stock: Stock,
     null: OwnedFd,
-    launcher: Launcher,
     pub(crate) janitor: Janitor,
+    launcher: Launcher,
 }
 
 impl Host {
@@ -79,6 +98,7 @@ impl Host {
             Cgroups::none()
         };
         let last_capability = last_capability();
+        let stock = Stock::open(config.ready, cgroups.clone())?;
         let inner = Inner {
             skeleton: Skeleton::build(&config.state_dir.join("root"))?,
             passwd_dir,
@@ -86,10 +106,10 @@ impl Host {
             cgroups,
             filter: Filter::compile(),
             landlock: landlock::abi(),
-            // SAFETY: no preconditions.
-            is_root: unsafe { libc::geteuid() } == 0,
+            is_root: privilege::is_root(),
             last_capability,
             uids: Uids::of(&config.instance),
+            stock,
             null: null.map_err(SandboxError::host("open /dev/null"))?.into(),
             launcher: Launcher::start(last_capability)?,
             janitor: Janitor::start()?,
@@ -131,6 +151,8 @@ struct Start<'a> {
     inner: &'a Inner,
     plan: Plan,
     namespaces: i32,
+    /// Has a network of its own, and so no use for the host's name servers.
+    isolated: bool,
     uid: Option<Lease>,
     listeners: Vec<std::net::TcpListener>,
 }
@@ -141,7 +163,10 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
         Control::pair(PATIENCE).map_err(SandboxError::host("open a control socket"))?;
     let cgroup = match spec.cgroup.take() {
         Some(cgroup) => Some(cgroup),
-        None => inner.cgroups.create()?,
+        None => match inner.stock.cgroup() {
+            Some(cgroup) => Some(cgroup),
+            None => inner.cgroups.create()?,
+        },
     };
     if let Some(cgroup) = &cgroup {
         cgroup.limit(&spec.limits)?;
@@ -153,6 +178,7 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
             | libc::CLONE_NEWPID
             | libc::CLONE_NEWIPC
             | libc::CLONE_NEWUTS,
+        isolated: false,
         uid: None,
         listeners: Vec::new(),
     };
@@ -240,27 +266,38 @@ impl Start<'_> {
 
     /// Returns the namespace to be entered, which has to stay open until then.
     fn add_network(&mut self, spec: &mut Spec, control: RawFd) -> Option<OwnedFd> {
-        match std::mem::replace(&mut spec.network, Network::Host) {
-            Network::Host => None,
+        let network = std::mem::replace(&mut spec.network, Network::Host);
+        let prepared = match network {
+            Network::Host => return None,
+            Network::Prepared(prepared) => prepared,
             Network::Isolated { listeners } => {
-                self.namespaces |= libc::CLONE_NEWNET;
-                network::add(&mut self.plan, control, &listeners);
-                None
+                let ready = self
+                    .inner
+                    .is_root
+                    .then(|| self.inner.stock.network(&listeners));
+                if let Some(prepared) = ready.flatten() {
+                    prepared
+                } else {
+                    self.namespaces |= libc::CLONE_NEWNET;
+                    self.isolated = true;
+                    network::add(&mut self.plan, control, &listeners);
+                    return None;
+                }
             }
-            Network::Prepared(PreparedNetwork {
-                namespace,
-                listeners,
-            }) => {
-                self.listeners = listeners;
-                self.plan.keep(namespace.as_raw_fd());
-                let enter = Call::new(libc::SYS_setns)
-                    .with_int(namespace.as_raw_fd())
-                    .with_int(libc::CLONE_NEWNET);
-                self.plan
-                    .push(Phase::Setup, "enter the network namespace", enter);
-                Some(namespace)
-            }
-        }
+        };
+        let PreparedNetwork {
+            namespace,
+            listeners,
+        } = prepared;
+        self.isolated = true;
+        self.listeners = listeners;
+        self.plan.keep(namespace.as_raw_fd());
+        let enter = Call::new(libc::SYS_setns)
+            .with_int(namespace.as_raw_fd())
+            .with_int(libc::CLONE_NEWNET);
+        self.plan
+            .push(Phase::Setup, "enter the network namespace", enter);
+        Some(namespace)
     }
 
     /// The root view, then the user: mounting takes privilege, and the user ends it.
@@ -283,7 +320,7 @@ impl Start<'_> {
             self.namespaces |= libc::CLONE_NEWUSER;
             User::Mapped
         };
-        if self.namespaces & libc::CLONE_NEWNET == 0 && Path::new("/etc/resolv.conf").exists() {
+        if !self.isolated && Path::new("/etc/resolv.conf").exists() {
             extra.push(Bind::new("/etc/resolv.conf", "/etc/resolv.conf"));
         }
         let view = View {
@@ -353,6 +390,18 @@ impl Start<'_> {
             rlimits.push((libc::RLIMIT_DATA, data));
         }
         rlimits
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Host");
+        debug
+            .field("is_root", &self.is_root)
+            .field("landlock", &self.landlock);
+        debug
+            .field("cgroups", &self.cgroups)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,14 +1,13 @@
 //! Tearing down, off everybody's path: collects killed sandboxes and gives back what they held.
 
 use std::os::fd::AsFd;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
 use std::time::Duration;
 
 use crate::SandboxError;
 use crate::cgroup::Cgroup;
 use crate::process::{Pidfd, wait_readable};
 use crate::uids::Lease;
+use crate::worker::Worker;
 
 /// The kernel kills a pid namespace in milliseconds; this long is a sign of a stuck device.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,26 +21,19 @@ pub(crate) struct Remains {
     pub(crate) uid: Option<Lease>,
 }
 
-/// Handle to the thread, which ends with its last handle.
+/// Handle to the thread; dropping it waits until everything is torn down.
 #[derive(Debug)]
-pub(crate) struct Janitor {
-    remains: Sender<Remains>,
-}
+pub(crate) struct Janitor(Worker<Remains>);
 
 impl Janitor {
     pub(crate) fn start() -> Result<Self, SandboxError> {
-        let (remains, received) = channel::<Remains>();
-        thread::Builder::new()
-            .name(String::from("janitor"))
-            .spawn(move || received.into_iter().for_each(bury))
-            .map_err(SandboxError::host("start the janitor thread"))?;
-        Ok(Self { remains })
+        Worker::start("janitor", |remains| remains.into_iter().for_each(bury)).map(Self)
     }
 
     /// Hands over a killed sandbox; returns at once.
     pub(crate) fn bury(&self, remains: Remains) {
-        if let Err(unsent) = self.remains.send(remains) {
-            bury(unsent.0);
+        if let Err(remains) = self.0.send(remains) {
+            bury(remains);
         }
     }
 }

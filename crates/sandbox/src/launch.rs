@@ -9,12 +9,12 @@ use std::ffi::{CStr, CString, c_char};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::SandboxError;
 use crate::raw::syscall;
 use crate::spec::{GUEST_GID, GUEST_UID};
+use crate::worker::Worker;
 
 /// Init, as `build.rs` made it.
 const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
@@ -47,11 +47,14 @@ pub(crate) struct Clone {
     pub(crate) pid: u32,
 }
 
-/// Handle to the cloning thread, which ends with its last handle.
+/// Handle to the cloning thread. Every sandbox is gone before it is: the thread's end kills them.
 #[derive(Debug)]
 pub(crate) struct Launcher {
-    orders: Sender<(Order, SyncSender<Result<Clone, SandboxError>>)>,
+    orders: Worker<Errand>,
 }
+
+/// An order and where its outcome is waited for.
+type Errand = (Order, SyncSender<Result<Clone, SandboxError>>);
 
 impl Launcher {
     /// `last_capability` is the kernel's highest.
@@ -59,12 +62,8 @@ impl Launcher {
         let init = memory_file(c"kagero-init", INIT)
             .map_err(SandboxError::host("load the sandbox's init"))?;
         let stack = Stack::map().map_err(SandboxError::host("map a stack"))?;
-        let (orders, received) = channel();
-        thread::Builder::new()
-            .name(String::from("launcher"))
-            .spawn(move || serve(&received, &init, &stack, last_capability))
-            .map_err(SandboxError::host("start the launcher thread"))?;
-        Ok(Self { orders })
+        let serve = move |orders| serve(&orders, &init, &stack, last_capability);
+        Worker::start("launcher", serve).map(|orders| Self { orders })
     }
 
     /// Blocks until the clone has been executed as init: about a tenth of a millisecond.
@@ -78,9 +77,7 @@ impl Launcher {
     }
 }
 
-type Orders = Receiver<(Order, SyncSender<Result<Clone, SandboxError>>)>;
-
-fn serve(orders: &Orders, init: &File, stack: &Stack, last_capability: u32) {
+fn serve(orders: &Receiver<Errand>, init: &File, stack: &Stack, last_capability: u32) {
     block_all_signals();
     shed_bounding_set(last_capability);
     for (order, answer) in orders {

@@ -20,6 +20,7 @@ mod network;
 mod plan;
 #[path = "../init/plan.rs"]
 mod plan_format;
+mod privilege;
 mod process;
 #[path = "../init/syscall.rs"]
 mod raw;
@@ -27,7 +28,9 @@ mod sandbox;
 mod skeleton;
 mod spec;
 mod steps;
+mod stock;
 mod uids;
+mod worker;
 
 pub use cgroup::Cgroup;
 pub use doctor::Finding;

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crate::SandboxError;
 use crate::spec::{GUEST_GID, GUEST_UID};
@@ -100,44 +100,44 @@ impl Skeleton {
         std::iter::once(Path::new("/usr")).chain(self.library_folders.iter().map(PathBuf::as_path))
     }
 
-    /// Makes sure that something can be mounted at this guest path.
+    /// Makes sure that something can be mounted at this guest path, which lies in no other mount.
     pub(crate) fn mount_point(&self, guest: &Path, is_folder: bool) -> Result<(), SandboxError> {
-        let bad = || SandboxError::GuestPath {
-            path: guest.to_owned(),
-        };
-        let normal =
-            |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-        if !guest.is_absolute() || !guest.components().all(normal) || guest == Path::new("/") {
-            return Err(bad());
-        }
-        let inside = guest.strip_prefix("/").map_err(|_| bad())?;
         let mut known = self
             .mount_points
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if known.contains(guest) || known.iter().any(|outer| guest.starts_with(outer)) {
+            .unwrap_or_else(PoisonError::into_inner);
+        if known.contains(guest) {
             return Ok(());
         }
-        if self.host_folders().any(|outer| guest.starts_with(outer)) {
-            return Ok(());
-        }
-        let create = || -> io::Result<()> {
-            let place = self.path.join(inside);
-            if place.exists() {
-                return Ok(());
-            }
-            if is_folder {
-                return folders(&self.path, inside);
-            }
-            if let Some(parent) = inside.parent() {
-                folders(&self.path, parent)?;
-            }
-            file(&place, b"")
-        };
-        create().map_err(SandboxError::host("create a mount point"))?;
+        let inside = guest.strip_prefix("/").unwrap_or(guest);
+        self.create(inside, is_folder)
+            .map_err(SandboxError::host("create a mount point"))?;
         known.insert(guest.to_owned());
         Ok(())
     }
+
+    fn create(&self, inside: &Path, is_folder: bool) -> io::Result<()> {
+        let place = self.path.join(inside);
+        if place.exists() {
+            return Ok(());
+        }
+        if is_folder {
+            return folders(&self.path, inside);
+        }
+        if let Some(parent) = inside.parent() {
+            folders(&self.path, parent)?;
+        }
+        file(&place, b"")
+    }
+}
+
+/// Whether a bind may stand at this guest path: absolute, without `..`, and not the sandbox's own.
+pub(crate) fn is_place_for_a_bind(guest: &Path) -> bool {
+    let normal = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    let is_own = ["/dev", "/proc", "/tmp"]
+        .iter()
+        .any(|own| guest.starts_with(own));
+    guest.is_absolute() && guest.components().all(normal) && guest.parent().is_some() && !is_own
 }
 
 /// The contents of `/etc/passwd` for an environment that runs as this user.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::SandboxError;
 use crate::plan::{Call, Phase, Plan};
-use crate::skeleton::{DEVICES, Skeleton};
+use crate::skeleton::{self, DEVICES, Skeleton};
 use crate::spec::{Bind, RootView};
 
 const SHM_BYTES: u64 = 64 << 20;
@@ -34,12 +34,21 @@ pub(crate) fn add(plan: &mut Plan, view: &View<'_>) -> Result<(), SandboxError> 
         let host = Path::new("/dev").join(device);
         mounts.bind(&host, &inside(root, &host))?;
     }
+    let mut mounted: Vec<&Path> = view.skeleton.host_folders().collect();
     for bind in view.root.binds.iter().chain(view.extra) {
+        if !skeleton::is_place_for_a_bind(&bind.guest) {
+            return Err(SandboxError::GuestPath {
+                path: bind.guest.clone(),
+            });
+        }
         let metadata = std::fs::metadata(&bind.host).map_err(|source| SandboxError::Bind {
             path: bind.host.clone(),
             source,
         })?;
-        view.skeleton.mount_point(&bind.guest, metadata.is_dir())?;
+        if !mounted.iter().any(|outer| bind.guest.starts_with(outer)) {
+            view.skeleton.mount_point(&bind.guest, metadata.is_dir())?;
+        }
+        mounted.push(&bind.guest);
         mounts.bind_read_only(&bind.host, &inside(root, &bind.guest))?;
     }
     mounts.tmpfs(&root.join("dev/shm"), SHM_BYTES)?;

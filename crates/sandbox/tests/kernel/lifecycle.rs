@@ -141,7 +141,7 @@ fn drain(reader: &mut BufReader<std::io::PipeReader>) -> usize {
     reader.consume(buffered);
     let fd = reader.get_ref().as_raw_fd();
     let mut drained = buffered;
-    let mut buffer = [0_u8; 65536];
+    let mut buffer = vec![0_u8; 65536];
     // SAFETY: a live descriptor and a buffer of the stated size.
     unsafe {
         libc::fcntl(fd, libc::F_SETFL, libc::O_NONBLOCK);

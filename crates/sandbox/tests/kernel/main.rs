@@ -9,3 +9,4 @@ mod limits;
 mod network;
 mod probe;
 mod rig;
+mod runtimes;

@@ -31,11 +31,8 @@ impl Rig {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = tempfile::tempdir().unwrap();
-        let config = HostConfig {
-            state_dir: state.path().join("sandboxes"),
-            instance: format!("test-{}-{number}", std::process::id()),
-            cgroups: true,
-        };
+        let instance = format!("test-{}-{number}", std::process::id());
+        let config = HostConfig::new(state.path().join("sandboxes"), instance);
         Self {
             host: Host::open(&config).unwrap(),
             config,
