@@ -1,1 +1,72 @@
 //! One port: listen, route, authenticate, authorize, dispatch, encode, log.
+//!
+//! A request goes through the modules in this order: [`listen`] → [`answer`] → [`internal`] (health
+//! and the server's own pages) or [`route`] → [`authenticate`] → [`modelled`] or [`streamed`] (S3)
+//! → [`authorize`] → the service. [`caller`] is the same road for calls from inside.
+
+mod access_log;
+mod answer;
+mod authenticate;
+mod authorize;
+mod body;
+mod caller;
+mod chunked;
+mod cors;
+mod host;
+mod internal;
+mod listen;
+mod modelled;
+mod registry;
+mod route;
+mod streamed;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base::{Clock, Region};
+
+pub use caller::Caller;
+pub use internal::Admin;
+pub use registry::{Endpoint, Registry};
+
+/// How strictly callers are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMode {
+    /// Any credentials work, as with LocalStack; those we issued still mean who they were issued to.
+    #[default]
+    Permissive,
+    /// Signatures are verified and policies evaluated.
+    Enforce,
+}
+
+/// What the gateway needs to know from the configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub auth: AuthMode,
+    /// For requests whose credential scope names no region.
+    pub default_region: Region,
+    /// Origins of web pages that may call us besides those of this machine; `*` for all.
+    pub cors_origins: Vec<String>,
+}
+
+/// The port's behaviour, over whatever services are registered at the moment.
+pub struct Gateway {
+    config: Config,
+    clock: Clock,
+    registry: RwLock<Arc<Registry>>,
+    admin: Arc<dyn Admin>,
+}
+
+impl Gateway {
+    pub fn new(config: Config, clock: Clock, registry: Arc<Registry>, admin: Arc<dyn Admin>) -> Self {
+        Self { config, clock, registry: RwLock::new(registry), admin }
+    }
+
+    /// Replaces the services, as a reset does. Requests in progress end on the old ones.
+    pub fn replace(&self, registry: Arc<Registry>) {
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

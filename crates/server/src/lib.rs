@@ -1,1 +1,4 @@
 //! The composition root: configuration, telemetry, wiring.
+
+pub mod config;
+pub mod telemetry;

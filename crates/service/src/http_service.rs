@@ -1,8 +1,11 @@
 //! The contract of a service that reads HTTP itself, because a model cannot describe its requests
 //! well enough (S3).
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{RequestContext, ServiceError};
 
@@ -52,4 +55,19 @@ pub trait HttpService: Send + Sync + 'static {
         context: RequestContext,
         input: wire::Value,
     ) -> Result<wire::Value, ServiceError>;
+}
+
+/// The trailers of a request's body, complete once the body has been read to its end. The gateway
+/// puts one into the request's extensions.
+#[derive(Clone, Debug, Default)]
+pub struct TrailingHeaders(Arc<Mutex<HeaderMap>>);
+
+impl TrailingHeaders {
+    pub fn insert(&self, name: HeaderName, value: HeaderValue) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, value);
+    }
+
+    pub fn get(&self, name: &str) -> Option<HeaderValue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
 }

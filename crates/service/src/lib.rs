@@ -8,5 +8,5 @@ pub mod ports;
 
 pub use context::{Origin, Principal, RequestContext};
 pub use error::ServiceError;
-pub use http_service::{Access, Body, BoxError, HttpService};
+pub use http_service::{Access, Body, BoxError, HttpService, TrailingHeaders};
 pub use operation::{BoxFuture, Handler, Operation, Service};

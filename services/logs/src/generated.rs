@@ -13,7 +13,12 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
     api_version: "2014-03-28",
     protocols: &[g::Protocol::AwsJson11],
     xml_namespace: None,
-    query_compatible: false,
+    error_namespace: None,
+    query: g::QueryStyle {
+        compatible: false,
+        any_version: false,
+        path_member: None,
+    },
     validation: &wire::ValidationPolicy {
         code: "InvalidParameterException",
         query_code: None,

@@ -1,3 +1,53 @@
-//! CloudWatch Logs.
+//! Amazon CloudWatch Logs: groups, streams, events, and the way functions' lines get there.
 
-pub mod generated;
+mod domain;
+mod error;
+mod generated;
+mod groups;
+mod ingest;
+mod ops;
+mod records;
+mod service;
+mod streams;
+
+use std::sync::Arc;
+
+use ::service::{Operation, operation};
+use base::Clock;
+use store::Store;
+
+use generated as g;
+pub use service::{Logs, LogsService};
+
+/// Everything that CloudWatch Logs answers here.
+pub static OPERATIONS: &[Operation<Logs>] = &[
+    operation!(g::CreateLogGroup => ops::groups::create),
+    operation!(g::CreateLogStream => ops::streams::create),
+    operation!(g::DeleteLogGroup => ops::groups::delete),
+    operation!(g::DeleteLogStream => ops::streams::delete),
+    operation!(g::DeleteRetentionPolicy => ops::retention::delete),
+    operation!(g::DescribeLogGroups => ops::groups::describe),
+    operation!(g::DescribeLogStreams => ops::describe_log_streams::answer),
+    operation!(g::FilterLogEvents => ops::filter_log_events::answer),
+    operation!(g::GetLogEvents => ops::get_log_events::answer),
+    operation!(g::ListTagsForResource => ops::tags::list_for_resource),
+    operation!(g::ListTagsLogGroup => ops::tags::list_log_group),
+    operation!(g::PutLogEvents => ops::put_log_events::answer),
+    operation!(g::PutRetentionPolicy => ops::retention::put),
+    operation!(g::TagLogGroup => ops::tags::tag_log_group),
+    operation!(g::TagResource => ops::tags::tag_resource),
+    operation!(g::UntagLogGroup => ops::tags::untag_log_group),
+    operation!(g::UntagResource => ops::tags::untag_resource),
+];
+
+/// What the service is made with.
+pub struct Config {
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+}
+
+/// Starts the service: its log writer and its retention sweep need a tokio runtime, and end when
+/// the last reference to the service is gone.
+pub fn service(config: Config) -> Arc<Logs> {
+    Logs::start(config)
+}
