@@ -29,6 +29,9 @@ pub struct Choices {
     /// Operations to generate shapes for; the rest are known by name only.
     pub implements: Vec<String>,
     pub validation: Validation,
+    /// Before the code in `__type` of modelled errors, where the service writes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_namespace: Option<String>,
     /// String enums whose values the service checks itself, because AWS words it in its own way.
     /// They become `String`. `*` means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,6 +67,9 @@ pub struct MissingCodes {
 #[serde(deny_unknown_fields)]
 pub struct QueryNames {
     pub xml_namespace: String,
+    /// The input member that a request's path may stand for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_member: Option<String>,
     /// `Structure.Member`, `List.member`, `Map.key` and `Map.value` to names on the wire.
     pub names: BTreeMap<String, String>,
     /// Codes and statuses by error shape.
@@ -127,8 +133,6 @@ pub struct Reference {
     pub result_wrapper: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     pub flattened: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    pub idempotency_token: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub xml_attribute: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -102,4 +102,18 @@ impl<'m> Source<'m> {
         let names = &self.choices.query.as_ref()?.names;
         names.get(&format!("{shape}.{part}")).map(String::as_str)
     }
+
+    /// Whether a value of the shape must not reach a log. Structures hide their own members.
+    fn is_sensitive(&self, name: &str) -> anyhow::Result<bool> {
+        let shape = self.shape(name)?;
+        if shape.sensitive {
+            return Ok(true);
+        }
+        for part in shape.member.iter().chain(&shape.key).chain(&shape.value) {
+            if self.is_sensitive(&part.shape)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }

@@ -34,6 +34,12 @@ pub fn service(source: &Source<'_>) -> anyhow::Result<String> {
     for (name, _) in error_shapes(source) {
         write!(errors, "&errors::{}, ", names::screaming(name))?;
     }
+    let query_style = format!(
+        "g::QueryStyle {{ compatible: {}, any_version: {}, path_member: {:?} }}",
+        metadata.aws_query_compatible.is_some(),
+        query.is_some(),
+        query.and_then(|query| query.path_member.as_ref()),
+    );
     let namespace = query
         .map(|query| &query.xml_namespace)
         .or(metadata.xml_namespace.as_ref());
@@ -41,7 +47,8 @@ pub fn service(source: &Source<'_>) -> anyhow::Result<String> {
         "/// What the gateway needs to route and decode.\n\
          pub static SCHEMA: ServiceSchema = ServiceSchema {{\n\
          id: {:?}, signing_name: {:?}, target_prefix: {:?}, api_version: {:?},\n\
-         protocols: &[{}], xml_namespace: {namespace:?}, query_compatible: {},\n\
+         protocols: &[{}], xml_namespace: {namespace:?}, error_namespace: {:?},\n\
+         query: {query_style},\n\
          validation: &wire::ValidationPolicy {{ code: {:?}, query_code: {:?}, missing: {missing} }},\n\
          operations: &[{operations}],\nabsent: &[{absent}],\nerrors: &[{errors}],\n}};\n\n\
          use wire::generated as g;\n\n",
@@ -53,7 +60,7 @@ pub fn service(source: &Source<'_>) -> anyhow::Result<String> {
         metadata.target_prefix,
         metadata.api_version,
         protocols(metadata, query.is_some()),
-        metadata.aws_query_compatible.is_some(),
+        source.choices.error_namespace,
         validation.code,
         validation.query_code,
     ))

@@ -67,8 +67,8 @@ fn structure(source: &Source<'_>, name: &str, shape: &Shape) -> anyhow::Result<S
         if let Some(location) = &reference.location {
             write!(members, ".at(Location::{})", self::location(location)?)?;
         }
-        if reference.idempotency_token {
-            members += ".idempotency_token()";
+        if source.is_sensitive(&reference.shape)? {
+            members += ".sensitive()";
         }
         if reference.xml_attribute {
             members += ".xml_attribute()";

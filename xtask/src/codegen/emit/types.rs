@@ -52,7 +52,7 @@ fn structure(source: &Source<'_>, name: &str, shape: &Shape) -> anyhow::Result<S
         }
         writeln!(fields, "pub {field}: {rust},")?;
         writeln!(pairs, "{field}: \"{member}\",")?;
-        let list = if is_sensitive(source, &reference.shape)? {
+        let list = if source.is_sensitive(&reference.shape)? {
             &mut hidden
         } else {
             &mut shown
@@ -133,20 +133,6 @@ fn contains_directly(source: &Source<'_>, outer: &str, inner: &str) -> anyhow::R
         }
         let members = shape.members.iter().flat_map(Ordered::iter);
         open.extend(members.map(|(_, reference)| reference.shape.as_str()));
-    }
-    Ok(false)
-}
-
-/// Whether a value of the shape must not reach a log. Structures hide their own members.
-fn is_sensitive(source: &Source<'_>, name: &str) -> anyhow::Result<bool> {
-    let shape = source.shape(name)?;
-    if shape.sensitive {
-        return Ok(true);
-    }
-    for part in shape.member.iter().chain(&shape.key).chain(&shape.value) {
-        if is_sensitive(source, &part.shape)? {
-            return Ok(true);
-        }
     }
     Ok(false)
 }

@@ -1,0 +1,41 @@
+//! The real clients our tests and the demo use, fetched into `target/tools` when the machine has
+//! none that will do.
+
+mod aws_cli;
+mod debian;
+mod node;
+mod python;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::run;
+
+pub use aws_cli::ensure as aws_cli;
+pub use node::ensure as javascript_sdk;
+pub use python::ensure as python_clients;
+
+/// `cargo xtask tools`: fetches everything that is missing and says where everything is.
+pub fn run() -> anyhow::Result<()> {
+    let (aws, python, node) = (aws_cli()?, python_clients()?, javascript_sdk()?);
+    println!("AWS CLI                         {}", aws.display());
+    println!("Python, boto3, awslambdaric     {}", python.display());
+    println!("AWS SDK for JavaScript          {}", node.display());
+    Ok(())
+}
+
+fn folder() -> PathBuf {
+    run::target().join("tools")
+}
+
+/// Says what is being fetched, does it, and says how long it took.
+fn fetching<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    eprint!("  fetching {what} ... ");
+    let began = Instant::now();
+    let result = work();
+    match &result {
+        Ok(_) => eprintln!("done in {:.1} s", began.elapsed().as_secs_f64()),
+        Err(_) => eprintln!("failed"),
+    }
+    result
+}
