@@ -59,7 +59,7 @@ impl QueueName {
     pub fn from_key(key: &Key) -> Result<Self, store::StoreError> {
         let mut parts = key.reader();
         let (account, region) = (parts.text()?, parts.text()?);
-        let damaged = |_| store::StoreError::corrupt("sqs.queue key names no account or region");
+        let damaged = |()| store::StoreError::corrupt("sqs.queue key names no account or region");
         Ok(Self {
             account: account.parse().map_err(|_| damaged(()))?,
             region: region.parse().map_err(|_| damaged(()))?,

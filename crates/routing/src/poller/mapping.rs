@@ -127,15 +127,12 @@ impl Mapping {
             };
             self.concurrency.failed();
             self.set_problem(&throttled.message);
-            let hidden_until = match hidden_until {
-                Some(known) => known,
-                None => {
-                    let seconds = self.queue.visibility_timeout(&self.settings).await?;
-                    *hidden_until.insert(received_at + Duration::from_secs(seconds))
-                }
-            };
+            if hidden_until.is_none() {
+                let seconds = self.queue.visibility_timeout(&self.settings).await?;
+                hidden_until = Some(received_at + Duration::from_secs(seconds));
+            }
             let retry_at = self.clock.now() + back_off.next_delay();
-            if retry_at >= hidden_until {
+            if hidden_until.is_some_and(|until| retry_at >= until) {
                 return Err(throttled);
             }
             tokio::select! {

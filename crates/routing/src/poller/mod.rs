@@ -47,7 +47,7 @@ pub struct SqsMapping {
 
 impl SqsMapping {
     fn is_fifo(&self) -> bool {
-        self.queue.resource.ends_with(".fifo")
+        self.queue.resource.strip_suffix(".fifo").is_some()
     }
 }
 

@@ -13,7 +13,7 @@ use super::queue_client::MAX_MESSAGES;
 use super::retry::BackOff;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// Messages read and not yet in a batch.
 #[derive(Debug, Default)]

@@ -23,7 +23,7 @@ impl BackOff {
     pub fn next_delay(&mut self) -> Duration {
         let delay = self.next;
         self.next = (self.next * 2).min(self.longest);
-        delay - delay.mul_f64(random_part() / 2.0)
+        delay.mul_f64(1.0 - random_part() / 2.0)
     }
 
     pub fn reset(&mut self) {

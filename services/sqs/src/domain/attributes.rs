@@ -101,7 +101,7 @@ impl QueueAttributes {
     /// Sets several at once, all or none; an empty value stands for the default.
     pub fn set<'a>(
         &mut self,
-        values: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+        values: &(impl Iterator<Item = (&'a str, &'a str)> + Clone),
     ) -> Result<(), Fault> {
         let mut changed = self.clone();
         for (name, value) in values.clone() {
@@ -327,7 +327,7 @@ mod tests {
     use super::*;
 
     fn set(queue: &mut QueueAttributes, values: &[(&str, &str)]) -> Result<(), Fault> {
-        queue.set(values.iter().copied())
+        queue.set(&values.iter().copied())
     }
 
     #[test]

@@ -145,13 +145,6 @@ impl<M> Backlog<M> {
         }
     }
 
-    /// Marks a message as leaving, whatever it was doing; `false` if it is not there.
-    pub fn take_away(&mut self, sequence: Sequence) -> bool {
-        let there = self.slots.contains_key(&sequence);
-        self.set_state(sequence, State::Leaving);
-        there
-    }
-
     /// A message that was leaving stays after all.
     pub fn keep(&mut self, sequence: Sequence) {
         if self
@@ -229,12 +222,9 @@ impl<M> Backlog<M> {
         self.counts
     }
 
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.slots.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
     }
 
     /// Moves a message to another state and every index with it.

@@ -9,8 +9,7 @@ use super::message_attributes::MessageAttributes;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    #[serde(rename = "id")]
-    pub message_id: String,
+    pub id: String,
     pub body: String,
     #[serde(rename = "md5")]
     pub body_digest: String,
@@ -71,7 +70,7 @@ impl Message {
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
     #[must_use]
     pub fn dead_lettered(mut self, source: &Arn, receives: Receives, now: Timestamp) -> Self {
-        if self.group_id.is_some() && source.resource.ends_with(".fifo") {
+        if super::queue_name::is_fifo(&source.resource) {
             self.enqueued_at = now;
         }
         self.visible_at = now;

@@ -91,7 +91,7 @@ impl Outgoing {
             _ => None,
         };
         let message = Message {
-            message_id: uuid::Uuid::new_v4().to_string(),
+            id: uuid::Uuid::new_v4().to_string(),
             body_digest: digest::of_body(&self.body),
             body: self.body,
             attributes: self.attributes,

@@ -17,9 +17,9 @@ use super::sequence::Sequence;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>
 pub const MAX_IN_FLIGHT: usize = 120_000;
 /// Longest a receive can keep a message hidden in all: 12 hours.
-pub const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(43_200);
+pub const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_hours(12);
 /// How long a ReceiveRequestAttemptId is remembered.
-const ATTEMPT_WINDOW: Duration = Duration::from_secs(300);
+const ATTEMPT_WINDOW: Duration = Duration::from_mins(5);
 
 /// What a receive asks for.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ use crate::domain::sequence::Sequence;
 use crate::error;
 
 /// Between two purges of a queue.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 /// Messages deleted in one batch by a purge.
 const PURGE_BATCH: usize = 5_000;
 
@@ -51,8 +51,8 @@ impl Queue {
         Ok(outcomes)
     }
 
-    /// Deletes every message that is there now. Returns once the first are durably gone and all
-    /// are out of reach.
+    /// Deletes every message that is there now. Nobody can receive them from the first moment;
+    /// returns once all are durably gone.
     ///
     /// # Errors
     /// `PurgeQueueInProgress` within 60 seconds of the last purge, if `once_a_minute`.

@@ -89,14 +89,14 @@ impl Queue {
             contents.window.insert(
                 key.clone(),
                 Accepted {
-                    message_id: message.message_id.clone(),
+                    message_id: message.id.clone(),
                     sequence,
                     at: now,
                 },
             );
         }
         let sent = Sent {
-            message_id: message.message_id.clone(),
+            message_id: message.id.clone(),
             body_digest: message.body_digest.clone(),
             attributes_digest,
             sequence_number: deduplication.is_some().then(|| sequence::printed(sequence)),
@@ -144,7 +144,7 @@ impl Queue {
                 let record = AcceptedRecord {
                     key: key.clone(),
                     accepted: Accepted {
-                        message_id: message.message_id.clone(),
+                        message_id: message.id.clone(),
                         sequence: *sequence,
                         at: message.sent_at,
                     },

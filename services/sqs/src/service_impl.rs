@@ -1,0 +1,99 @@
+//! How the gateway reaches the operations, and what each call is about.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base::Arn;
+use service::{Principal, RequestContext, Service, ServiceError};
+use wire::{ServiceSchema, Value};
+
+use crate::domain::queue_url::{self, QueueAddress};
+use crate::queue::Queue;
+use crate::records::QueueName;
+use crate::{OPERATIONS, Sqs, error, generated};
+
+/// Operations need the service shared; this is how the gateway shares it.
+pub struct SqsService(pub Arc<Sqs>);
+
+impl Sqs {
+    /// The queue a URL names.
+    pub(crate) fn queue(
+        &self,
+        context: &RequestContext,
+        url: &str,
+    ) -> Result<Arc<Queue>, ServiceError> {
+        let address = queue_url::parse(url).ok_or_else(|| error::invalid_address(url))?;
+        let name = QueueName {
+            account: address.account,
+            region: address.region.unwrap_or_else(|| context.region.clone()),
+            name: address.name,
+        };
+        self.queues
+            .get(&name)
+            .ok_or_else(error::queue_does_not_exist)
+    }
+
+    /// The URL of a queue for this caller.
+    pub(crate) fn url(&self, context: &RequestContext, queue: &QueueName) -> String {
+        let authority = context.authority().unwrap_or(&self.config.authority);
+        queue_url::format(authority, queue.account, &queue.name)
+    }
+}
+
+/// A message's `SenderId`: a user's id, a role's id and session name, or the account.
+pub(crate) fn sender_id(context: &RequestContext) -> String {
+    match &context.principal {
+        Principal::Root { account } => account.to_string(),
+        Principal::User { user_id, .. } => user_id.clone(),
+        Principal::Session { session_id, .. } => session_id.clone(),
+        Principal::Service { name, .. } => (*name).to_owned(),
+    }
+}
+
+#[async_trait]
+impl Service for SqsService {
+    fn schema(&self) -> &'static ServiceSchema {
+        &generated::SCHEMA
+    }
+
+    async fn call(
+        &self,
+        operation: &str,
+        context: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        match OPERATIONS.iter().find(|row| row.name == operation) {
+            Some(row) => (row.handler)(Arc::clone(&self.0), context, input).await,
+            None => Err(ServiceError::not_implemented("SQS", operation)),
+        }
+    }
+
+    fn resource(&self, _operation: &str, context: &RequestContext, input: &Value) -> String {
+        let text = |name: &str| input.get(name).and_then(Value::as_str);
+        let QueueAddress {
+            account,
+            region,
+            name,
+        } = text("QueueUrl")
+            .and_then(queue_url::parse)
+            .unwrap_or_else(|| QueueAddress {
+                account: text("QueueOwnerAWSAccountId")
+                    .and_then(|owner| owner.parse().ok())
+                    .unwrap_or(context.account),
+                region: None,
+                name: text("QueueName").unwrap_or("*").to_owned(),
+            });
+        let region = region.as_ref().unwrap_or(&context.region);
+        Arn::regional("sqs", region, account, name).to_string()
+    }
+
+    /// Batches need the permission of the single operation.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html>
+    fn action(&self, operation: &str) -> String {
+        format!(
+            "sqs:{}",
+            operation.strip_suffix("Batch").unwrap_or(operation)
+        )
+    }
+}
