@@ -1,0 +1,187 @@
+//! GetLogEvents: one stream, page by page, either way.
+
+use service::{RequestContext, ServiceError};
+use store::{Key, Row, StoreError};
+
+use super::State;
+use crate::domain::batch::{EVENT_OVERHEAD, MAX_BATCH_BYTES};
+use crate::domain::page::{Direction, StreamToken};
+use crate::error;
+use crate::generated::{GetLogEventsRequest, GetLogEventsResponse, OutputLogEvent};
+use crate::groups::group_name;
+use crate::records::{EVENTS, Event, STREAMS, event_position, stream_key};
+
+const MAX_EVENTS: usize = 10_000;
+/// Records read at once.
+const CHUNK: usize = 1_000;
+
+/// Half-open range of instants, in milliseconds.
+#[derive(Clone, Copy)]
+struct Window {
+    start: u64,
+    end: u64,
+}
+
+pub async fn answer(
+    logs: State,
+    context: RequestContext,
+    input: GetLogEventsRequest,
+) -> Result<GetLogEventsResponse, ServiceError> {
+    let group = group_name(input.log_group_name, input.log_group_identifier.as_deref())?;
+    let mut window = Window {
+        start: input
+            .start_time
+            .and_then(|at| u64::try_from(at).ok())
+            .unwrap_or(0),
+        end: input
+            .end_time
+            .and_then(|at| u64::try_from(at).ok())
+            .unwrap_or(u64::MAX),
+    };
+    let expired = logs
+        .group(&context, &group)
+        .await?
+        .oldest_kept(context.received_at);
+    if let Some(kept) = expired.and_then(|at| u64::try_from(at.millis()).ok()) {
+        window.start = window.start.max(kept);
+    }
+    let key = stream_key(
+        &context.account,
+        &context.region,
+        &group,
+        &input.log_stream_name,
+    );
+    let stream = STREAMS
+        .get(&logs.store, key)
+        .await
+        .map_err(|error| error::unavailable(&error))?;
+    if stream.is_none() {
+        return Err(error::stream_not_found());
+    }
+    let token = match input.next_token.as_deref() {
+        Some(token) => StreamToken::decode(token)
+            .ok_or_else(|| error::invalid_parameter("The specified nextToken is invalid."))?,
+        None => window.first_token(input.start_from_head == Some(true)),
+    };
+    let limit = usize::try_from(input.limit.unwrap_or(10_000)).unwrap_or(MAX_EVENTS);
+    let found = read(&logs, key, token, window, limit.min(MAX_EVENTS))
+        .await
+        .map_err(|error| error::unavailable(&error))?;
+    let edge = |position: Option<&Found>, direction| {
+        let (at, sequence) = position.map_or((token.at, token.sequence), |one| one.position);
+        StreamToken {
+            direction,
+            at,
+            sequence,
+        }
+        .encode()
+    };
+    Ok(GetLogEventsResponse {
+        next_forward_token: Some(edge(found.last(), Direction::Forward)),
+        next_backward_token: Some(edge(found.first(), Direction::Backward)),
+        events: Some(found.into_iter().map(Found::output).collect()),
+    })
+}
+
+struct Found {
+    position: (u64, u64),
+    event: Event,
+}
+
+impl Found {
+    fn output(self) -> OutputLogEvent {
+        OutputLogEvent {
+            timestamp: i64::try_from(self.position.0).ok(),
+            message: Some(self.event.message),
+            ingestion_time: Some(self.event.ingested.millis()),
+        }
+    }
+}
+
+impl Window {
+    /// Where a reading without a token begins: before the first event going forward, after the
+    /// last going backward.
+    fn first_token(self, from_head: bool) -> StreamToken {
+        if from_head {
+            let (at, sequence) = self
+                .start
+                .checked_sub(1)
+                .map_or((0, 0), |before| (before, u64::MAX));
+            StreamToken {
+                direction: Direction::Forward,
+                at,
+                sequence,
+            }
+        } else {
+            StreamToken {
+                direction: Direction::Backward,
+                at: self.end,
+                sequence: 0,
+            }
+        }
+    }
+}
+
+/// The events past the token within the window, oldest first, up to `limit` of them and 1 MB.
+async fn read(
+    logs: &State,
+    stream: (&str, &str, &str, &str),
+    token: StreamToken,
+    window: Window,
+    limit: usize,
+) -> Result<Vec<Found>, StoreError> {
+    let (account, region, group, name) = stream;
+    let forward = token.direction == Direction::Forward;
+    let mut after = if forward && token.at == 0 && token.sequence == 0 {
+        // Nothing lies before it: sequence numbers and instants begin at zero.
+        None
+    } else {
+        Some(Key::of((
+            account,
+            region,
+            group,
+            name,
+            token.at,
+            token.sequence,
+        )))
+    };
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    'pages: loop {
+        let chunk = CHUNK.min(limit - found.len());
+        let page = if forward {
+            EVENTS
+                .scan(&logs.store, stream, after.as_ref(), chunk)
+                .await?
+        } else {
+            EVENTS
+                .scan_reversed(&logs.store, stream, after.as_ref(), chunk)
+                .await?
+        };
+        for Row { key, value, .. } in page.rows {
+            let position = event_position(&key)?;
+            let past = if forward {
+                position.0 >= window.end
+            } else {
+                position.0 < window.start
+            };
+            bytes += value.message.len() + EVENT_OVERHEAD;
+            if past || (bytes > MAX_BATCH_BYTES && !found.is_empty()) {
+                break 'pages;
+            }
+            if (window.start..window.end).contains(&position.0) {
+                found.push(Found {
+                    position,
+                    event: value,
+                });
+            }
+        }
+        match page.next {
+            Some(next) if found.len() < limit => after = Some(next),
+            _ => break,
+        }
+    }
+    if !forward {
+        found.reverse();
+    }
+    Ok(found)
+}

@@ -1,0 +1,101 @@
+//! The service itself: its state, and the way into the table of operations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::service::{RequestContext, Service, ServiceError};
+use async_trait::async_trait;
+use base::Clock;
+use store::Store;
+use wire::{ServiceSchema, Value};
+
+use crate::ingest::{Ingest, write_arrivals};
+use crate::{Config, OPERATIONS, domain::names, generated, ingest};
+
+/// How often events past their group's retention are removed; reads leave them out at once.
+const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
+
+pub struct Logs {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) ingest: Arc<Ingest>,
+    /// A stream's record is read, changed and written by one at a time.
+    pub(crate) writer: tokio::sync::Mutex<()>,
+}
+
+impl Logs {
+    pub(crate) fn start(config: Config) -> Arc<Self> {
+        let logs = Arc::new(Self {
+            store: config.store,
+            clock: config.clock,
+            ingest: Arc::new(Ingest::default()),
+            writer: tokio::sync::Mutex::new(()),
+        });
+        tokio::spawn(write_arrivals(
+            Arc::downgrade(&logs),
+            Arc::clone(&logs.ingest),
+        ));
+        tokio::spawn(sweep(Arc::downgrade(&logs), logs.clock.clone()));
+        logs
+    }
+
+    /// Writes every line taken so far. For a graceful end.
+    pub async fn flush(&self) {
+        ingest::write_waiting(self).await;
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        // The writer wakes, finds the service gone, and ends.
+        self.ingest.wake();
+    }
+}
+
+async fn sweep(logs: std::sync::Weak<Logs>, clock: Clock) {
+    loop {
+        clock.sleep(SWEEP_INTERVAL).await;
+        let Some(logs) = logs.upgrade() else { return };
+        if let Err(error) = logs.remove_expired().await {
+            tracing::warn!(%error, "remove expired log events; trying again in an hour");
+        }
+    }
+}
+
+/// The service as the gateway holds it; handlers take the `Arc` inside.
+pub struct LogsService(pub Arc<Logs>);
+
+#[async_trait]
+impl Service for LogsService {
+    fn schema(&self) -> &'static ServiceSchema {
+        &generated::SCHEMA
+    }
+
+    async fn call(
+        &self,
+        operation: &str,
+        context: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        match OPERATIONS.iter().find(|row| row.name == operation) {
+            Some(row) => (row.handler)(Arc::clone(&self.0), context, input).await,
+            None => Err(ServiceError::not_implemented("CloudWatch Logs", operation)),
+        }
+    }
+
+    /// The group an operation names, as `arn:…:log-group:NAME:*`.
+    fn resource(&self, _: &str, context: &RequestContext, input: &Value) -> String {
+        let text = |name: &str| input.get(name).and_then(Value::as_str);
+        if let Some(arn) = text("resourceArn") {
+            return arn.to_owned();
+        }
+        let group = text("logGroupName")
+            .or_else(|| text("logGroupIdentifier"))
+            .and_then(names::group_of_identifier);
+        let group = group.as_deref().unwrap_or("*");
+        format!(
+            "{}:*",
+            names::group_arn(&context.region, context.account, group)
+        )
+    }
+}

@@ -1,0 +1,111 @@
+//! Writing events, and the stream records that go with them.
+
+use base::{AccountId, Region, Timestamp};
+use service::ports::{LogLine, LogStream};
+use store::{Batch, Durability, StoreError};
+
+use crate::Logs;
+use crate::domain::batch::EVENT_OVERHEAD;
+use crate::records::{EVENTS, Event, GROUPS, Group, STREAMS, Stream, group_key, stream_key};
+
+/// Where events go.
+#[derive(Clone, Copy)]
+pub(crate) struct StreamName<'a> {
+    pub account: &'a AccountId,
+    pub region: &'a Region,
+    pub group: &'a str,
+    pub stream: &'a str,
+}
+
+impl<'a> StreamName<'a> {
+    fn key(&self) -> (&'a str, &'a str, &'a str, &'a str) {
+        stream_key(self.account, self.region, self.group, self.stream)
+    }
+}
+
+impl Logs {
+    /// Takes an environment's lines; makes the group and the stream if they are new.
+    pub(crate) async fn append_lines(
+        &self,
+        to: &LogStream,
+        lines: Vec<LogLine>,
+    ) -> Result<(), StoreError> {
+        let name = StreamName {
+            account: &to.account,
+            region: &to.region,
+            group: &to.group,
+            stream: &to.name,
+        };
+        let _one_writer = self.writer.lock().await;
+        let now = self.clock.now();
+        let mut batch = Batch::new();
+        // Log lines are not acknowledged to anyone, so they may ride with the next sync.
+        batch.durability(Durability::Lazy);
+        let group = group_key(name.account, name.region, name.group);
+        if GROUPS.get(&self.store, group).await?.is_none() {
+            GROUPS.put(&mut batch, group, &Group::created_at(now))?;
+        }
+        let stream = STREAMS
+            .get(&self.store, name.key())
+            .await?
+            .unwrap_or_else(|| Stream::created_at(lines.first().map_or(now, |line| line.at)));
+        let events = lines.into_iter().map(|line| (line.at, line.message));
+        put_events(&mut batch, name, stream, events, now)?;
+        self.store.commit(batch).await
+    }
+
+    /// Takes the events of PutLogEvents into a stream that exists.
+    ///
+    /// Returns the sequence number of the next event, or `None`, having written nothing, if the
+    /// stream does not exist.
+    pub(crate) async fn append_events(
+        &self,
+        name: StreamName<'_>,
+        events: impl Iterator<Item = (Timestamp, String)> + Send,
+    ) -> Result<Option<u64>, StoreError> {
+        let _one_writer = self.writer.lock().await;
+        let Some(stream) = STREAMS.get(&self.store, name.key()).await? else {
+            return Ok(None);
+        };
+        let mut batch = Batch::new();
+        let next = put_events(&mut batch, name, stream, events, self.clock.now())?;
+        self.store.commit(batch).await?;
+        Ok(Some(next))
+    }
+}
+
+fn put_events(
+    batch: &mut Batch,
+    name: StreamName<'_>,
+    mut stream: Stream,
+    events: impl Iterator<Item = (Timestamp, String)>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let (account, region, group, stream_name) = name.key();
+    for (at, message) in events {
+        stream.stored_bytes += (message.len() + EVENT_OVERHEAD) as u64;
+        stream.first_event = Some(stream.first_event.map_or(at, |first| first.min(at)));
+        stream.last_event = Some(stream.last_event.map_or(at, |last| last.max(at)));
+        let instant = u64::try_from(at.millis()).unwrap_or(0);
+        let key = (
+            account,
+            region,
+            group,
+            stream_name,
+            instant,
+            stream.next_sequence,
+        );
+        EVENTS.put(
+            batch,
+            key,
+            &Event {
+                message,
+                ingested: now,
+            },
+        )?;
+        stream.next_sequence += 1;
+    }
+    stream.last_ingestion = Some(now);
+    STREAMS.put(batch, name.key(), &stream)?;
+    Ok(stream.next_sequence)
+}
