@@ -3,8 +3,8 @@
 use base::AccountId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::header;
 use http::request::Parts;
+use http::{HeaderMap, header};
 use service::{Origin, Principal, RequestContext, TrailingHeaders};
 use sha2::{Digest as _, Sha256};
 
@@ -23,9 +23,10 @@ pub struct Call {
     pub range: Option<ByteRange>,
     /// `Expires` as sent: S3 does not ask it to be a date.
     pub expires: Option<String>,
-    /// What comes after the body, and the checksum it is announced to have there.
+    /// What comes after the body.
     pub trailers: Option<TrailingHeaders>,
-    pub trailing_checksum: Option<Algorithm>,
+    /// The checksum that is announced to come there, or that the SDK was told to use.
+    pub body_checksum: Option<Algorithm>,
 }
 
 impl Call {
@@ -38,7 +39,7 @@ impl Call {
             range: None,
             expires: None,
             trailers: None,
-            trailing_checksum: None,
+            body_checksum: None,
         }
     }
 
@@ -55,9 +56,7 @@ impl Call {
                 .and_then(|range| ByteRange::parse(&range)),
             expires: headers.remove(header::EXPIRES).and_then(text),
             trailers: parts.extensions.get::<TrailingHeaders>().cloned(),
-            trailing_checksum: headers
-                .get("x-amz-trailer")
-                .and_then(|names| Algorithm::of_trailer(names.to_str().ok()?)),
+            body_checksum: body_checksum(headers),
             context,
         }
     }
@@ -77,6 +76,13 @@ impl Call {
             host_id: host_id(&self.context),
         }
     }
+}
+
+fn body_checksum(headers: &HeaderMap) -> Option<Algorithm> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    text("x-amz-trailer")
+        .and_then(Algorithm::of_trailer)
+        .or_else(|| text("x-amz-sdk-checksum-algorithm").and_then(|a| Algorithm::parse(a).ok()))
 }
 
 /// `x-amz-id-2`: derived from the request id, so that the answer and the event agree.

@@ -30,6 +30,11 @@ impl Failure {
     }
 }
 
+/// The status of an answer where the wire layer would choose another; it looks at no status of
+/// ours but hands extensions through.
+#[derive(Clone, Copy)]
+pub struct Status(pub StatusCode);
+
 /// An output, with headers or a status the wire layer cannot say.
 pub struct Custom<O> {
     pub output: O,
@@ -62,7 +67,9 @@ impl<O> Reply<O> for O {
 impl<O> Reply<O> for Custom<O> {
     fn into_response(self) -> S3Response<O> {
         let mut response = S3Response::with_headers(self.output, self.headers);
-        response.status = self.status;
+        if let Some(status) = self.status {
+            response.extensions.insert(Status(status));
+        }
         response
     }
 }

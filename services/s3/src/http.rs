@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use service::{Access, Body, HttpService, RequestContext, ServiceError};
 
 use crate::call::Call;
-use crate::dispatch::Failure;
+use crate::dispatch::{Failure, Status};
 use crate::{S3, answer, domain, port};
 
 #[async_trait]
@@ -54,6 +54,9 @@ impl HttpService for S3 {
         if response.status().is_client_error() || response.status().is_server_error() {
             let error = read_wire_error(response).await;
             return answer::failure(&context, Some(&method), &error);
+        }
+        if let Some(Status(status)) = response.extensions_mut().remove() {
+            *response.status_mut() = status;
         }
         answer::identify(&context, &mut response);
         response

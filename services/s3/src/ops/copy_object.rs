@@ -30,6 +30,7 @@ pub async fn copy_object(
     buckets::find_of(&state, &call, &input.bucket, owner).await?;
     call.conditions.check_writable()?;
     let asked = fields::read_algorithm(input.checksum_algorithm.as_ref())?;
+    let replaces = replaces(&input);
     let given = given!(call, input).read()?;
     let source_owner = input.expected_source_bucket_owner.as_deref();
     let (from, bytes) = source::open(&state, &call, &input.copy_source, source_owner).await?;
@@ -43,7 +44,7 @@ pub async fn copy_object(
     let attributes = attributes(&input, given, &from)?;
     if source::name(&input.copy_source)? == (input.bucket.as_str(), input.key.as_str())
         && attributes == from.attributes
-        && !replaces(&input)
+        && !replaces
     {
         return Err(Error::invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself \

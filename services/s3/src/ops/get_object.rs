@@ -65,7 +65,10 @@ pub async fn get_object(
     let found = content::open(&state, &input.bucket, &input.key).await?;
     let (object, source) = found.ok_or_else(|| Error::no_such_key(&input.key))?;
     let selection = reading::select(&call, &object, input.part_number, source.manifest())?;
-    let headers = reading::headers(&object);
+    let mut headers = reading::headers(&object);
+    if input.response_expires.is_some() {
+        headers.remove(http::header::EXPIRES);
+    }
     let wants_checksum = input.checksum_mode.is_some();
     let mut output = GetObjectOutput {
         body: Some(streamed(source.stream(selection.range.clone()))),

@@ -31,12 +31,14 @@ pub async fn get_object_attributes(
     fields::check_version(input.version_id.as_deref())?;
     let found = content::find(&state, &input.bucket, &input.key).await?;
     let (object, manifest) = found.ok_or_else(|| Error::no_such_key(&input.key))?;
-    let wants = |name: &str| {
-        input
-            .object_attributes
-            .iter()
-            .any(|asked| asked.as_str() == name)
-    };
+    // The wire layer gives the header's values as they are, lists among them.
+    let asked: Vec<&str> = input
+        .object_attributes
+        .iter()
+        .flat_map(|values| values.as_str().split(','))
+        .map(str::trim)
+        .collect();
+    let wants = |name: &str| asked.contains(&name);
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(fields::time(object.last_modified)),
         ..GetObjectAttributesOutput::default()

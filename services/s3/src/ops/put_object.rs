@@ -28,7 +28,7 @@ pub async fn put_object(
     }
     let attributes = given!(call, input).read()?;
     let asked = fields::read_algorithm(input.checksum_algorithm.as_ref())?;
-    let asked = call.trailing_checksum.or(asked);
+    let asked = call.body_checksum.or(asked);
     let (algorithm, checksum) = fields::choose_checksum(checksum_values!(input), asked)?;
     let expected = Expected {
         length: input

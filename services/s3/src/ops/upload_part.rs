@@ -37,7 +37,7 @@ pub async fn upload_part(
         .value;
     let declared = upload.checksum.map(|checksum| checksum.algorithm);
     let asked = fields::read_algorithm(input.checksum_algorithm.as_ref())?;
-    let asked = call.trailing_checksum.or(declared).or(asked);
+    let asked = call.body_checksum.or(declared).or(asked);
     let (algorithm, checksum) = fields::choose_checksum(checksum_values!(input), asked)?;
     let expected = Expected {
         length: input

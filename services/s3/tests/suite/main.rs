@@ -1,0 +1,20 @@
+//! The service as the gateway calls it: HTTP requests in, HTTP answers out.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![allow(
+    clippy::format_collect,
+    reason = "small documents, read more easily than folded"
+)]
+
+mod buckets;
+mod checksums;
+mod conditions;
+mod copying;
+mod deleting;
+mod keys;
+mod listing;
+mod multipart;
+mod notifications;
+mod objects;
+mod port;
+mod tagging;
+mod world;
