@@ -1,0 +1,106 @@
+//! The two services of this crate, as the gateway sees them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use service::{Operation, RequestContext, Service, ServiceError};
+use wire::{ServiceSchema, Value};
+
+use crate::domain::{caller, ids};
+use crate::identity::{Identity, role_arn, user_arn};
+use crate::records::{Role, User};
+use crate::{OPERATIONS, STS_OPERATIONS, generated, generated_sts};
+
+pub struct Iam(pub Arc<Identity>);
+
+pub struct Sts(pub Arc<Identity>);
+
+#[async_trait]
+impl Service for Iam {
+    fn schema(&self) -> &'static ServiceSchema {
+        &generated::SCHEMA
+    }
+
+    async fn call(
+        &self,
+        operation: &str,
+        context: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        call(&self.0, OPERATIONS, "IAM", operation, context, input).await
+    }
+
+    /// The role, user or policy the input names; lists are about `*`.
+    fn resource(&self, operation: &str, context: &RequestContext, input: &Value) -> String {
+        let member = |name: &str| input.get(name).and_then(Value::as_str);
+        let path = member("Path").unwrap_or("/");
+        let arn = |kind: &str, name: &str| ids::arn(context.account, kind, path, name).to_string();
+        let state = self.0.directory.read();
+        if let Some(name) = member("RoleName") {
+            let role = state.find::<Role>(context.account, name);
+            return role.map_or_else(|| arn("role", name), |role| role_arn(&role).to_string());
+        }
+        if let Some(name) = member("UserName") {
+            let user = state.find::<User>(context.account, name);
+            return user.map_or_else(|| arn("user", name), |user| user_arn(&user).to_string());
+        }
+        if let Some(policy) = member("PolicyArn") {
+            return policy.to_owned();
+        }
+        match member("PolicyName") {
+            Some(name) => arn("policy", name),
+            // Without a name the operations on users are about the caller.
+            None if operation.starts_with("List") && !operation.contains("AccessKey") => {
+                "*".to_owned()
+            }
+            None => caller::name(&context.principal),
+        }
+    }
+}
+
+#[async_trait]
+impl Service for Sts {
+    fn schema(&self) -> &'static ServiceSchema {
+        &generated_sts::SCHEMA
+    }
+
+    async fn call(
+        &self,
+        operation: &str,
+        context: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        call(&self.0, STS_OPERATIONS, "STS", operation, context, input).await
+    }
+
+    fn resource(&self, operation: &str, _: &RequestContext, input: &Value) -> String {
+        let role = input.get("RoleArn").and_then(Value::as_str);
+        role.filter(|_| operation == "AssumeRole")
+            .unwrap_or("*")
+            .to_owned()
+    }
+
+    /// Everyone may ask who they are and take a session of their own. AssumeRole weighs the role's
+    /// trust policy against the caller's policies itself. None of them is for the gateway to
+    /// authorize, which an empty action says.
+    fn action(&self, operation: &str) -> String {
+        match operation {
+            "GetCallerIdentity" | "GetSessionToken" | "AssumeRole" => String::new(),
+            _ => format!("sts:{operation}"),
+        }
+    }
+}
+
+async fn call(
+    identity: &Arc<Identity>,
+    operations: &'static [Operation<Identity>],
+    service: &str,
+    operation: &str,
+    context: RequestContext,
+    input: Value,
+) -> Result<Value, ServiceError> {
+    match operations.iter().find(|row| row.name == operation) {
+        Some(row) => (row.handler)(Arc::clone(identity), context, input).await,
+        None => Err(ServiceError::not_implemented(service, operation)),
+    }
+}
