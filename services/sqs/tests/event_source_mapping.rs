@@ -355,7 +355,10 @@ async fn a_throttled_batch_is_tried_again_while_its_messages_are_hidden() {
     world.sqs.send(&url, "m").await;
     world.pollers.start(mapping("q"));
     for _ in 0..3 {
-        world.next().await.gets_refused(StatusCode::TOO_MANY_REQUESTS);
+        world
+            .next()
+            .await
+            .gets_refused(StatusCode::TOO_MANY_REQUESTS);
         settle().await;
         assert_eq!(world.sqs.counts(&url).await, ["0", "1", "0"]);
         world.sqs.clock.advance(Duration::from_millis(400));
