@@ -45,6 +45,23 @@ pub enum SandboxError {
 }
 
 impl SandboxError {
+    /// The same failure, told to another caller.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Host { action, source } => {
+                let source = io::Error::new(source.kind(), source.to_string());
+                Self::Host { action, source }
+            }
+            other => {
+                let source = io::Error::other(other.to_string());
+                Self::Host {
+                    action: "prepare sandboxes",
+                    source,
+                }
+            }
+        }
+    }
+
     pub(crate) fn host(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Host { action, source }
     }

@@ -12,6 +12,7 @@ use crate::SandboxError;
 use crate::cgroup::{Cgroup, Cgroups};
 use crate::control::{self, Control};
 use crate::janitor::Janitor;
+use crate::later::Later;
 use crate::launch::{Launcher, Order};
 use crate::network::PreparedNetwork;
 use crate::plan::{Call, Labels, Phase, Plan};
@@ -69,7 +70,7 @@ impl HostConfig {
 pub struct Host(Arc<Inner>);
 
 pub(crate) struct Inner {
-    skeleton: Skeleton,
+    skeleton: Later<Skeleton>,
     passwd_dir: PathBuf,
     passwd_written: Mutex<HashSet<u32>>,
     pub(crate) cgroups: Cgroups,
@@ -86,8 +87,8 @@ pub(crate) struct Inner {
 }
 
 impl Host {
-    /// Finds out what the machine offers and prepares what every start shares. Blocks for some
-    /// milliseconds.
+    /// Finds out what the machine offers, and starts preparing what every sandbox shares: the first
+    /// start may have to wait for it. Blocks for a few milliseconds.
     pub fn open(config: &HostConfig) -> Result<Self, SandboxError> {
         let passwd_dir = config.state_dir.join("passwd");
         fs::create_dir_all(&passwd_dir).map_err(SandboxError::host("create the state folder"))?;
@@ -98,9 +99,11 @@ impl Host {
             Cgroups::none()
         };
         let last_capability = last_capability();
+        let root = config.state_dir.join("root");
+        let skeleton = Later::start(move || Skeleton::build(&root))?;
         let stock = Stock::open(config.ready, cgroups.clone())?;
         let inner = Inner {
-            skeleton: Skeleton::build(&config.state_dir.join("root"))?,
+            skeleton,
             passwd_dir,
             passwd_written: Mutex::default(),
             cgroups,
@@ -324,7 +327,7 @@ impl Start<'_> {
             extra.push(Bind::new("/etc/resolv.conf", "/etc/resolv.conf"));
         }
         let view = View {
-            skeleton: &self.inner.skeleton,
+            skeleton: self.inner.skeleton.get()?,
             root: &spec.root,
             tmp_bytes: spec.limits.tmp_bytes,
             extra: &extra,

@@ -15,6 +15,7 @@ mod doctor;
 mod error;
 mod host;
 mod janitor;
+mod later;
 mod launch;
 mod network;
 mod plan;

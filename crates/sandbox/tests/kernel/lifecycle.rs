@@ -176,10 +176,16 @@ fn frozen_sandboxes_die_with_a_killed_server() {
     orphaned("frozen");
 }
 
+/// Kills a server in mid-life; then opens a host under its name, which clears what it left.
 fn orphaned(state: &str) {
+    let rig = Rig::new();
+    let mut config = rig.config.clone();
+    config.instance.push_str("-killed");
+    config.state_dir.push("killed");
+    let argument = format!("{state} {} {}", config.instance, config.state_dir.display());
     let mut server = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "probe::inside", "--nocapture"])
-        .envs([("PROBE", "server"), ("PROBE_ARGUMENT", state)])
+        .envs([("PROBE", "server"), ("PROBE_ARGUMENT", argument.as_str())])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -202,6 +208,7 @@ fn orphaned(state: &str) {
         ended.recv_timeout(PATIENCE).unwrap_or(false),
         "somebody still holds the pipe"
     );
+    drop(Host::open(&config).unwrap());
 }
 
 #[test]

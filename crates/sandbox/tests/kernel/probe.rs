@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::rig::{Rig, shell};
+use sandbox::{Host, HostConfig};
+
+use crate::rig::shell;
 
 /// The entry: without the variable, as in an ordinary test run, there is nothing to do.
 #[test]
@@ -166,15 +168,18 @@ fn spin(wall: Duration) {
 
 /// A server with one sandbox that shares our standard output; it waits to be killed.
 fn server(argument: &str) {
-    let rig = Rig::new();
+    let mut words = argument.split(' ');
+    let state = words.next().unwrap();
+    let instance = words.next().unwrap();
+    let host = Host::open(&HostConfig::new(words.next().unwrap(), instance)).unwrap();
     let mut spec = shell("sleep 1000 & exec sleep 1000");
     let output = std::io::stdout();
     let output = std::os::fd::AsFd::as_fd(&output)
         .try_clone_to_owned()
         .unwrap();
     spec.stdio.stdout = sandbox::Stream::Fd(output);
-    let sandbox = rig.host.spawn(spec).unwrap();
-    if argument == "frozen" {
+    let sandbox = host.spawn(spec).unwrap();
+    if state == "frozen" {
         sandbox.freeze().unwrap();
     }
     println!("probe: running");
