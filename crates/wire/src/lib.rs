@@ -3,17 +3,36 @@
 //! A request travels bytes → [`Value`] (by protocol and schema) → validated → a generated input
 //! struct; a response travels the same road back. Generated code holds only schemas (tables) and
 //! one small [`Shape`] implementation a struct, so that a service costs little to compile.
+//!
+//! The gateway's road: [`route()`] finds the operation, [`decode()`] its checked input,
+//! [`encode_response`] and [`encode_error`] write the answer. All are pure and synchronous.
 
+mod decode;
+mod encode;
+mod error;
+mod form;
+mod json;
 mod protocol;
+mod query;
+mod rest;
+mod route;
+mod scalar;
 pub mod schema;
 mod shape;
+mod uri;
 mod validate;
 mod value;
+mod xml;
 
+pub use decode::decode;
+pub use encode::{encode_error, encode_response, encode_wire_error};
+pub use error::{ErrorParts, WireError};
 pub use protocol::Protocol;
+pub use route::{Routed, RoutedOperation, route, serves_path};
 pub use schema::{ErrorSchema, OperationSchema, ServiceSchema};
 pub use shape::{Shape, Unit};
-pub use validate::{MissingMember, ValidationPolicy};
+pub use uri::Labels;
+pub use validate::{MissingMember, ValidationPolicy, validate};
 pub use value::Value;
 
 /// What generated code names; nothing for anyone else.
@@ -26,8 +45,8 @@ pub mod generated {
 
     pub use crate::schema::{
         AbsentOperation, Bounds, ErrorSchema, ListSchema, Location, MapSchema, MemberSchema,
-        OperationSchema, PatternSchema, Schema, ServiceSchema, StringSchema, StructureSchema,
-        TimestampFormat,
+        OperationSchema, PatternSchema, QueryStyle, Schema, ServiceSchema, StringSchema,
+        StructureSchema, TimestampFormat,
     };
     pub use crate::{MissingMember, Operation, Protocol, Unit, ValidationPolicy, Value};
 }

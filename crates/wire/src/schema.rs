@@ -22,8 +22,10 @@ pub struct ServiceSchema {
     pub protocols: &'static [Protocol],
     /// The namespace of XML answers.
     pub xml_namespace: Option<&'static str>,
-    /// Answers to query-compatible JSON clients carry `x-amzn-query-error`.
-    pub query_compatible: bool,
+    /// Before the code in `__type` of modelled errors, such as `com.amazonaws.sqs`.
+    pub error_namespace: Option<&'static str>,
+    /// Where a service's query protocol differs from the usual.
+    pub query: QueryStyle,
     /// How the service words a request that breaks the model.
     pub validation: &'static ValidationPolicy,
     /// Operations with shapes: those the service implements.
@@ -32,6 +34,18 @@ pub struct ServiceSchema {
     pub absent: &'static [AbsentOperation],
     /// Every error that an operation here may answer with.
     pub errors: &'static [&'static ErrorSchema],
+}
+
+/// Where a service's query protocol differs from the usual.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueryStyle {
+    /// JSON errors carry the query protocol's code in `x-amzn-query-error`
+    /// (<https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>).
+    pub compatible: bool,
+    /// Any `Version` will do, and none.
+    pub any_version: bool,
+    /// The input member that a request's path may stand for, such as `QueueUrl`.
+    pub path_member: Option<&'static str>,
 }
 
 /// An operation of the model that the service does not implement.
@@ -116,8 +130,8 @@ pub struct MemberSchema {
     pub schema: Schema,
     pub location: Location,
     pub required: bool,
-    /// Filled with a random UUID when the client leaves it out.
-    pub idempotency_token: bool,
+    /// Must not be shown, in logs or messages.
+    pub sensitive: bool,
     pub xml_attribute: bool,
 }
 
@@ -231,7 +245,7 @@ impl MemberSchema {
             schema,
             location: Location::Body,
             required: false,
-            idempotency_token: false,
+            sensitive: false,
             xml_attribute: false,
         }
     }
@@ -261,8 +275,8 @@ impl MemberSchema {
     }
 
     #[must_use]
-    pub const fn idempotency_token(mut self) -> Self {
-        self.idempotency_token = true;
+    pub const fn sensitive(mut self) -> Self {
+        self.sensitive = true;
         self
     }
 

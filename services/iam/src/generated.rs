@@ -13,7 +13,12 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
     api_version: "2010-05-08",
     protocols: &[g::Protocol::Query],
     xml_namespace: Some("https://iam.amazonaws.com/doc/2010-05-08/"),
-    query_compatible: false,
+    error_namespace: None,
+    query: g::QueryStyle {
+        compatible: false,
+        any_version: false,
+        path_member: None,
+    },
     validation: &wire::ValidationPolicy {
         code: "ValidationError",
         query_code: None,
@@ -3006,7 +3011,9 @@ mod tables {
             MemberSchema::new("UserName", Schema::String(&USER_NAME_TYPE)).required(),
             MemberSchema::new("AccessKeyId", Schema::String(&ACCESS_KEY_ID_TYPE)).required(),
             MemberSchema::new("Status", Schema::String(&STATUS_TYPE)).required(),
-            MemberSchema::new("SecretAccessKey", Schema::String(&StringSchema::ANY)).required(),
+            MemberSchema::new("SecretAccessKey", Schema::String(&StringSchema::ANY))
+                .required()
+                .sensitive(),
             MemberSchema::new("CreateDate", Schema::Timestamp(None)),
         ],
         payload: None,

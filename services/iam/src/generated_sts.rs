@@ -13,7 +13,12 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
     api_version: "2011-06-15",
     protocols: &[g::Protocol::Query],
     xml_namespace: Some("https://sts.amazonaws.com/doc/2011-06-15/"),
-    query_compatible: false,
+    error_namespace: None,
+    query: g::QueryStyle {
+        compatible: false,
+        any_version: false,
+        path_member: None,
+    },
     validation: &wire::ValidationPolicy {
         code: "ValidationError",
         query_code: None,
@@ -397,7 +402,9 @@ mod tables {
         name: "Credentials",
         members: &[
             MemberSchema::new("AccessKeyId", Schema::String(&ACCESS_KEY_ID_TYPE)).required(),
-            MemberSchema::new("SecretAccessKey", Schema::String(&StringSchema::ANY)).required(),
+            MemberSchema::new("SecretAccessKey", Schema::String(&StringSchema::ANY))
+                .required()
+                .sensitive(),
             MemberSchema::new("SessionToken", Schema::String(&StringSchema::ANY)).required(),
             MemberSchema::new("Expiration", Schema::Timestamp(None)).required(),
         ],

@@ -13,7 +13,12 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
     api_version: "2015-03-31",
     protocols: &[g::Protocol::RestJson],
     xml_namespace: None,
-    query_compatible: false,
+    error_namespace: None,
+    query: g::QueryStyle {
+        compatible: false,
+        any_version: false,
+        path_member: None,
+    },
     validation: &wire::ValidationPolicy {
         code: "ValidationException",
         query_code: None,
@@ -3879,24 +3884,21 @@ mod tables {
     };
     pub static ENVIRONMENT: StructureSchema = StructureSchema {
         name: "Environment",
-        members: &[MemberSchema::new(
-            "Variables",
-            Schema::Map(&ENVIRONMENT_VARIABLES),
-        )],
+        members: &[MemberSchema::new("Variables", Schema::Map(&ENVIRONMENT_VARIABLES)).sensitive()],
         payload: None,
     };
     pub static ENVIRONMENT_ERROR: StructureSchema = StructureSchema {
         name: "EnvironmentError",
         members: &[
             MemberSchema::new("ErrorCode", Schema::String(&StringSchema::ANY)),
-            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)).sensitive(),
         ],
         payload: None,
     };
     pub static ENVIRONMENT_RESPONSE: StructureSchema = StructureSchema {
         name: "EnvironmentResponse",
         members: &[
-            MemberSchema::new("Variables", Schema::Map(&ENVIRONMENT_VARIABLES)),
+            MemberSchema::new("Variables", Schema::Map(&ENVIRONMENT_VARIABLES)).sensitive(),
             MemberSchema::new("Error", Schema::Structure(&ENVIRONMENT_ERROR)),
         ],
         payload: None,
@@ -4152,7 +4154,7 @@ mod tables {
     pub static FUNCTION_CODE: StructureSchema = StructureSchema {
         name: "FunctionCode",
         members: &[
-            MemberSchema::new("ZipFile", Schema::Blob(&Bounds::NONE)),
+            MemberSchema::new("ZipFile", Schema::Blob(&Bounds::NONE)).sensitive(),
             MemberSchema::new("S3Bucket", Schema::String(&S3_BUCKET)),
             MemberSchema::new("S3Key", Schema::String(&S3_KEY)),
             MemberSchema::new("S3ObjectVersion", Schema::String(&S3_OBJECT_VERSION)),
@@ -4182,7 +4184,7 @@ mod tables {
         name: "FunctionCodeLocationError",
         members: &[
             MemberSchema::new("ErrorCode", Schema::String(&StringSchema::ANY)),
-            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)).sensitive(),
         ],
         payload: None,
     };
@@ -4463,7 +4465,7 @@ mod tables {
         name: "ImageConfigError",
         members: &[
             MemberSchema::new("ErrorCode", Schema::String(&StringSchema::ANY)),
-            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)).sensitive(),
         ],
         payload: None,
     };
@@ -4552,7 +4554,7 @@ mod tables {
             )
             .named("X-Amz-Durable-Execution-Name")
             .at(Location::Header),
-            MemberSchema::new("Payload", Schema::Blob(&Bounds::NONE)),
+            MemberSchema::new("Payload", Schema::Blob(&Bounds::NONE)).sensitive(),
             MemberSchema::new(
                 "Qualifier",
                 Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
@@ -4575,7 +4577,7 @@ mod tables {
             MemberSchema::new("LogResult", Schema::String(&StringSchema::ANY))
                 .named("X-Amz-Log-Result")
                 .at(Location::Header),
-            MemberSchema::new("Payload", Schema::Blob(&Bounds::NONE)),
+            MemberSchema::new("Payload", Schema::Blob(&Bounds::NONE)).sensitive(),
             MemberSchema::new("ExecutedVersion", Schema::String(&VERSION))
                 .named("X-Amz-Executed-Version")
                 .at(Location::Header),
@@ -5269,7 +5271,7 @@ mod tables {
         name: "RuntimeVersionError",
         members: &[
             MemberSchema::new("ErrorCode", Schema::String(&StringSchema::ANY)),
-            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)).sensitive(),
         ],
         payload: None,
     };
@@ -5877,7 +5879,7 @@ mod tables {
             MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
                 .required()
                 .at(Location::Uri),
-            MemberSchema::new("ZipFile", Schema::Blob(&Bounds::NONE)),
+            MemberSchema::new("ZipFile", Schema::Blob(&Bounds::NONE)).sensitive(),
             MemberSchema::new("S3Bucket", Schema::String(&S3_BUCKET)),
             MemberSchema::new("S3Key", Schema::String(&S3_KEY)),
             MemberSchema::new("S3ObjectVersion", Schema::String(&S3_OBJECT_VERSION)),

@@ -13,7 +13,12 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
     api_version: "2012-11-05",
     protocols: &[g::Protocol::AwsJson10, g::Protocol::Query],
     xml_namespace: Some("http://queue.amazonaws.com/doc/2012-11-05/"),
-    query_compatible: true,
+    error_namespace: Some("com.amazonaws.sqs"),
+    query: g::QueryStyle {
+        compatible: true,
+        any_version: true,
+        path_member: Some("QueueUrl"),
+    },
     validation: &wire::ValidationPolicy {
         code: "InvalidParameterValueException",
         query_code: Some("InvalidParameterValue"),
@@ -782,7 +787,7 @@ pub mod errors {
     pub static RECEIPT_HANDLE_IS_INVALID: ErrorSchema = ErrorSchema {
         code: "ReceiptHandleIsInvalid",
         query_code: None,
-        status: 400,
+        status: 404,
         shape: &tables::RECEIPT_HANDLE_IS_INVALID,
     };
     pub static REQUEST_THROTTLED: ErrorSchema = ErrorSchema {
