@@ -6,7 +6,6 @@ use http::request::Parts;
 
 use crate::form::Form;
 use crate::schema::{MemberSchema, OperationSchema, Schema, ServiceSchema};
-use crate::uri::Labels;
 use crate::validate::constraints;
 use crate::{Protocol, Value, WireError, json, query, rest};
 
@@ -20,7 +19,7 @@ pub fn decode(
     service: &ServiceSchema,
     operation: &OperationSchema,
     protocol: Protocol,
-    labels: Labels,
+    labels: &[(&'static str, String)],
     head: &Parts,
     body: &Bytes,
 ) -> Result<Value, WireError> {
@@ -86,7 +85,7 @@ fn url(head: &Parts) -> Option<String> {
 
 fn from_rest(
     operation: &OperationSchema,
-    labels: Labels,
+    labels: &[(&'static str, String)],
     head: &Parts,
     body: &Bytes,
 ) -> Result<Value, WireError> {

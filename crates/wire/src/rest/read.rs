@@ -5,7 +5,6 @@ use http::request::Parts;
 
 use crate::form::Form;
 use crate::schema::{Location, MemberSchema, Schema, StructureSchema, TimestampFormat};
-use crate::uri::Labels;
 use crate::{Value, WireError, scalar};
 
 /// Reads every member that does not travel in the body.
@@ -15,7 +14,7 @@ use crate::{Value, WireError, scalar};
 pub fn read_outside_body(
     schema: &StructureSchema,
     head: &Parts,
-    labels: Labels,
+    labels: &[(&'static str, String)],
 ) -> Result<Vec<(String, Value)>, WireError> {
     let mut members: Vec<(String, Value)> = Vec::new();
     for (label, text) in labels {
@@ -24,7 +23,7 @@ pub fn read_outside_body(
         if let Some(member) = schema.members.iter().find(by_label) {
             members.push((
                 member.name.to_owned(),
-                one(member.schema, &text, Location::Uri)?,
+                one(member.schema, text, Location::Uri)?,
             ));
         }
     }
