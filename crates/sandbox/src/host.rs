@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::control::{self, Control};
 use crate::janitor::Janitor;
 use crate::later::Later;
 use crate::launch::{Launcher, Order};
+use crate::memory_guard::{Guarded, MemoryGuard, Watch};
 use crate::network::PreparedNetwork;
 use crate::plan::{Call, Labels, Phase, Plan};
 use crate::plan_format::{REPORT_FAILED, REPORT_LISTENERS, REPORT_STARTED};
@@ -81,6 +83,7 @@ pub(crate) struct Inner {
     last_capability: u32,
     uids: Uids,
     stock: Stock,
+    memory_guard: MemoryGuard,
     null: OwnedFd,
     pub(crate) janitor: Janitor,
     launcher: Launcher,
@@ -113,6 +116,7 @@ impl Host {
             last_capability,
             uids: Uids::of(&config.instance),
             stock,
+            memory_guard: MemoryGuard::start()?,
             null: null.map_err(SandboxError::host("open /dev/null"))?.into(),
             launcher: Launcher::start(last_capability)?,
             janitor: Janitor::start()?,
@@ -212,9 +216,13 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
         namespaces: namespaces as u64,
         cgroup: birthplace.as_ref().map(AsRawFd::as_raw_fd),
     })?;
+    let limits = spec.limits;
     drop((init_end, held_network, spec));
 
     let init = Pidfd::new(clone.pidfd);
+    let exceeded = Arc::new(AtomicBool::new(false));
+    // While init is busy; not a moment of the start is spent on it.
+    let watch = guard(inner, &init, clone.pid, cgroup.as_ref(), limits, &exceeded);
     let program = match await_start(&control, &labels, &mut listeners) {
         Ok(program) => program,
         Err(error) => {
@@ -232,10 +240,41 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
         program,
         control,
         listeners,
+        watch,
+        exceeded,
         cgroup,
         uid,
         exit: Mutex::default(),
     })
+}
+
+/// Has the environment killed when its memory without `/tmp` exceeds its limit; where that cannot
+/// be watched, the hard limit on both together remains.
+fn guard(
+    inner: &Inner,
+    init: &Pidfd,
+    pid: u32,
+    cgroup: Option<&Cgroup>,
+    limits: Limits,
+    exceeded: &Arc<AtomicBool>,
+) -> Option<Watch> {
+    let group = cgroup?.memory_group()?;
+    let watch = init
+        .try_clone()
+        .map_err(SandboxError::host("keep a pidfd"))
+        .and_then(|init| {
+            inner.memory_guard.watch(Guarded {
+                group,
+                init,
+                pid,
+                memory_bytes: limits.memory_bytes,
+                tmp_bytes: limits.tmp_bytes,
+                exceeded: Arc::clone(exceeded),
+            })
+        });
+    watch
+        .inspect_err(|error| tracing::warn!(%error, "guard the memory of an environment"))
+        .ok()
 }
 
 /// Listens to init until the program runs, and returns the program's pidfd.

@@ -13,10 +13,12 @@ mod cgroup;
 mod control;
 mod doctor;
 mod error;
+mod eventfd;
 mod host;
 mod janitor;
 mod later;
 mod launch;
+mod memory_guard;
 mod network;
 mod plan;
 #[path = "../init/plan.rs"]

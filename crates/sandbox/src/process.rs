@@ -14,6 +14,10 @@ impl Pidfd {
         Self(fd)
     }
 
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
     /// Sends a signal; `Ok` also when the process is gone.
     pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
         let none = std::ptr::null::<libc::siginfo_t>();

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::cgroup::Cgroup;
 use crate::control::Control;
 use crate::host::Inner;
 use crate::janitor::Remains;
+use crate::memory_guard::Watch;
 use crate::plan_format::{COMMAND_CONTINUE, COMMAND_STOP, REPORT_EXITED, REPORT_SIGNALLED};
 use crate::process::{self, Pidfd};
 use crate::uids::Lease;
@@ -27,6 +29,10 @@ pub struct Sandbox {
     pub(crate) program: Pidfd,
     pub(crate) control: Control,
     pub(crate) listeners: Vec<TcpListener>,
+    /// Ends with the sandbox, and before its group.
+    pub(crate) watch: Option<Watch>,
+    /// Killed by the memory guard.
+    pub(crate) exceeded: Arc<AtomicBool>,
     pub(crate) cgroup: Option<Cgroup>,
     pub(crate) uid: Option<Lease>,
     pub(crate) exit: Mutex<Option<Exit>>,
@@ -46,11 +52,11 @@ pub struct Exit {
 pub struct Usage {
     /// Memory in use now by all its processes, `/tmp` included.
     pub memory_bytes: u64,
-    /// The most that was ever in use.
+    /// The most that was ever in use, `/tmp` and page cache included.
     pub memory_peak_bytes: u64,
     /// CPU time of all its processes.
     pub cpu_time: Duration,
-    /// Processes that the kernel killed at the memory limit.
+    /// Kills at the memory limit: processes by the kernel, or the environment as a whole.
     pub oom_kills: u64,
 }
 
@@ -141,6 +147,7 @@ impl Sandbox {
             Some(cgroup) => cgroup.usage()?,
             None => Usage::default(),
         };
+        usage.oom_kills += u64::from(self.exceeded.load(Ordering::Acquire));
         if usage.memory_peak_bytes == 0
             && let Some(pid) = self.program.pid()
         {
@@ -221,6 +228,7 @@ impl Drop for Sandbox {
         if let Err(error) = self.kill() {
             tracing::warn!(%error, pid = self.pid, "kill a dropped sandbox");
         }
+        self.watch = None;
         if let Some(init) = self.init.take() {
             let cgroup = self.cgroup.take();
             self.host.janitor.bury(Remains {

@@ -114,6 +114,13 @@ pub struct Limits {
     pub tmp_bytes: u64,
 }
 
+impl Limits {
+    /// What the kernel enforces on memory and `/tmp` together, as it cannot tell them apart.
+    pub(crate) fn hard_memory_bytes(&self) -> u64 {
+        self.memory_bytes.saturating_add(self.tmp_bytes)
+    }
+}
+
 impl Default for Limits {
     /// A Lambda function as created without settings: 128 MB, 512 MB of `/tmp`.
     fn default() -> Self {

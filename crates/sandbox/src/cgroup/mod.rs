@@ -34,6 +34,12 @@ trait Hierarchy: Debug + Send + Sync {
     fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError>;
     /// Adds what this hierarchy has accounted.
     fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError>;
+    /// Memory in use, where the controller is here.
+    fn memory(&self, name: &str) -> Result<Memory, SandboxError>;
+    /// A descriptor that reports when memory in use reaches this many bytes.
+    fn alarm_at(&self, name: &str, bytes: u64) -> Result<MemoryAlarm, SandboxError>;
+    /// Acknowledges an alarm and sets it anew.
+    fn set_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError>;
     fn can_freeze(&self) -> bool;
     /// Done on return: no process of the group runs any more, or all do again.
     fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError>;
@@ -60,6 +66,46 @@ pub struct Cgroup {
     name: String,
     hierarchies: Arc<[Box<dyn Hierarchy>]>,
     removed: bool,
+}
+
+/// Memory of a group, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// All that is charged: memory, `/tmp`, page cache.
+    pub(crate) used: u64,
+    /// Page cache that the kernel takes back when it needs to.
+    pub(crate) reclaimable: u64,
+}
+
+/// Reports memory in use reaching a mark.
+#[derive(Debug)]
+pub(crate) struct MemoryAlarm {
+    pub(crate) fd: OwnedFd,
+    /// The epoll events that mean it.
+    pub(crate) events: u32,
+}
+
+/// The group of one environment, as far as its memory goes.
+#[derive(Debug)]
+pub(crate) struct MemoryGroup {
+    name: String,
+    hierarchies: Arc<[Box<dyn Hierarchy>]>,
+    /// Which of them holds the memory controller.
+    holder: usize,
+}
+
+impl MemoryGroup {
+    pub(crate) fn memory(&self) -> Result<Memory, SandboxError> {
+        self.hierarchies[self.holder].memory(&self.name)
+    }
+
+    pub(crate) fn alarm_at(&self, bytes: u64) -> Result<MemoryAlarm, SandboxError> {
+        self.hierarchies[self.holder].alarm_at(&self.name, bytes)
+    }
+
+    pub(crate) fn set_alarm(&self, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
+        self.hierarchies[self.holder].set_alarm(&self.name, alarm, bytes)
+    }
 }
 
 impl Cgroups {
@@ -196,6 +242,20 @@ impl Cgroup {
             }
         }
         Ok(None)
+    }
+
+    /// The part of it that the memory guard needs; `None` without a memory controller.
+    pub(crate) fn memory_group(&self) -> Option<MemoryGroup> {
+        let holder = self
+            .hierarchies
+            .iter()
+            .position(|one| one.controls("memory"))?;
+        let hierarchies = Arc::clone(&self.hierarchies);
+        Some(MemoryGroup {
+            name: self.name.clone(),
+            hierarchies,
+            holder,
+        })
     }
 
     pub(crate) fn usage(&self) -> Result<Usage, SandboxError> {

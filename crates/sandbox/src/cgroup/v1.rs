@@ -1,14 +1,15 @@
 //! Version 1: a tree for each controller, joined by the only thread of init writing `0`.
 
-use std::fs;
-use std::os::fd::OwnedFd;
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Hierarchy;
 use super::files;
+use super::{Hierarchy, Memory, MemoryAlarm};
 use crate::SandboxError;
+use crate::eventfd;
 use crate::plan::{Call, Phase, Plan};
 use crate::sandbox::Usage;
 use crate::spec::Limits;
@@ -50,6 +51,13 @@ impl Version1 {
         folders.next().is_some().then_some(())?;
         drop(folders);
         Some(version)
+    }
+
+    fn memory_folder(&self, name: &str) -> PathBuf {
+        self.memory
+            .as_ref()
+            .map(|memory| memory.join(name))
+            .unwrap_or_default()
     }
 
     /// Each folder once, though controllers may share a tree (`cpu,cpuacct`).
@@ -114,7 +122,7 @@ impl Hierarchy for Version1 {
     fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError> {
         if let Some(memory) = &self.memory {
             let folder = memory.join(name);
-            let bytes = limits.memory_bytes.to_string();
+            let bytes = limits.hard_memory_bytes().to_string();
             files::write(&folder.join("memory.limit_in_bytes"), &bytes)?;
             // Memory and swap together, where swap is accounted at all.
             let with_swap = folder.join("memory.memsw.limit_in_bytes");
@@ -185,6 +193,39 @@ impl Hierarchy for Version1 {
             usage.cpu_time = Duration::from_nanos(nanos);
         }
         Ok(())
+    }
+
+    fn memory(&self, name: &str) -> Result<Memory, SandboxError> {
+        let folder = self.memory_folder(name);
+        let used = files::read_number(&folder.join("memory.usage_in_bytes"))?;
+        let stat = files::read(&folder.join("memory.stat"))?;
+        // The cache of version 1 includes what lies in a tmpfs.
+        let field = |key| files::field(&stat, key).unwrap_or(0);
+        Ok(Memory {
+            used,
+            reclaimable: field("cache").saturating_sub(field("shmem")),
+        })
+    }
+
+    fn alarm_at(&self, name: &str, bytes: u64) -> Result<MemoryAlarm, SandboxError> {
+        let folder = self.memory_folder(name);
+        let event = eventfd::create().map_err(|source| files::failed("watch", &folder, source))?;
+        let alarm = MemoryAlarm {
+            fd: event,
+            events: libc::EPOLLIN as u32,
+        };
+        self.set_alarm(name, &alarm, bytes)?;
+        Ok(alarm)
+    }
+
+    /// Adds a mark to those that ring the same event; passing an earlier one again is harmless.
+    fn set_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
+        let folder = self.memory_folder(name);
+        let usage = folder.join("memory.usage_in_bytes");
+        let file = File::open(&usage).map_err(|source| files::failed("open", &usage, source))?;
+        eventfd::silence(alarm.fd.as_raw_fd());
+        let mark = format!("{} {} {bytes}", alarm.fd.as_raw_fd(), file.as_raw_fd());
+        files::write(&folder.join("cgroup.event_control"), &mark)
     }
 
     fn can_freeze(&self) -> bool {

@@ -1,14 +1,14 @@
 //! Version 2: one tree for every controller; sandboxes are born inside, frozen and killed as one.
 
 use std::fs::{self, File};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Hierarchy;
 use super::files;
+use super::{Hierarchy, Memory, MemoryAlarm};
 use crate::SandboxError;
 use crate::plan::Plan;
 use crate::sandbox::Usage;
@@ -120,7 +120,7 @@ impl Hierarchy for Version2 {
 
     fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError> {
         if self.controls("memory") {
-            let bytes = limits.memory_bytes.to_string();
+            let bytes = limits.hard_memory_bytes().to_string();
             files::write(&self.file(name, "memory.max"), &bytes)?;
             // An environment dies as a whole, as in Lambda.
             files::write(&self.file(name, "memory.oom.group"), "1")?;
@@ -175,6 +175,46 @@ impl Hierarchy for Version2 {
         // Kept for every group, whatever its controllers.
         let cpu = files::read(&self.file(name, "cpu.stat"))?;
         usage.cpu_time = Duration::from_micros(files::field(&cpu, "usage_usec").unwrap_or(0));
+        Ok(())
+    }
+
+    fn memory(&self, name: &str) -> Result<Memory, SandboxError> {
+        let used = files::read_number(&self.file(name, "memory.current"))?;
+        let stat = files::read(&self.file(name, "memory.stat"))?;
+        // `file` includes what lies in a tmpfs.
+        let field = |key| files::field(&stat, key).unwrap_or(0);
+        Ok(Memory {
+            used,
+            reclaimable: field("file").saturating_sub(field("shmem")),
+        })
+    }
+
+    fn alarm_at(&self, name: &str, bytes: u64) -> Result<MemoryAlarm, SandboxError> {
+        let path = self.file(name, "memory.events");
+        let file = File::open(&path).map_err(|source| files::failed("open", &path, source))?;
+        let events = (libc::EPOLLPRI | libc::EPOLLERR) as u32;
+        let alarm = MemoryAlarm {
+            fd: file.into(),
+            events,
+        };
+        self.set_alarm(name, &alarm, bytes)?;
+        Ok(alarm)
+    }
+
+    /// `memory.high` counts an event, and takes page cache back before it does.
+    fn set_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
+        files::write(&self.file(name, "memory.high"), &bytes.to_string())?;
+        // Reading is what makes the next event report again.
+        let mut seen = [0_u8; 256];
+        // SAFETY: a live descriptor and a buffer of the stated size.
+        unsafe {
+            libc::pread(
+                alarm.fd.as_raw_fd(),
+                seen.as_mut_ptr().cast(),
+                seen.len(),
+                0,
+            )
+        };
         Ok(())
     }
 

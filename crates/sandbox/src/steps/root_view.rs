@@ -121,6 +121,8 @@ impl<'a> Mounts<'a> {
 
     fn tmpfs(&mut self, target: &Path, bytes: u64) -> Result<(), SandboxError> {
         let label = format!("mount tmpfs of {bytes} bytes");
+        // A size of zero would mean no limit.
+        let bytes = bytes.max(4096);
         // One inode a page: a flood of empty files ends as a full disk, not as kernel memory.
         let inodes = (bytes / 4096).clamp(1024, 1 << 20);
         let options = format!("mode=1777,size={bytes},nr_inodes={inodes}");
