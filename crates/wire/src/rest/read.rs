@@ -19,7 +19,7 @@ pub fn read_outside_body(
     let mut members: Vec<(String, Value)> = Vec::new();
     for (label, text) in labels {
         let by_label =
-            |member: &&MemberSchema| member.location == Location::Uri && member.wire_name == label;
+            |member: &&MemberSchema| member.location == Location::Uri && member.wire_name == *label;
         if let Some(member) = schema.members.iter().find(by_label) {
             members.push((
                 member.name.to_owned(),
