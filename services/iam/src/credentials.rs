@@ -57,6 +57,10 @@ impl Identity {
         let state = self.directory.read();
         let (principal, identity_policies, boundary) = holder(&state, &session)?;
         let bound = session_policy(&state, &session);
+        if let (Some(policy), Principal::Session { arn, .. }) = (&bound, &principal) {
+            self.bounded
+                .note(arn.to_string(), policy, session.expires_at, self.now());
+        }
         Some(IssuedCredential {
             secret: self.sealer.secret(token),
             session_token: Some(token.to_owned()),

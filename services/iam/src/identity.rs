@@ -6,6 +6,7 @@ use base::{AccountId, Arn, Clock, Timestamp};
 use service::{Principal, ServiceError};
 use store::{Batch, Store, StoreError};
 
+use crate::bounded_sessions::BoundedSessions;
 use crate::directory::{Change, Directory, State};
 use crate::domain::sealing::Sealer;
 use crate::domain::{aws_managed, ids};
@@ -16,6 +17,7 @@ pub struct Identity {
     pub(crate) directory: Arc<Directory>,
     pub(crate) clock: Clock,
     pub(crate) sealer: Sealer,
+    pub(crate) bounded: BoundedSessions,
     /// When this state began: root has no other birthday.
     pub(crate) since: Timestamp,
 }
@@ -35,6 +37,7 @@ impl Identity {
             directory,
             clock,
             sealer: Sealer::new(bytes),
+            bounded: BoundedSessions::default(),
             since: key.created,
         }))
     }

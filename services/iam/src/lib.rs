@@ -5,6 +5,7 @@
 //! Groups, instance profiles, login profiles, MFA, identity providers, and when a role or key was
 //! last used.
 
+mod bounded_sessions;
 mod credentials;
 mod directory;
 mod domain;

@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>
 
+use std::collections::BTreeMap;
+
 use service::ServiceError;
 
 use crate::error;
@@ -9,26 +11,27 @@ use crate::records::Tag;
 
 pub const MAX_TAGS: usize = 50;
 
-/// Adds tags, replacing those of the same key.
+/// Adds tags, replacing those of the same key. Adds none when it fails.
 pub fn add(tags: &mut Vec<Tag>, new: impl IntoIterator<Item = Tag>) -> Result<(), ServiceError> {
-    let mut seen: Vec<String> = Vec::new();
+    let mut merged: BTreeMap<String, Tag> = BTreeMap::new();
     for tag in new {
-        let key = tag.key.to_lowercase();
-        if seen.contains(&key) {
+        if merged.insert(tag.key.to_lowercase(), tag).is_some() {
             return Err(error::invalid_input(
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
             ));
         }
-        tags.retain(|old| old.key.to_lowercase() != key);
-        tags.push(tag);
-        seen.push(key);
     }
-    if tags.len() > MAX_TAGS {
+    for tag in tags.iter() {
+        merged
+            .entry(tag.key.to_lowercase())
+            .or_insert_with(|| tag.clone());
+    }
+    if merged.len() > MAX_TAGS {
         return Err(error::limit_exceeded(
             "The number of tags has reached the maximum limit.",
         ));
     }
-    tags.sort_by_cached_key(|tag| tag.key.to_lowercase());
+    *tags = merged.into_values().collect();
     Ok(())
 }
 

@@ -35,7 +35,7 @@ pub async fn assume_role(
     }
     let state = identity.directory.read();
     let role = find(&state, &context, &input.role_arn)?;
-    check_trust(&state, &context, &role, &input)?;
+    check_trust(&identity, &state, &context, &role, &input)?;
     let seconds = seconds(&context, &role, input.duration_seconds)?;
     let policy_arns: Vec<String> = input
         .policy_arns
@@ -95,6 +95,7 @@ fn find(state: &State, context: &RequestContext, arn: &str) -> Result<Arc<Role>,
 /// The trust policy decides, with the caller's own policies where it trusts the whole account. The
 /// gateway asks for no permission beforehand: a trust policy that names the caller is enough.
 fn check_trust(
+    identity: &Identity,
     state: &State,
     context: &RequestContext,
     role: &Role,
@@ -105,7 +106,7 @@ fn check_trust(
         tracing::error!(%error, role = arn, "a stored trust policy does not parse");
         ServiceError::internal()
     })?;
-    let (identity, boundaries) = callers_policies(state, &context.principal);
+    let (own, boundaries) = callers_policies(identity, state, &context.principal);
     let keys = condition_keys(context, input);
     let allows = |action: &str| {
         let request = Request {
@@ -116,7 +117,7 @@ fn check_trust(
             context: &keys,
         };
         let policies = Policies {
-            identity: &identity,
+            identity: &own,
             boundaries: &boundaries,
             resource: Some(&trust),
         };
@@ -157,9 +158,12 @@ fn condition_keys(context: &RequestContext, input: &model::AssumeRoleRequest) ->
     keys
 }
 
-/// The policies of the caller itself. Session policies that bound a caller's own session are not
-/// known here.
-fn callers_policies(state: &State, principal: &Principal) -> (Vec<Document>, Vec<Document>) {
+/// The policies of the caller itself, and all that bounds them.
+fn callers_policies(
+    identity: &Identity,
+    state: &State,
+    principal: &Principal,
+) -> (Vec<Document>, Vec<Document>) {
     let found = match principal {
         Principal::User { arn, user_id } => arn.account_id().and_then(|account| {
             let user = state.find::<User>(account, last(&arn.resource))?;
@@ -176,15 +180,17 @@ fn callers_policies(state: &State, principal: &Principal) -> (Vec<Document>, Vec
         }),
         Principal::Root { .. } | Principal::Service { .. } => None,
     };
-    let (identity, boundary) = found.unwrap_or_default();
+    let (own, boundary) = found.unwrap_or_default();
+    let mut bounds: Vec<String> = boundary.into_iter().collect();
+    if let Principal::Session { arn, .. } = principal {
+        bounds.extend(identity.bounded.of(&arn.to_string()));
+    }
     let parse = |text: &String| Document::parse(text, PolicyKind::Identity).ok();
     // A boundary that does not parse bounds to nothing.
-    let bounds = boundary
-        .iter()
-        .map(|text| parse(text).unwrap_or_else(|| Document::union([])));
+    let bound = |text| parse(text).unwrap_or_else(|| Document::union([]));
     (
-        identity.iter().filter_map(parse).collect(),
-        bounds.collect(),
+        own.iter().filter_map(parse).collect(),
+        bounds.iter().map(bound).collect(),
     )
 }
 

@@ -1,0 +1,80 @@
+//! What the gateway relies on: every modelled operation answers, and says what it needs.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod common;
+
+use common::{ACCOUNT, Server, lambda};
+use serde_json::json;
+use service::{Principal, RequestContext, Service};
+use wire::Value;
+
+fn input(members: &[(&str, &str)]) -> Value {
+    let member =
+        |(name, value): &(&str, &str)| ((*name).to_owned(), Value::Str((*value).to_owned()));
+    Value::Map(members.iter().map(member).collect())
+}
+
+#[tokio::test]
+async fn every_modelled_operation_is_implemented() {
+    let server = Server::new().await;
+    for service in [
+        iam::service(&server.identity),
+        iam::sts_service(&server.identity),
+    ] {
+        for operation in service.schema().operations {
+            let answer = server.call(operation.name, json!({})).await;
+            if let Err(error) = answer {
+                assert_ne!(error.code, "NotImplementedException", "{}", operation.name);
+            }
+        }
+    }
+    let error = server.call("CreateGroup", json!({})).await.unwrap_err();
+    assert_eq!(error.status.as_u16(), 501);
+}
+
+#[tokio::test]
+async fn actions_and_resources_are_what_policies_name() {
+    let server = Server::new().await;
+    let (bob, _) = server.create_user("bob").await;
+    let role = json!({"RoleName": "r", "Path": "/team/",
+        "AssumeRolePolicyDocument": lambda().to_string()});
+    server.ok("CreateRole", role).await;
+    let (iam, sts) = (
+        iam::service(&server.identity),
+        iam::sts_service(&server.identity),
+    );
+    let context = |principal: Principal| {
+        let account = common::account();
+        RequestContext::internal(principal, account, base::Region::us_east_1(), server.now())
+    };
+    let resource = |service: &dyn Service, operation: &str, members: &[(&str, &str)]| {
+        service.resource(operation, &context(bob.clone()), &input(members))
+    };
+    let of = |resource: &str| format!("arn:aws:iam::{ACCOUNT}:{resource}");
+    assert_eq!(
+        resource(&*iam, "GetRole", &[("RoleName", "r")]),
+        of("role/team/r")
+    );
+    let new = [("RoleName", "n"), ("Path", "/p/")];
+    assert_eq!(resource(&*iam, "CreateRole", &new), of("role/p/n"));
+    assert_eq!(
+        resource(&*iam, "CreatePolicy", &[("PolicyName", "p")]),
+        of("policy/p")
+    );
+    let attach = [
+        ("RoleName", "r"),
+        ("PolicyArn", "arn:aws:iam::aws:policy/X"),
+    ];
+    assert_eq!(
+        resource(&*iam, "AttachRolePolicy", &attach),
+        of("role/team/r")
+    );
+    assert_eq!(resource(&*iam, "CreateAccessKey", &[]), of("user/bob"));
+    assert_eq!(resource(&*iam, "ListRoles", &[]), "*");
+    assert_eq!(iam.action("CreateRole"), "iam:CreateRole");
+    let arn = of("role/team/r");
+    assert_eq!(resource(&*sts, "AssumeRole", &[("RoleArn", &arn)]), arn);
+    assert_eq!(sts.action("GetCallerIdentity"), "");
+    assert_eq!(sts.action("GetAccessKeyInfo"), "sts:GetAccessKeyInfo");
+}
