@@ -21,8 +21,9 @@ pub struct Operations(pub Arc<State>);
 pub struct Failure(Arc<Mutex<Option<ServiceError>>>);
 
 impl Failure {
+    /// The first failure is the cause of the others.
     pub fn set(&self, error: ServiceError) {
-        *self.0.lock() = Some(error);
+        self.0.lock().get_or_insert(error);
     }
 
     pub fn take(&self) -> Option<ServiceError> {

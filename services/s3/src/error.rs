@@ -119,14 +119,7 @@ impl Error {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
                 internal()
             }
-            Self::Body(error) => {
-                tracing::debug!(%error, "a request body broke off");
-                ServiceError::bad_request(
-                    "IncompleteBody",
-                    "You did not provide the number of bytes specified by the Content-Length HTTP \
-                     header",
-                )
-            }
+            Self::Body(error) => broken_body(&error),
             Self::Contended => ServiceError::new(
                 "OperationAborted",
                 StatusCode::CONFLICT,
@@ -135,6 +128,19 @@ impl Error {
             ),
         }
     }
+}
+
+/// The gateway verifies bodies as they pass: what it finds wrong arrives as the body's error.
+pub fn broken_body(error: &service::BoxError) -> ServiceError {
+    tracing::debug!(%error, "a request body broke off");
+    if let Some(error) = error.downcast_ref::<auth::AuthError>() {
+        let parts = error.to_parts(auth::ServiceStyle::S3);
+        return ServiceError::new(parts.code, parts.status, parts.message);
+    }
+    ServiceError::bad_request(
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    )
 }
 
 fn internal() -> ServiceError {

@@ -11,6 +11,7 @@ use service::{Access, Body, HttpService, RequestContext, ServiceError};
 
 use crate::call::Call;
 use crate::dispatch::{Failure, Status};
+use crate::error::broken_body;
 use crate::{S3, answer, domain, port};
 
 #[async_trait]
@@ -38,7 +39,12 @@ impl HttpService for S3 {
         let call = Arc::new(Call::take(context.clone(), &mut parts));
         let failure = Failure::default();
         parts.extensions.insert(call);
+        let broken = failure.clone();
         parts.extensions.insert(failure.clone());
+        let body = body.map_err(move |error| {
+            broken.set(broken_body(&error));
+            error
+        });
         let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
         let mut response = match self.wire.call(request).await {
             Ok(response) => response.map(http_body_util::BodyExt::boxed_unsync),

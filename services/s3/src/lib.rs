@@ -92,24 +92,50 @@ operations! {
         = ops::object_tagging::delete_object_tagging;
     delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput
         = ops::delete_objects::delete_objects;
+    get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput)
+        -> GetBucketAccelerateConfigurationOutput
+        = ops::unconfigured::get_bucket_accelerate_configuration;
     get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput = ops::acl::get_bucket_acl;
+    get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput
+        = ops::unconfigured::get_bucket_cors;
+    get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput
+        = ops::unconfigured::get_bucket_encryption;
+    get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
+        -> GetBucketLifecycleConfigurationOutput
+        = ops::unconfigured::get_bucket_lifecycle_configuration;
     get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput
         = ops::bucket::get_bucket_location;
+    get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput
+        = ops::unconfigured::get_bucket_logging;
     get_bucket_notification_configuration(GetBucketNotificationConfigurationInput)
         -> GetBucketNotificationConfigurationOutput
         = ops::notification::get_bucket_notification_configuration;
+    get_bucket_ownership_controls(GetBucketOwnershipControlsInput)
+        -> GetBucketOwnershipControlsOutput
+        = ops::unconfigured::get_bucket_ownership_controls;
     get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput
         = ops::bucket_policy::get_bucket_policy;
+    get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput
+        = ops::unconfigured::get_bucket_replication;
+    get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput
+        = ops::unconfigured::get_bucket_request_payment;
     get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput
         = ops::bucket_tagging::get_bucket_tagging;
     get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput
         = ops::unconfigured::get_bucket_versioning;
+    get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput
+        = ops::unconfigured::get_bucket_website;
     get_object(GetObjectInput) -> GetObjectOutput = ops::get_object::get_object;
     get_object_acl(GetObjectAclInput) -> GetObjectAclOutput = ops::acl::get_object_acl;
     get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput
         = ops::get_object_attributes::get_object_attributes;
+    get_object_lock_configuration(GetObjectLockConfigurationInput)
+        -> GetObjectLockConfigurationOutput
+        = ops::unconfigured::get_object_lock_configuration;
     get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput
         = ops::object_tagging::get_object_tagging;
+    get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput
+        = ops::unconfigured::get_public_access_block;
     head_bucket(HeadBucketInput) -> HeadBucketOutput = ops::bucket::head_bucket;
     head_object(HeadObjectInput) -> HeadObjectOutput = ops::get_object::head_object;
     list_buckets(ListBucketsInput) -> ListBucketsOutput = ops::list_buckets::list_buckets;

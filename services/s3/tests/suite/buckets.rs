@@ -292,8 +292,11 @@ async fn configurations_of_a_bucket() {
         refused.element("Message"),
         Some("Kagero does not implement PutBucketVersioning yet.")
     );
-    let website = world.get("/b-1?website").await.fails(501, "NotImplemented");
-    assert!(website.text().contains("GetBucketWebsite"));
+    let absent = world
+        .get("/b-1?inventory")
+        .await
+        .fails(501, "NotImplemented");
+    assert!(absent.text().contains("ListBucketInventoryConfigurations"));
 
     let acl = world.get("/b-1?acl").await.ok();
     assert_eq!(acl.element("Permission"), Some("FULL_CONTROL"));
@@ -306,6 +309,46 @@ async fn configurations_of_a_bucket() {
         .send("PUT", "/b-1/k", &public, "")
         .await
         .fails(400, "AccessControlListNotSupported");
+}
+
+/// What tools such as Terraform ask of every bucket.
+#[tokio::test]
+async fn configurations_that_are_not_there() {
+    let world = World::with_bucket().await;
+    for (query, code) in [
+        ("cors", "NoSuchCORSConfiguration"),
+        (
+            "encryption",
+            "ServerSideEncryptionConfigurationNotFoundError",
+        ),
+        ("lifecycle", "NoSuchLifecycleConfiguration"),
+        ("replication", "ReplicationConfigurationNotFoundError"),
+        ("website", "NoSuchWebsiteConfiguration"),
+        ("object-lock", "ObjectLockConfigurationNotFoundError"),
+        ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
+    ] {
+        world.get(&format!("/b-1?{query}")).await.fails(404, code);
+        world
+            .get(&format!("/none?{query}"))
+            .await
+            .fails(404, "NoSuchBucket");
+    }
+    for (query, text) in [
+        ("accelerate", "AccelerateConfiguration"),
+        ("logging", "BucketLoggingStatus"),
+        ("ownershipControls", "BucketOwnerEnforced"),
+        ("requestPayment", "<Payer>BucketOwner</Payer>"),
+    ] {
+        assert!(
+            world
+                .get(&format!("/b-1?{query}"))
+                .await
+                .ok()
+                .text()
+                .contains(text),
+            "{query}"
+        );
+    }
 }
 
 #[tokio::test]
