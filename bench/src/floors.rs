@@ -1,0 +1,153 @@
+//! What the same machine does without Kagero, in the same run.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::Tools;
+use crate::statistics::Samples;
+
+/// A bare interpreter, started and ended: `python3.x -c pass`.
+pub fn python_start(interpreter: &str, count: usize) -> anyhow::Result<Samples> {
+    let samples = (0..count)
+        .map(|_| {
+            let began = Instant::now();
+            Command::new(interpreter)
+                .args(["-c", "pass"])
+                .status()
+                .context("start python")?;
+            Ok(began.elapsed())
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Samples::new(samples))
+}
+
+/// What AWS's own Python client reaches.
+pub struct RuntimeClient {
+    /// From the event's first byte out until its response is in.
+    pub latency: Samples,
+    /// Whole rounds, with the acknowledgement and the question for the next event.
+    pub rounds_per_second: f64,
+}
+
+/// AWS's own Python client with the same no-op handler, driven by a Runtime API server that does
+/// nothing else: no HTTP on the caller's side, no sandbox, no logs.
+pub fn awslambdaric(tools: &Tools, count: usize) -> anyhow::Result<RuntimeClient> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("function.py"), crate::functions::NO_OP)?;
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let mut client = Client::start(tools, folder.path(), listener.local_addr()?.port())?;
+    let (stream, _) = listener.accept().context("wait for the runtime client")?;
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
+    read_request(&mut reader)?;
+    let mut round = || -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        answer_next(reader.get_mut())?;
+        read_request(&mut reader)?;
+        let latency = began.elapsed();
+        accept_response(reader.get_mut())?;
+        read_request(&mut reader)?;
+        Ok(latency)
+    };
+    // The first rounds warm the interpreter up.
+    for _ in 0..100 {
+        round()?;
+    }
+    let began = Instant::now();
+    let latencies = (0..count)
+        .map(|_| round())
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let rounds_per_second = count as f64 / began.elapsed().as_secs_f64();
+    client.end();
+    Ok(RuntimeClient {
+        latency: Samples::new(latencies),
+        rounds_per_second,
+    })
+}
+
+struct Client(Child);
+
+impl Client {
+    fn start(tools: &Tools, folder: &std::path::Path, port: u16) -> anyhow::Result<Self> {
+        let child = Command::new(&tools.python)
+            .args(["-m", "awslambdaric", "function.handler"])
+            .current_dir(folder)
+            .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", "floor")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("LAMBDA_TASK_ROOT", folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .context("start awslambdaric")?;
+        Ok(Self(child))
+    }
+
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> anyhow::Result<()> {
+    let (mut line, mut length) = (String::new(), 0);
+    loop {
+        line.clear();
+        anyhow::ensure!(
+            reader.read_line(&mut line)? > 0,
+            "the runtime client hung up"
+        );
+        let header = line.trim_end().to_ascii_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse()?;
+        }
+    }
+    reader.read_exact(&mut vec![0; length])?;
+    Ok(())
+}
+
+fn answer_next(stream: &mut TcpStream) -> anyhow::Result<()> {
+    let deadline = std::time::Duration::from_hours(1_139_568).as_millis();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
+         Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
+         Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
+    );
+    stream.write_all(head.as_bytes())?;
+    Ok(())
+}
+
+fn accept_response(stream: &mut TcpStream) -> anyhow::Result<()> {
+    stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
+    Ok(())
+}
+
+/// A write of this many bytes with fsync, on the disk where temporary files lie.
+pub fn fsync(bytes: usize, count: usize) -> anyhow::Result<Samples> {
+    let mut file = tempfile::tempfile()?;
+    let content = vec![7; bytes];
+    let samples = (0..count)
+        .map(|_| {
+            let began = Instant::now();
+            file.write_all(&content)?;
+            file.sync_data()?;
+            Ok(began.elapsed())
+        })
+        .collect::<anyhow::Result<Vec<Duration>>>()?;
+    Ok(Samples::new(samples))
+}

@@ -1,0 +1,71 @@
+//! Measures what docs/promises.md promises, beside its floors, in one run: `cargo xtask bench`.
+//!
+//! Load goes to loopback only, in bounded counts, and the servers measured are started and ended
+//! here.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the table is the result"
+)]
+
+mod floors;
+mod functions;
+mod http;
+mod measures;
+mod server;
+mod statistics;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// What the benches run with.
+pub struct Tools {
+    /// The release build under measurement.
+    pub kagero: PathBuf,
+    /// A Python with awslambdaric, for the floors.
+    pub python: PathBuf,
+}
+
+/// One line of the table.
+pub struct Row {
+    pub what: &'static str,
+    pub measured: String,
+    pub floor: String,
+    pub promise: &'static str,
+    pub kept: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let path = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .with_context(|| format!("{name} is not set; start this through `cargo xtask bench`"))
+    };
+    let tools = Tools {
+        kagero: path("KAGERO_BIN")?,
+        python: path("KAGERO_BENCH_PYTHON")?,
+    };
+    let chosen = std::env::args().nth(1);
+    let mut rows = Vec::new();
+    for (name, measure) in measures::ALL {
+        if chosen.as_deref().is_none_or(|chosen| name.contains(chosen)) {
+            eprintln!("measuring {name} ...");
+            rows.extend(measure(&tools).with_context(|| format!("measure {name}"))?);
+        }
+    }
+    println!("\n| what | measured | floor, same run | promise | kept |\n|---|---|---|---|---|");
+    for Row {
+        what,
+        measured,
+        floor,
+        promise,
+        kept,
+    } in &rows
+    {
+        let kept = if *kept { "yes" } else { "no" };
+        println!("| {what} | {measured} | {floor} | {promise} | {kept} |");
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! A release server for one measure.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::http::Connection;
+
+const START_LIMIT: Duration = Duration::from_secs(15);
+
+/// Killed when dropped.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+    pub started_in: Duration,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// With durable state in a fresh data directory.
+    pub fn start(kagero: &std::path::Path) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let began = Instant::now();
+        let mut child = Command::new(kagero)
+            .args([
+                "serve",
+                "--log",
+                "warn",
+                "--listen",
+                &format!("127.0.0.1:{port}"),
+            ])
+            .arg("--data-dir")
+            .arg(folder.path().join("data"))
+            // A settings file of a developer's must not reach the bench.
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("start {}", kagero.display()))?;
+        while !answers(port) {
+            if let Some(status) = child.try_wait()? {
+                bail!("the server ended with {status}");
+            }
+            if began.elapsed() > START_LIMIT {
+                let _ = child.kill();
+                bail!("the server did not answer within {START_LIMIT:?}");
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Ok(Self {
+            child,
+            port,
+            started_in: began.elapsed(),
+            _folder: folder,
+        })
+    }
+
+    pub fn connect(&self) -> anyhow::Result<Connection> {
+        Connection::open(self.port)
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("VmRSS")?;
+        Ok(line
+            .split_whitespace()
+            .nth(1)
+            .context("a number")?
+            .parse()?)
+    }
+}
+
+fn answers(port: u16) -> bool {
+    Connection::open(port)
+        .and_then(|mut connection| connection.send("none", "GET", "/_kagero/health", "", b""))
+        .is_ok_and(|answer| answer.status == 200)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Errors mean that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

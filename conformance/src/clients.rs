@@ -1,0 +1,48 @@
+//! Where the real clients are.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// An `aws` of version 2.13 or newer: the fetched one, else the one on PATH.
+pub fn aws_cli() -> PathBuf {
+    let fetched = tools().join("aws-cli/bin/aws");
+    if fetched.exists() {
+        return fetched;
+    }
+    let version = Command::new("aws").arg("--version").output();
+    let is_two = version.is_ok_and(|output| output.stdout.starts_with(b"aws-cli/2."));
+    assert!(
+        is_two,
+        "no AWS CLI version 2: run `cargo xtask tools` first"
+    );
+    PathBuf::from("aws")
+}
+
+/// A Python with boto3 and awslambdaric.
+pub fn python() -> PathBuf {
+    present(tools().join("python/bin/python"))
+}
+
+/// The folder whose `node_modules` has the AWS SDK for JavaScript.
+pub fn javascript_folder() -> PathBuf {
+    present(tools().join("node"))
+}
+
+fn present(path: PathBuf) -> PathBuf {
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask tools` first",
+        path.display()
+    );
+    path
+}
+
+fn tools() -> PathBuf {
+    target().join("tools")
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> PathBuf {
+    // Joining an absolute path replaces what it is joined to.
+    crate::root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}

@@ -1,0 +1,56 @@
+//! The examples, as the demo runs them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+use conformance::{Script, Server, root};
+
+/// Runs one example to its end and returns what it printed.
+fn run(example: &str, server: &Server) -> String {
+    let aws = conformance::aws_cli();
+    let path = format!(
+        "{}:{}",
+        aws.parent().expect("a program lies in a folder").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let script = root().join("examples").join(example).join("run.sh");
+    Script::new("sh", server)
+        .args(&[script.to_str().unwrap()])
+        .env("PATH", path)
+        .run()
+        .expect_success()
+        .stdout
+}
+
+#[test]
+fn all_four_in_a_row() {
+    let server = Server::start();
+    let hello = run("1-hello", &server);
+    assert!(hello.contains("Hello, Kagero!"), "{hello}");
+
+    let object = run("2-object-to-function", &server);
+    let line = "new object notes/note.txt of 23 bytes in example-uploads";
+    assert!(object.contains(line), "{object}");
+
+    let queue = run("3-queue-to-function", &server);
+    for task in 1..=10 {
+        let line = format!("finished task {task}\n");
+        assert_eq!(queue.matches(&line).count(), 1, "{line} in {queue}");
+    }
+
+    let counter = run("4-cold-and-warm", &server);
+    let calls: Vec<serde_json::Value> = counter
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let seen: Vec<_> = calls
+        .iter()
+        .map(|c| (c["call"].as_u64(), c["cold"].as_bool()))
+        .collect();
+    let expected = [(1, true), (2, false), (3, false)].map(|(n, cold)| (Some(n), Some(cold)));
+    assert_eq!(seen, expected, "{counter}");
+}
