@@ -57,13 +57,26 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn new(config: Config, clock: Clock, registry: Arc<Registry>, admin: Arc<dyn Admin>) -> Self {
-        Self { config, clock, registry: RwLock::new(registry), admin }
+    pub fn new(
+        config: Config,
+        clock: Clock,
+        registry: Arc<Registry>,
+        admin: Arc<dyn Admin>,
+    ) -> Self {
+        Self {
+            config,
+            clock,
+            registry: RwLock::new(registry),
+            admin,
+        }
     }
 
     /// Replaces the services, as a reset does. Requests in progress end on the old ones.
     pub fn replace(&self, registry: Arc<Registry>) {
-        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
+        *self
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = registry;
     }
 
     fn registry(&self) -> Arc<Registry> {

@@ -1,4 +1,130 @@
 //! The composition root: configuration, telemetry, wiring.
+//!
+//! Read [`Server::start`] for the order in which a server comes up, and `compose` for who gets what.
 
+mod admin;
+mod compose;
 pub mod config;
+pub mod doctor;
+mod late;
+mod root_key;
+mod sockets;
+mod state;
+mod sweep;
 pub mod telemetry;
+mod usage;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use base::Clock;
+use gateway::{AuthMode, Gateway};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use admin::ServerAdmin;
+use compose::{Composer, Composition};
+use config::{Auth, Config};
+use sockets::Sockets;
+use state::State;
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    admin: Arc<ServerAdmin>,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the state, wires the services, listens. Once this returns, requests are answered.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!(
+                "listen on {}; if another server holds the port, end it or choose one with \
+                 --listen",
+                config.listen
+            )
+        })?;
+        let address = listener.local_addr()?;
+        let clock = Clock::system();
+        let state = State::open(&config.state)?;
+        let root = root_key(&config, &state).await?;
+        let sockets = Arc::new(Sockets::default());
+        let composer = Composer {
+            config: config.clone(),
+            address,
+            clock: clock.clone(),
+            state,
+            root,
+            sockets: Arc::clone(&sockets),
+        };
+        let composition = composer.compose().await?;
+        let registry = Arc::clone(&composition.registry);
+        let admin = Arc::new(ServerAdmin::new(composer, composition));
+        let gateway = Arc::new(Gateway::new(
+            gateway::Config {
+                auth: match config.auth {
+                    Auth::Permissive => AuthMode::Permissive,
+                    Auth::Enforce => AuthMode::Enforce,
+                },
+                default_region: config.region,
+                cors_origins: config.cors_origins,
+            },
+            clock,
+            registry,
+            Arc::clone(&admin) as Arc<dyn gateway::Admin>,
+        ));
+        sockets.connect(&gateway);
+        admin.connect(&gateway);
+        admin.resume().await?;
+        let (stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn(gateway.serve(listener, None, stopping));
+        Ok(Self { address, admin, stop, serving })
+    }
+
+    /// Where it listens; the port is a real one where the configuration said 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until SIGINT or SIGTERM, then ends.
+    pub async fn until_stopped(self) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests in progress may finish");
+        self.stop().await
+    }
+
+    /// Takes no more requests, lets those in progress finish, ends every environment, and writes
+    /// what still waits.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        // An error means that nobody serves any more.
+        let _ = self.stop.send(true);
+        self.serving.await.context("end the listener")?;
+        self.admin.end().await;
+        Ok(())
+    }
+}
+
+/// The configured key, or where signatures are verified one of our own, shown so that there is a
+/// way in.
+async fn root_key(config: &Config, state: &State) -> anyhow::Result<Option<config::RootKey>> {
+    if config.root_key.is_some() || config.auth == Auth::Permissive {
+        return Ok(config.root_key.clone());
+    }
+    let kept = root_key::kept(&*state.store).await.context("keep a root access key")?;
+    tracing::info!(
+        "the account's root user: AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
+        kept.id,
+        kept.secret
+    );
+    Ok(Some(kept))
+}

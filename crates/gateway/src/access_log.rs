@@ -1,0 +1,43 @@
+//! One line a request: who asked for what, and how it went.
+
+use std::time::Instant;
+
+use base::RequestId;
+use http::StatusCode;
+
+/// What is known of a request by the time it is answered.
+#[derive(Debug)]
+pub struct Entry {
+    pub request_id: RequestId,
+    pub method: http::Method,
+    pub path: String,
+    pub began: Instant,
+    pub service: Option<&'static str>,
+    pub operation: Option<String>,
+    pub account: Option<base::AccountId>,
+}
+
+impl Entry {
+    /// Writes the line to the `access` target, at debug for health checks and at info otherwise.
+    pub fn write(&self, status: StatusCode) {
+        let millis = self.began.elapsed().as_secs_f64() * 1_000.0;
+        let service = self.service.unwrap_or("-");
+        let operation = self.operation.as_deref().unwrap_or("-");
+        let account = self
+            .account
+            .as_ref()
+            .map_or("-", |account| account.as_str());
+        tracing::info!(
+            target: "access",
+            status = status.as_u16(),
+            ms = format_args!("{millis:.3}"),
+            service,
+            operation,
+            account,
+            id = %self.request_id,
+            "{} {}",
+            self.method,
+            self.path,
+        );
+    }
+}

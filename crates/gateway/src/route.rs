@@ -1,0 +1,105 @@
+//! Which service a request is for: by credential scope, target header, host, then path.
+
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+use crate::host::{self, HostHint};
+use crate::registry::{Endpoint, Registry};
+
+/// Where a request goes.
+pub struct Route {
+    pub endpoint: Endpoint,
+    pub host: HostHint,
+}
+
+/// Why no service takes a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unrouted {
+    /// It names a service we do not have.
+    UnknownService(String),
+    /// It is a form that names its service only in the body (query protocol, unsigned).
+    InForm,
+}
+
+/// Finds the endpoint. `scope_service` is the service of the signature's credential scope.
+pub fn find(
+    registry: &Registry,
+    parts: &Parts,
+    scope_service: Option<&str>,
+) -> Result<Route, Unrouted> {
+    let host = authority(parts).map(host::parse).unwrap_or_default();
+    let named = |name: &str| match registry.by_signing_name(name) {
+        Some(endpoint) => Ok(endpoint.clone()),
+        None => Err(Unrouted::UnknownService(name.to_owned())),
+    };
+    let endpoint = if let Some(target) = target_prefix(parts) {
+        // A target names its API exactly; the scope only names who signs for it.
+        match registry.by_target_prefix(target) {
+            Some(endpoint) => endpoint.clone(),
+            None => named(scope_service.unwrap_or(target))?,
+        }
+    } else if let Some(service) = scope_service {
+        named(service)?
+    } else if let Some(service) = &host.service {
+        named(service)?
+    } else {
+        unsigned(registry, parts)?
+    };
+    Ok(Route { endpoint, host })
+}
+
+/// `Host`, or HTTP/2's `:authority`.
+pub fn authority(parts: &Parts) -> Option<&str> {
+    parts
+        .headers
+        .get(http::header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
+}
+
+/// `AmazonSQS` of `X-Amz-Target: AmazonSQS.SendMessage`.
+fn target_prefix(parts: &Parts) -> Option<&str> {
+    let target = parts.headers.get("x-amz-target")?.to_str().ok()?;
+    Some(target.rsplit_once('.').map_or(target, |(prefix, _)| prefix))
+}
+
+/// No signature, no telling host: the path and the query decide, and what is left is S3's.
+fn unsigned(registry: &Registry, parts: &Parts) -> Result<Endpoint, Unrouted> {
+    if let Some(endpoint) = registry.by_rest_path(&parts.method, parts.uri.path()) {
+        return Ok(endpoint.clone());
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    if query_parameter(query, "Action").is_some() {
+        let version = query_parameter(query, "Version");
+        if let Some(endpoint) = registry.by_query_version(version.as_deref(), parts.uri.path()) {
+            return Ok(endpoint.clone());
+        }
+    }
+    if is_form(parts) {
+        return Err(Unrouted::InForm);
+    }
+    registry
+        .by_signing_name("s3")
+        .cloned()
+        .ok_or_else(|| Unrouted::UnknownService("s3".to_owned()))
+}
+
+pub fn is_form(parts: &Parts) -> bool {
+    parts
+        .headers
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+}
+
+/// The decoded value of one parameter of a query string or form.
+pub fn query_parameter(query: &str, name: &str) -> Option<String> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (key == name).then(|| {
+            percent_decode_str(&value.replace('+', " "))
+                .decode_utf8_lossy()
+                .into_owned()
+        })
+    })
+}

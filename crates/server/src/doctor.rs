@@ -1,0 +1,53 @@
+//! What this host offers, for the commands that ask before anything runs.
+
+use base::RequestId;
+use exec::{InterpreterSearch, RuntimeInfo};
+use sandbox::{Finding, Host, HostConfig};
+use serde_json::{Value, json};
+
+/// Every isolation feature, available or not, and why.
+pub fn report() -> Value {
+    let folder = match tempfile::Builder::new().prefix("kagero-doctor-").tempdir() {
+        Ok(folder) => folder,
+        Err(error) => return failure(&format!("no temporary folder can be made: {error}")),
+    };
+    let host = Host::open(&HostConfig {
+        state_dir: folder.path().to_owned(),
+        // Of its own, so that asking does not end a running server's environments.
+        instance: format!("doctor-{}", RequestId::random()),
+        cgroups: true,
+    });
+    match host {
+        Ok(host) => {
+            let features = host.capabilities_report().iter().map(feature).collect::<Vec<_>>();
+            json!({"features": features})
+        }
+        Err(error) => failure(&format!("no sandbox can be made here: {error}")),
+    }
+}
+
+fn failure(detail: &str) -> Value {
+    json!({"features": [{"name": "sandboxes", "available": false, "detail": detail}]})
+}
+
+fn feature(finding: &Finding) -> Value {
+    json!({
+        "name": finding.feature,
+        "available": finding.available,
+        "detail": finding.detail,
+    })
+}
+
+/// Every runtime identifier, and the interpreter it would run on.
+pub fn runtimes() -> Value {
+    exec::runtimes(&InterpreterSearch::default()).iter().map(runtime).collect::<Vec<_>>().into()
+}
+
+fn runtime(info: &RuntimeInfo) -> Value {
+    json!({
+        "identifier": info.runtime.to_string(),
+        "available": info.available,
+        "interpreter": info.interpreter.as_ref().map(|found| found.path.display().to_string()),
+        "note": info.warning,
+    })
+}
