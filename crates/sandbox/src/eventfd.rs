@@ -23,10 +23,10 @@ pub(crate) fn ring(event: &OwnedFd) {
 }
 
 /// Empties a counter.
-pub(crate) fn silence(event: RawFd) {
+pub(crate) fn silence(event: &OwnedFd) {
     let mut count = 0_u64;
     // SAFETY: eight bytes of a live local. It fails only when there is nothing to empty.
-    unsafe { libc::read(event, (&raw mut count).cast(), 8) };
+    unsafe { libc::read(event.as_raw_fd(), (&raw mut count).cast(), 8) };
 }
 
 /// Reports `key` whenever one of these events is there.
@@ -42,13 +42,19 @@ pub(crate) fn add(epoll: &OwnedFd, fd: RawFd, events: u32, key: u64) -> io::Resu
     }
 }
 
-/// Blocks until something is there, and returns the keys.
-pub(crate) fn wait(epoll: &OwnedFd) -> io::Result<Vec<u64>> {
+/// Blocks until something is there or the time is over (-1: never), and returns the keys.
+pub(crate) fn wait(epoll: &OwnedFd, milliseconds: i32) -> io::Result<Vec<u64>> {
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; AT_ONCE];
     loop {
         // SAFETY: room for as many events as stated.
-        let count =
-            unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), AT_ONCE as i32, -1) };
+        let count = unsafe {
+            libc::epoll_wait(
+                epoll.as_raw_fd(),
+                events.as_mut_ptr(),
+                AT_ONCE as i32,
+                milliseconds,
+            )
+        };
         if let Ok(count) = usize::try_from(count) {
             return Ok(events[..count].iter().map(|event| event.u64).collect());
         }

@@ -2,13 +2,15 @@
 //!
 //! The kernel charges a tmpfs to whoever fills it, and cannot tell it from memory. So the group's
 //! hard limit is memory and `/tmp` together, and this thread kills an environment whose memory
-//! alone is above its own limit. It sleeps until the kernel reports that a group has reached the
-//! lowest usage at which that can be; page cache, which the kernel could take back, is not counted.
+//! alone is above its own limit. It looks closely only at a group that has reached the lowest usage
+//! at which that can be; page cache, which the kernel could take back, is not counted. Version 2
+//! reports that by itself. Version 1 is polled, while an environment is not frozen.
 
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -21,8 +23,12 @@ use crate::process::Pidfd;
 /// A group that has less room than this left is looked at again only after this much more.
 const LEAST_STEP: u64 = 1 << 20;
 
-/// The key of the descriptor that ends the thread.
-const STOP: u64 = 0;
+/// How often version 1 is asked: a microsecond each, so a function gets a few dozen megabytes past
+/// its limit at most.
+const POLL_MILLIS: i32 = 20;
+
+/// The key of the descriptor that wakes the thread.
+const WAKE: u64 = 0;
 
 /// One environment under guard.
 #[derive(Debug)]
@@ -42,13 +48,14 @@ pub(crate) struct Guarded {
 pub(crate) struct MemoryGuard {
     shared: Arc<Shared>,
     next: AtomicU64,
-    stop: OwnedFd,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Shared {
     epoll: OwnedFd,
+    wake: OwnedFd,
+    ended: AtomicBool,
     posts: Mutex<HashMap<u64, Post>>,
 }
 
@@ -57,6 +64,10 @@ struct Shared {
 struct Post {
     guarded: Guarded,
     alarm: MemoryAlarm,
+    /// Memory in use at which to look closely.
+    mark: u64,
+    /// Frozen, and so without any change.
+    paused: bool,
 }
 
 /// Ends the guard of one environment when dropped.
@@ -68,67 +79,80 @@ pub(crate) struct Watch {
 
 impl MemoryGuard {
     pub(crate) fn start() -> Result<Self, SandboxError> {
-        let failed = SandboxError::host("start the memory guard");
         let start = || -> io::Result<Self> {
             let shared = Arc::new(Shared {
                 epoll: eventfd::epoll()?,
+                wake: eventfd::create()?,
+                ended: AtomicBool::new(false),
                 posts: Mutex::default(),
             });
-            let stop = eventfd::create()?;
-            eventfd::add(&shared.epoll, stop.as_raw_fd(), libc::EPOLLIN as u32, STOP)?;
+            let events = libc::EPOLLIN as u32;
+            eventfd::add(&shared.epoll, shared.wake.as_raw_fd(), events, WAKE)?;
             let watched = Arc::clone(&shared);
             let thread = thread::Builder::new()
                 .name(String::from("memory-guard"))
                 .spawn(move || watched.keep_watch())?;
             Ok(Self {
                 shared,
-                next: AtomicU64::new(STOP + 1),
-                stop,
+                next: AtomicU64::new(WAKE + 1),
                 thread: Some(thread),
             })
         };
-        start().map_err(failed)
+        start().map_err(SandboxError::host("start the memory guard"))
     }
 
     /// Guards an environment whose group has just been made.
     pub(crate) fn watch(&self, guarded: Guarded) -> Result<Watch, SandboxError> {
-        let alarm = guarded.group.alarm_at(guarded.memory_bytes)?;
+        let mark = guarded.memory_bytes;
+        let alarm = guarded.group.alarm_at(mark)?;
         let key = self.next.fetch_add(1, Ordering::Relaxed);
-        let (fd, events) = (alarm.fd.as_raw_fd(), alarm.events);
-        self.shared.posts().insert(key, Post { guarded, alarm });
         let watch = Watch {
             key,
             shared: Arc::clone(&self.shared),
         };
-        eventfd::add(&self.shared.epoll, fd, events, key)
-            .map_err(SandboxError::host("watch a memory alarm"))?;
+        let event = match &alarm {
+            MemoryAlarm::Event { fd, events } => Some((fd.as_raw_fd(), *events)),
+            MemoryAlarm::Polled { .. } => None,
+        };
+        let post = Post {
+            guarded,
+            alarm,
+            mark,
+            paused: false,
+        };
+        self.shared.posts().insert(key, post);
+        match event {
+            Some((fd, events)) => eventfd::add(&self.shared.epoll, fd, events, key)
+                .map_err(SandboxError::host("watch a memory alarm"))?,
+            None => eventfd::ring(&self.shared.wake),
+        }
         Ok(watch)
     }
 }
 
 impl Shared {
     fn keep_watch(&self) {
-        loop {
-            let keys = match eventfd::wait(&self.epoll) {
+        while !self.ended.load(Ordering::Acquire) {
+            let patience = if self.posts().values().any(Post::is_polled) {
+                POLL_MILLIS
+            } else {
+                -1
+            };
+            let keys = match eventfd::wait(&self.epoll, patience) {
                 Ok(keys) => keys,
                 Err(error) => {
                     tracing::error!(%error, "the memory guard cannot wait; hard limits remain");
                     return;
                 }
             };
-            if keys.contains(&STOP) {
-                return;
+            if keys.contains(&WAKE) {
+                eventfd::silence(&self.wake);
             }
-            for key in keys {
-                let mut posts = self.posts();
-                let Some(post) = posts.get(&key) else {
-                    continue;
-                };
-                if post.is_over() {
-                    // Out of the set first: an alarm that stays would ring on.
-                    posts.remove(&key);
-                }
-            }
+            // What is over leaves the map, and with its descriptor the epoll set.
+            self.posts().retain(|key, post| {
+                let to_look_at = keys.contains(key) || post.has_reached_its_mark();
+                !(to_look_at && post.is_over())
+            });
         }
     }
 
@@ -138,13 +162,33 @@ impl Shared {
 }
 
 impl Post {
-    /// Kills, or sets the next alarm; true when there is nothing more to guard.
-    fn is_over(&self) -> bool {
+    fn is_polled(&self) -> bool {
+        matches!(self.alarm, MemoryAlarm::Polled { .. }) && !self.paused
+    }
+
+    fn has_reached_its_mark(&self) -> bool {
+        let MemoryAlarm::Polled { usage } = &self.alarm else {
+            return false;
+        };
+        let mut text = [0_u8; 24];
+        let read = if self.paused {
+            0
+        } else {
+            usage.read_at(&mut text, 0).unwrap_or(0)
+        };
+        let digits = text[..read].iter().take_while(|byte| byte.is_ascii_digit());
+        let used = digits.fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        used >= self.mark
+    }
+
+    /// Kills, or sets the next mark; true when there is nothing more to guard.
+    fn is_over(&mut self) -> bool {
         let Guarded {
             group,
             init,
             memory_bytes,
             exceeded,
+            pid,
             ..
         } = &self.guarded;
         let Ok(memory) = group.memory() else {
@@ -156,15 +200,15 @@ impl Post {
         if working > *memory_bytes {
             exceeded.store(true, Ordering::Release);
             if let Err(error) = init.signal(libc::SIGKILL) {
-                tracing::warn!(%error, pid = self.guarded.pid, "kill an environment for its memory");
+                tracing::warn!(%error, pid, "kill an environment for its memory");
             }
             return true;
         }
-        let room = (memory_bytes - working).max(LEAST_STEP);
-        match group.set_alarm(&self.alarm, memory.used + room) {
+        self.mark = memory.used + (memory_bytes - working).max(LEAST_STEP);
+        match group.move_alarm(&self.alarm, self.mark) {
             Ok(()) => false,
             Err(error) => {
-                tracing::warn!(%error, "set a memory alarm; the hard limit remains");
+                tracing::warn!(%error, pid, "move a memory alarm; the hard limit remains");
                 true
             }
         }
@@ -186,6 +230,21 @@ impl Post {
     }
 }
 
+impl Watch {
+    /// Says that the environment is frozen, or no longer.
+    pub(crate) fn pause(&self, paused: bool) {
+        let mut posts = self.shared.posts();
+        let Some(post) = posts.get_mut(&self.key) else {
+            return;
+        };
+        post.paused = paused;
+        if post.is_polled() {
+            drop(posts);
+            eventfd::ring(&self.shared.wake);
+        }
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.shared.posts().remove(&self.key);
@@ -194,7 +253,8 @@ impl Drop for Watch {
 
 impl Drop for MemoryGuard {
     fn drop(&mut self) {
-        eventfd::ring(&self.stop);
+        self.shared.ended.store(true, Ordering::Release);
+        eventfd::ring(&self.shared.wake);
         if let Some(thread) = self.thread.take() {
             // It does not panic; and if it did, there is nothing left to guard.
             let _ = thread.join();

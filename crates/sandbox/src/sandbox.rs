@@ -124,16 +124,20 @@ impl Sandbox {
         killed.map_err(SandboxError::host("kill the sandbox"))
     }
 
-    /// Stops every process until [`Self::thaw`]; takes microseconds, and is done on return.
+    /// Stops every process until [`Self::thaw`]; takes microseconds. With a control group nothing
+    /// runs any more on return; by signals, each process stops when it would next be scheduled.
     pub fn freeze(&self) -> Result<(), SandboxError> {
         match &self.cgroup {
-            Some(cgroup) if cgroup.can_freeze() => cgroup.set_frozen(true),
-            _ => self.tell(COMMAND_STOP),
+            Some(cgroup) if cgroup.can_freeze() => cgroup.set_frozen(true)?,
+            _ => self.tell(COMMAND_STOP)?,
         }
+        self.watch.iter().for_each(|watch| watch.pause(true));
+        Ok(())
     }
 
     /// Lets a frozen sandbox continue.
     pub fn thaw(&self) -> Result<(), SandboxError> {
+        self.watch.iter().for_each(|watch| watch.pause(false));
         match &self.cgroup {
             Some(cgroup) if cgroup.can_freeze() => cgroup.set_frozen(false),
             _ => self.tell(COMMAND_CONTINUE),

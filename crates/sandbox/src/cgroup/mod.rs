@@ -10,6 +10,7 @@ mod v1;
 mod v2;
 
 use std::fmt::Debug;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,10 +37,10 @@ trait Hierarchy: Debug + Send + Sync {
     fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError>;
     /// Memory in use, where the controller is here.
     fn memory(&self, name: &str) -> Result<Memory, SandboxError>;
-    /// A descriptor that reports when memory in use reaches this many bytes.
+    /// Arranges to learn when memory in use reaches this many bytes.
     fn alarm_at(&self, name: &str, bytes: u64) -> Result<MemoryAlarm, SandboxError>;
-    /// Acknowledges an alarm and sets it anew.
-    fn set_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError>;
+    /// Acknowledges an alarm and moves it up.
+    fn move_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError>;
     fn can_freeze(&self) -> bool;
     /// Done on return: no process of the group runs any more, or all do again.
     fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError>;
@@ -77,12 +78,14 @@ pub(crate) struct Memory {
     pub(crate) reclaimable: u64,
 }
 
-/// Reports memory in use reaching a mark.
+/// How memory in use reaching a mark is learnt.
 #[derive(Debug)]
-pub(crate) struct MemoryAlarm {
-    pub(crate) fd: OwnedFd,
-    /// The epoll events that mean it.
-    pub(crate) events: u32,
+pub(crate) enum MemoryAlarm {
+    /// The descriptor has one of these epoll events.
+    Event { fd: OwnedFd, events: u32 },
+    /// By reading this file now and then: version 1 reports marks as well, but setting one waits
+    /// for an RCU grace period of many milliseconds.
+    Polled { usage: File },
 }
 
 /// The group of one environment, as far as its memory goes.
@@ -103,8 +106,8 @@ impl MemoryGroup {
         self.hierarchies[self.holder].alarm_at(&self.name, bytes)
     }
 
-    pub(crate) fn set_alarm(&self, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
-        self.hierarchies[self.holder].set_alarm(&self.name, alarm, bytes)
+    pub(crate) fn move_alarm(&self, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
+        self.hierarchies[self.holder].move_alarm(&self.name, alarm, bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Version 1: a tree for each controller, joined by the only thread of init writing `0`.
 
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::files;
 use super::{Hierarchy, Memory, MemoryAlarm};
 use crate::SandboxError;
-use crate::eventfd;
 use crate::plan::{Call, Phase, Plan};
 use crate::sandbox::Usage;
 use crate::spec::Limits;
@@ -207,25 +206,14 @@ impl Hierarchy for Version1 {
         })
     }
 
-    fn alarm_at(&self, name: &str, bytes: u64) -> Result<MemoryAlarm, SandboxError> {
-        let folder = self.memory_folder(name);
-        let event = eventfd::create().map_err(|source| files::failed("watch", &folder, source))?;
-        let alarm = MemoryAlarm {
-            fd: event,
-            events: libc::EPOLLIN as u32,
-        };
-        self.set_alarm(name, &alarm, bytes)?;
-        Ok(alarm)
+    fn alarm_at(&self, name: &str, _bytes: u64) -> Result<MemoryAlarm, SandboxError> {
+        let path = self.memory_folder(name).join("memory.usage_in_bytes");
+        let usage = File::open(&path).map_err(|source| files::failed("open", &path, source))?;
+        Ok(MemoryAlarm::Polled { usage })
     }
 
-    /// Adds a mark to those that ring the same event; passing an earlier one again is harmless.
-    fn set_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
-        let folder = self.memory_folder(name);
-        let usage = folder.join("memory.usage_in_bytes");
-        let file = File::open(&usage).map_err(|source| files::failed("open", &usage, source))?;
-        eventfd::silence(alarm.fd.as_raw_fd());
-        let mark = format!("{} {} {bytes}", alarm.fd.as_raw_fd(), file.as_raw_fd());
-        files::write(&folder.join("cgroup.event_control"), &mark)
+    fn move_alarm(&self, _: &str, _: &MemoryAlarm, _: u64) -> Result<(), SandboxError> {
+        Ok(())
     }
 
     fn can_freeze(&self) -> bool {

@@ -193,28 +193,23 @@ impl Hierarchy for Version2 {
         let path = self.file(name, "memory.events");
         let file = File::open(&path).map_err(|source| files::failed("open", &path, source))?;
         let events = (libc::EPOLLPRI | libc::EPOLLERR) as u32;
-        let alarm = MemoryAlarm {
+        let alarm = MemoryAlarm::Event {
             fd: file.into(),
             events,
         };
-        self.set_alarm(name, &alarm, bytes)?;
+        self.move_alarm(name, &alarm, bytes)?;
         Ok(alarm)
     }
 
     /// `memory.high` counts an event, and takes page cache back before it does.
-    fn set_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
+    fn move_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
         files::write(&self.file(name, "memory.high"), &bytes.to_string())?;
-        // Reading is what makes the next event report again.
-        let mut seen = [0_u8; 256];
-        // SAFETY: a live descriptor and a buffer of the stated size.
-        unsafe {
-            libc::pread(
-                alarm.fd.as_raw_fd(),
-                seen.as_mut_ptr().cast(),
-                seen.len(),
-                0,
-            )
-        };
+        if let MemoryAlarm::Event { fd, .. } = alarm {
+            // Reading is what makes the next event report again.
+            let mut seen = [0_u8; 256];
+            // SAFETY: a live descriptor and a buffer of the stated size.
+            unsafe { libc::pread(fd.as_raw_fd(), seen.as_mut_ptr().cast(), seen.len(), 0) };
+        }
         Ok(())
     }
 
