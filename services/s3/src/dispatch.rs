@@ -93,10 +93,14 @@ impl Operations {
         match operation(Arc::clone(&self.0), call, input).await {
             Ok(reply) => Ok(reply.into_response()),
             Err(error) => {
+                let error = error.into_service_error();
+                let code = S3ErrorCode::from_bytes(error.code.as_bytes());
+                let mut stand_in = S3Error::new(code.unwrap_or(S3ErrorCode::InternalError));
+                stand_in.set_status_code(error.status);
                 if let Some(failure) = extensions.get::<Failure>() {
-                    failure.set(error.into_service_error());
+                    failure.set(error);
                 }
-                Err(S3Error::new(S3ErrorCode::InternalError))
+                Err(stand_in)
             }
         }
     }
