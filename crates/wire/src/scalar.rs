@@ -25,7 +25,7 @@ pub fn base64(text: &str) -> Result<Value, String> {
     let shown = &text[..text.floor_char_boundary(SHOWN_BASE64)];
     match STANDARD.decode(text) {
         Ok(bytes) => Ok(Value::Blob(Bytes::from(bytes))),
-        Err(_) if text.len() % 4 != 0 => Err(format!(
+        Err(_) if !text.len().is_multiple_of(4) => Err(format!(
             "'{shown}' can not be converted to a Blob: Base64 encoded length is expected a \
              multiple of 4 bytes but found: {}",
             text.len()

@@ -17,7 +17,7 @@ pub type Rank = Vec<u8>;
 pub fn rank(template: &str, path: &str) -> Option<Rank> {
     let template = path_of(template);
     let literal = template.find('{').unwrap_or(template.len());
-    if !path.starts_with(&template[..literal].trim_end_matches('/')) {
+    if !path.starts_with(template[..literal].trim_end_matches('/')) {
         return None;
     }
     let mut rank = Vec::new();

@@ -87,9 +87,9 @@ impl Xml {
                     } else {
                         list.member_name
                     };
-                    items
-                        .iter()
-                        .for_each(|item| self.value(name, list.member, item));
+                    for item in items {
+                        self.value(name, list.member, item);
+                    }
                 } else {
                     self.open(name);
                     for item in items {

@@ -128,14 +128,13 @@ impl Parameters<'_> {
         }
         if values.is_empty() {
             return match self.exact(name) {
-                None => Ok(None),
                 // An empty list is written as its bare name.
                 Some("") => Ok(Some(Value::List(values))),
                 // One item needs no number.
                 Some(text) if list.flattened && is_scalar(list.member) => Ok(Some(Value::List(
                     vec![self.scalar(list.member, name, text)?],
                 ))),
-                Some(_) => Ok(None),
+                _ => Ok(None),
             };
         }
         Ok(Some(Value::List(values)))

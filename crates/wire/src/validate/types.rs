@@ -7,7 +7,6 @@ use crate::{Value, WireError};
 /// `SerializationException`, as for the same mistake in a JSON body.
 pub fn check(schema: Schema, value: &Value) -> Result<(), WireError> {
     match (schema, value) {
-        (_, Value::Null) | (Schema::Document, _) => Ok(()),
         (Schema::Structure(structure), Value::Map(members)) => {
             for (name, value) in members {
                 let Some(member) = structure.member(name) else {
@@ -26,7 +25,9 @@ pub fn check(schema: Schema, value: &Value) -> Result<(), WireError> {
         (Schema::Map(map), Value::Map(entries)) => entries
             .iter()
             .try_for_each(|(_, value)| check(map.value, value)),
-        (Schema::String(_), Value::Str(_))
+        (_, Value::Null)
+        | (Schema::Document, _)
+        | (Schema::String(_), Value::Str(_))
         | (Schema::Integer(_) | Schema::Long(_) | Schema::Float(_), Value::Int(_))
         | (Schema::Float(_), Value::Float(_))
         | (Schema::Boolean, Value::Bool(_))
