@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::runtimes::InterpreterSearch;
 
 /// Settings of [`crate::Exec`].
 #[derive(Clone, Debug)]
 pub struct ExecConfig {
-    /// Where the bootstraps are written at start; made if missing.
+    /// A folder of this server's own for the runtimes' bootstraps, written anew at start.
     pub runtime_dir: PathBuf,
+    pub sandbox: sandbox::HostConfig,
     pub interpreters: InterpreterSearch,
     /// Refuse to run a function on another version of its interpreter than the one it names.
     pub strict_runtimes: bool,
@@ -25,7 +28,13 @@ pub struct ExecConfig {
     pub account_concurrency: u32,
     /// Environments being started at once on this host. Default: twice the CPUs.
     pub parallel_starts: usize,
+    /// What a function gets at least, in thousandths of a CPU, however little memory it has. 0 is
+    /// as in Lambda, where 128 MB mean 7 % of a CPU. Default 1,000: what is fair between tenants of
+    /// a cloud only makes a developer wait.
+    pub least_cpu_millis: u32,
     pub outbound: Outbound,
+    /// How long [`crate::Exec::shutdown`] lets invocations finish. Default 2 s.
+    pub shutdown_grace: Duration,
     /// Port of the gateway inside environments.
     pub gateway_port: u16,
 }
@@ -41,11 +50,17 @@ pub enum Outbound {
 }
 
 impl ExecConfig {
-    /// The defaults, with the bootstraps under this folder.
-    pub fn new(runtime_dir: impl Into<PathBuf>) -> Self {
+    /// The defaults, with all that execution writes under this folder, which nobody else may use.
+    /// The folder also names the server among others on the host.
+    pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let state_dir = state_dir.into();
+        let absolute = std::path::absolute(&state_dir).unwrap_or_else(|_| state_dir.clone());
+        let digest = Sha256::digest(absolute.as_os_str().as_encoded_bytes());
+        let instance = hex::encode(&digest[..8]);
         Self {
-            runtime_dir: runtime_dir.into(),
+            runtime_dir: state_dir.join("runtime"),
+            sandbox: sandbox::HostConfig::new(state_dir.join("sandbox"), instance),
             interpreters: InterpreterSearch::default(),
             strict_runtimes: false,
             idle_timeout: Duration::from_mins(10),
@@ -53,7 +68,9 @@ impl ExecConfig {
             init_timeout: Duration::from_secs(10),
             account_concurrency: 1_000,
             parallel_starts: cpus * 2,
+            least_cpu_millis: 1_000,
             outbound: Outbound::default(),
+            shutdown_grace: Duration::from_secs(2),
             gateway_port: 4566,
         }
     }

@@ -46,19 +46,23 @@ impl Interpreters {
         }
     }
 
+    /// What was found before, if it is still there.
+    pub(crate) fn known(&self, runtime: Runtime) -> Option<Arc<Resolved>> {
+        let known = Arc::clone(self.found.lock().get(&runtime)?);
+        let lost = known
+            .interpreter
+            .as_ref()
+            .is_some_and(|known| !known.path.exists());
+        (!lost).then_some(known)
+    }
+
     /// May block for the time of some interpreter starts.
     ///
     /// # Errors
     /// Why the runtime cannot run here, for the function's owner.
     pub(crate) fn resolve(&self, runtime: Runtime) -> Result<Arc<Resolved>, String> {
-        if let Some(known) = self.found.lock().get(&runtime) {
-            let lost = known
-                .interpreter
-                .as_ref()
-                .is_some_and(|known| !known.path.exists());
-            if !lost {
-                return Ok(Arc::clone(known));
-            }
+        if let Some(known) = self.known(runtime) {
+            return Ok(known);
         }
         let resolved = Arc::new(self.look_up(runtime)?);
         if let Some(warning) = &resolved.warning {

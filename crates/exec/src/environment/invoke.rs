@@ -1,0 +1,205 @@
+//! One invocation in one environment: event in, answer out, and what the log says of it.
+
+use std::time::{Duration, Instant};
+
+use base::RequestId;
+use bytes::Bytes;
+
+use super::exit::{ExitCause, error_document};
+use super::link::{Answer, Lost};
+use super::{Busy, Core, Environment, Idle};
+use crate::info::EnvironmentState;
+use crate::invocation::{FunctionError, InvokeEvent, InvokeOutcome, StartTier};
+use crate::logs::report::{self, Failure, Report};
+
+/// What an invocation leaves.
+pub(crate) struct Ran {
+    pub(crate) outcome: InvokeOutcome,
+    pub(crate) next: Next,
+}
+
+/// What an environment is after an invocation.
+pub(crate) enum Next {
+    Idle(Environment<Idle>),
+    /// It has answered, and is not yet done.
+    Settling(Environment<Busy>),
+    Gone,
+}
+
+enum End {
+    Answered(Answer),
+    Exited(ExitCause),
+    TimedOut,
+}
+
+impl Environment<Idle> {
+    /// Runs the function on an event. `spent` of the function's time has gone by already, for an
+    /// init within the invocation.
+    pub(crate) async fn invoke(self, event: &InvokeEvent, spent: Duration) -> Ran {
+        let mut busy = self.into_state(Busy);
+        let core = &mut busy.core;
+        core.registration.is_now(EnvironmentState::Busy);
+        core.registration.count_request();
+        let version = core.function.key.version.clone();
+        if event.tail {
+            core.log.keep_tail();
+        }
+        core.log.begin(report::start(event.request_id, &version));
+        let started = Instant::now();
+        let end = core.run(event, spent).await;
+        let duration = spent + started.elapsed();
+        match end {
+            End::Answered(answer) => {
+                let ends = matches!(answer, Answer::Error { ends: true, .. });
+                let outcome = core.close(event, duration, answered(answer), None, None);
+                let next = if ends { Next::Gone } else { busy.after() };
+                Ran { outcome, next }
+            }
+            End::Exited(cause) => {
+                let document = cause.document(event.request_id);
+                let note = format!(
+                    "{}\n{}\n",
+                    cause.message(event.request_id),
+                    cause.error_type()
+                );
+                let failure = Failure::Error(cause.error_type().to_owned());
+                if cause.out_of_memory {
+                    core.memory.mb = Some(core.function.memory_mb);
+                    core.memory.read = Some(Instant::now());
+                }
+                let failed = (document, Some(FunctionError::Unhandled));
+                let outcome = core.close(event, duration, failed, Some(failure), Some(note));
+                Ran {
+                    outcome,
+                    next: Next::Gone,
+                }
+            }
+            End::TimedOut => {
+                if let Err(error) = core.sandbox.kill() {
+                    tracing::warn!(%error, "kill an environment that timed out");
+                }
+                let timeout = core.function.timeout;
+                let failed = (
+                    timed_out(event.request_id, timeout),
+                    Some(FunctionError::Unhandled),
+                );
+                let note = report::timed_out(core.clock.now(), event.request_id, timeout);
+                let failure = Some(Failure::Timeout);
+                let outcome = core.close(event, timeout, failed, failure, Some(note));
+                Ran {
+                    outcome,
+                    next: Next::Gone,
+                }
+            }
+        }
+    }
+}
+
+impl Environment<Busy> {
+    /// Resolves when the runtime is done with what it does after its answer; `None` if it ends, or
+    /// takes longer than the function may.
+    pub(crate) async fn settle(mut self) -> Option<Environment<Idle>> {
+        let core = &mut self.core;
+        let timeout = core.function.timeout;
+        tokio::select! {
+            biased;
+            () = core.link.settled() => {}
+            () = core.exit.ended() => return None,
+            () = core.clock.sleep(timeout) => return None,
+        }
+        Some(self.idle())
+    }
+
+    fn after(self) -> Next {
+        if self.core.link.is_settled() {
+            Next::Idle(self.idle())
+        } else {
+            Next::Settling(self)
+        }
+    }
+
+    fn idle(self) -> Environment<Idle> {
+        self.core.registration.is_now(EnvironmentState::Idle);
+        let since = self.core.clock.now();
+        self.into_state(Idle { since })
+    }
+}
+
+impl Core {
+    async fn run(&mut self, event: &InvokeEvent, spent: Duration) -> End {
+        let timeout = self.function.timeout.saturating_sub(spent);
+        let deadline = self.clock.now() + timeout;
+        let answered = tokio::select! {
+            biased;
+            answered = self.link.invoke(event, deadline) => answered,
+            () = self.exit.ended() => Err(Lost),
+            () = self.clock.sleep(timeout) => return End::TimedOut,
+        };
+        match answered {
+            Ok(answer) => End::Answered(answer),
+            Err(Lost) => End::Exited(self.exit.cause(&self.sandbox).await),
+        }
+    }
+
+    /// Writes the last lines of the invocation and puts the outcome together.
+    fn close(
+        &mut self,
+        event: &InvokeEvent,
+        duration: Duration,
+        (payload, function_error): (Bytes, Option<FunctionError>),
+        failure: Option<Failure>,
+        note: Option<String>,
+    ) -> InvokeOutcome {
+        let init = self.init.take();
+        let first = self.first.take();
+        let billed_ms = report::billed_ms(init, duration);
+        let max_memory_mb = self.max_memory_mb(duration);
+        let report = Report {
+            request_id: event.request_id,
+            duration,
+            billed_ms,
+            memory_mb: self.function.memory_mb,
+            max_memory_mb,
+            init,
+            failure,
+        };
+        let lines = note
+            .into_iter()
+            .chain([report::end(event.request_id), report.line()]);
+        let log_tail = self.log.finish(lines);
+        let start = if first.is_some() {
+            self.tier
+        } else {
+            StartTier::Warm
+        };
+        let mut phases = first.unwrap_or_default();
+        phases.handler = duration;
+        InvokeOutcome {
+            payload,
+            function_error,
+            log_tail,
+            executed_version: self.function.key.version.clone(),
+            start,
+            phases,
+            duration,
+            billed_ms,
+            init_duration: init,
+            max_memory_mb,
+        }
+    }
+}
+
+/// The document of an invocation that took too long.
+pub(crate) fn timed_out(request_id: RequestId, timeout: Duration) -> Bytes {
+    let seconds = timeout.as_secs_f64();
+    let message =
+        format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
+    error_document("Sandbox.Timedout", &message)
+}
+
+fn answered(answer: Answer) -> (Bytes, Option<FunctionError>) {
+    match answer {
+        Answer::Response(payload) => (payload, None),
+        Answer::Error { document, .. } => (document, Some(FunctionError::Unhandled)),
+    }
+}

@@ -1,0 +1,52 @@
+//! What happens to an environment between invocations: it waits, is frozen, is thawed.
+
+use std::time::Duration;
+
+use base::Timestamp;
+
+use super::{Environment, Frozen, Idle};
+use crate::info::EnvironmentState;
+
+impl Environment<Idle> {
+    /// Stops every process. An environment that cannot be frozen is of no use any more.
+    pub(crate) fn freeze(self) -> Option<Environment<Frozen>> {
+        if let Err(error) = self.core.sandbox.freeze() {
+            tracing::debug!(%error, function = %self.core.function.key, "freeze an environment");
+            return None;
+        }
+        self.core.registration.is_now(EnvironmentState::Frozen);
+        let idle_since = self.state.since;
+        Some(self.into_state(Frozen { idle_since }))
+    }
+
+    pub(crate) fn idle_since(&self) -> Timestamp {
+        self.state.since
+    }
+
+    /// Whether it can take an event: alive, silent, and with credentials that outlast it.
+    pub(crate) fn is_sound(&self, now: Timestamp) -> bool {
+        let until = self.core.credentials_until;
+        let needed = now + self.core.function.timeout + CREDENTIALS_MARGIN;
+        until.is_none_or(|until| needed < until) && !self.core.link.is_disturbed()
+    }
+}
+
+/// An environment is replaced when its credentials have less than this beyond a whole invocation.
+const CREDENTIALS_MARGIN: Duration = Duration::from_secs(30);
+
+impl Environment<Frozen> {
+    pub(crate) fn idle_since(&self) -> Timestamp {
+        self.state.idle_since
+    }
+
+    /// Lets every process continue.
+    pub(crate) fn thaw(self) -> Option<Environment<Idle>> {
+        if let Err(error) = self.core.sandbox.thaw() {
+            tracing::debug!(%error, function = %self.core.function.key, "thaw an environment");
+            return None;
+        }
+        self.core.registration.is_now(EnvironmentState::Idle);
+        let since = self.state.idle_since;
+        Some(self.into_state(Idle { since }))
+    }
+}

@@ -1,0 +1,269 @@
+//! The Runtime API's HTTP form: paths, headers, statuses and error bodies.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use ::http::{HeaderMap, Method, Request, Response, StatusCode};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::exchange::{Exchange, Offer, Posted, Refusal};
+use crate::environment::MAX_RESPONSE_BYTES;
+
+const VERSION: &str = "/2018-06-01/runtime/";
+const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
+/// A body above its limit is read up to here, so that the client sees the answer and no reset.
+const MOST_SKIPPED: usize = 256 << 20;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Serves until it is dropped, connections included.
+pub(super) async fn serve(listener: TcpListener, exchange: Arc<Exchange>) {
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(serve_connection(stream, Arc::clone(&exchange)));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "accept a runtime's connection");
+                // Out of descriptors, most likely: others may free some.
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve_connection(stream: TcpStream, exchange: Arc<Exchange>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "turn off delays on a runtime's connection");
+    }
+    let service = service_fn(|request| {
+        let exchange = Arc::clone(&exchange);
+        async move { Ok::<_, Infallible>(route(request, &exchange).await) }
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a runtime's connection ended");
+    }
+}
+
+async fn route(request: Request<Incoming>, exchange: &Exchange) -> Answer {
+    let (head, body) = request.into_parts();
+    let Some(path) = head.uri.path().strip_prefix(VERSION) else {
+        return not_found();
+    };
+    match (&head.method, path) {
+        (&Method::GET, "invocation/next") => next(exchange.next().await.as_ref()),
+        (&Method::POST, "init/error") => init_error(&head.headers, body, exchange).await,
+        (&Method::POST, path) => match path.strip_prefix("invocation/") {
+            Some(rest) => match rest.split_once('/') {
+                Some((id, "response")) => response(id, body, exchange).await,
+                Some((id, "error")) => error(id, body, exchange).await,
+                _ => not_found(),
+            },
+            None => not_found(),
+        },
+        _ => not_found(),
+    }
+}
+
+fn next(offer: &Offer) -> Answer {
+    let event = &offer.event;
+    let mut answer = Response::new(Full::new(event.payload.clone()));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let deadline = offer.deadline.millis().to_string();
+    let id = event.request_id.to_string();
+    let fields = [
+        ("lambda-runtime-aws-request-id", Some(id.as_str())),
+        ("lambda-runtime-deadline-ms", Some(deadline.as_str())),
+        (
+            "lambda-runtime-invoked-function-arn",
+            Some(event.invoked_arn.as_str()),
+        ),
+        ("lambda-runtime-trace-id", event.trace.as_deref()),
+        (
+            "lambda-runtime-client-context",
+            event.client_context.as_deref(),
+        ),
+        (
+            "lambda-runtime-cognito-identity",
+            event.cognito_identity.as_deref(),
+        ),
+    ];
+    for (name, value) in fields {
+        // A client context with line ends in it cannot be a header, here as on Lambda.
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    answer
+}
+
+async fn response(id: &str, body: Incoming, exchange: &Exchange) -> Answer {
+    let posted = match read(body).await {
+        Read::Whole { body, trailers } => match trailers.as_ref().and_then(midstream_error) {
+            Some(error) => error,
+            None => Posted::Response(body),
+        },
+        Read::TooLarge(size) => Posted::TooLarge(size),
+        Read::Broken => return broken(),
+    };
+    let too_large = matches!(posted, Posted::TooLarge(_));
+    match exchange.post(id, posted) {
+        Ok(()) if too_large => {
+            let message =
+                format!("Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes).");
+            failure(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                &message,
+            )
+        }
+        posted => accepted(posted),
+    }
+}
+
+async fn error(id: &str, body: Incoming, exchange: &Exchange) -> Answer {
+    let posted = match read(body).await {
+        Read::Whole { body, .. } => Posted::Error(body),
+        Read::TooLarge(size) => Posted::TooLarge(size),
+        Read::Broken => return broken(),
+    };
+    accepted(exchange.post(id, posted))
+}
+
+async fn init_error(headers: &HeaderMap, body: Incoming, exchange: &Exchange) -> Answer {
+    match read(body).await {
+        Read::Whole { body, .. } => accepted(exchange.fail_init(error_type(headers, &body), body)),
+        Read::TooLarge(_) | Read::Broken => broken(),
+    }
+}
+
+enum Read {
+    Whole {
+        body: Bytes,
+        trailers: Option<HeaderMap>,
+    },
+    TooLarge(usize),
+    Broken,
+}
+
+async fn read(mut body: Incoming) -> Read {
+    let mut whole = BytesMut::new();
+    let mut size = 0;
+    let mut trailers = None;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Read::Broken;
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                size += data.len();
+                if size <= MAX_RESPONSE_BYTES {
+                    whole.extend_from_slice(&data);
+                } else if size > MOST_SKIPPED {
+                    break;
+                }
+            }
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
+    if size > MAX_RESPONSE_BYTES {
+        return Read::TooLarge(size);
+    }
+    Read::Whole {
+        body: whole.freeze(),
+        trailers,
+    }
+}
+
+/// A streaming client reports an error after the response has begun in trailers.
+fn midstream_error(trailers: &HeaderMap) -> Option<Posted> {
+    trailers.get(ERROR_TYPE)?;
+    let body = trailers.get("lambda-runtime-function-error-body");
+    let document = body
+        .and_then(|body| BASE64_STANDARD.decode(body).ok())
+        .unwrap_or_default();
+    Some(Posted::Error(document.into()))
+}
+
+/// The header names the error's type; some clients only write it into the document.
+fn error_type(headers: &HeaderMap, document: &[u8]) -> String {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Document {
+        error_type: String,
+    }
+    let header = headers
+        .get(ERROR_TYPE)
+        .and_then(|value| value.to_str().ok());
+    header
+        .map(str::to_owned)
+        .or_else(|| {
+            Some(
+                serde_json::from_slice::<Document>(document)
+                    .ok()?
+                    .error_type,
+            )
+        })
+        .unwrap_or_else(|| "Runtime.Unknown".to_owned())
+}
+
+fn accepted(posted: Result<(), Refusal>) -> Answer {
+    match posted {
+        Ok(()) => json(StatusCode::ACCEPTED, &serde_json::json!({ "status": "OK" })),
+        Err(Refusal::InvalidRequestId) => failure(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestID",
+            "Invalid request ID",
+        ),
+        Err(Refusal::InvalidState) => failure(
+            StatusCode::FORBIDDEN,
+            "InvalidStateTransition",
+            "State transition is not allowed",
+        ),
+    }
+}
+
+fn broken() -> Answer {
+    failure(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequest",
+        "The request body could not be read",
+    )
+}
+
+fn failure(status: StatusCode, error_type: &str, message: &str) -> Answer {
+    json(
+        status,
+        &serde_json::json!({ "errorMessage": message, "errorType": error_type }),
+    )
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+fn not_found() -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(b"404 page not found\n")));
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
+}

@@ -1,0 +1,5 @@
+//! Functions run for real: in sandboxes, on this host's interpreters, as root or as anybody.
+
+mod support;
+
+mod python;

@@ -1,0 +1,82 @@
+// Errors as the caller of the function receives them, and as its log shows them.
+
+import { types } from "node:util";
+
+class RuntimeError extends Error {
+  constructor(name, reason) {
+    super(reason);
+    this.name = `Runtime.${name}`;
+  }
+}
+
+export class ImportModuleError extends RuntimeError {
+  constructor(reason) {
+    super("ImportModuleError", reason);
+  }
+}
+
+export class HandlerNotFound extends RuntimeError {
+  constructor(reason) {
+    super("HandlerNotFound", reason);
+  }
+}
+
+export class MalformedHandlerName extends RuntimeError {
+  constructor(reason) {
+    super("MalformedHandlerName", reason);
+  }
+}
+
+export class UserCodeSyntaxError extends RuntimeError {
+  constructor(error) {
+    super("UserCodeSyntaxError", error);
+    this.stack = error.stack;
+  }
+}
+
+export class UnhandledPromiseRejection extends RuntimeError {
+  constructor(reason, promise) {
+    super("UnhandledPromiseRejection", reason);
+    this.reason = reason;
+    this.promise = promise;
+  }
+}
+
+// The error document.
+export function describe(error) {
+  if (isError(error)) {
+    return {
+      errorType: String(error.name),
+      errorMessage: String(error.message),
+      trace: String(error.stack ?? "").split("\n"),
+    };
+  }
+  return { errorType: typeof error, errorMessage: String(error), trace: [] };
+}
+
+// The error for the log, with everything that was attached to it.
+export function format(error) {
+  try {
+    return "\t" + JSON.stringify(error, (_key, value) => expand(value));
+  } catch {
+    return "\t" + JSON.stringify(describe(error));
+  }
+}
+
+function expand(value) {
+  if (!isError(value)) return value;
+  const expanded = {
+    errorType: value.name,
+    errorMessage: value.message,
+    code: value.code,
+    ...value,
+  };
+  delete expanded.name;
+  if (typeof value.stack === "string") expanded.stack = value.stack.split("\n");
+  return expanded;
+}
+
+function isError(value) {
+  if (types.isNativeError(value)) return true;
+  return Boolean(value?.name) && Boolean(value?.message) && Boolean(value?.stack);
+}

@@ -1,0 +1,94 @@
+// Finds the function's handler: `folder/module.object.function`, CommonJS or ES module.
+// https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html
+
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, resolve } from "node:path";
+import { performance } from "node:perf_hooks";
+import { pathToFileURL } from "node:url";
+
+import {
+  HandlerNotFound,
+  ImportModuleError,
+  MalformedHandlerName,
+  UserCodeSyntaxError,
+} from "./errors.mjs";
+
+const PARTS = /^([^.]*)\.(.*)$/;
+
+// The handler, and the microseconds spent on finding its file.
+export async function load(root, name) {
+  if (name.includes("..")) {
+    throw new MalformedHandlerName(
+      `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+    );
+  }
+  const parts = PARTS.exec(basename(name));
+  if (parts === null) throw new MalformedHandlerName("Bad handler");
+  const [, module, path] = parts;
+  const folder = dirname(name);
+  const started = performance.now();
+  const file = find(resolve(root, folder, module));
+  const codeMicros = Math.round((performance.now() - started) * 1000);
+  const exported = await open(root, folder, module, file);
+  const handler = path.split(".").reduce((object, key) => object?.[key], exported);
+  if (handler === undefined || handler === null) {
+    throw new HandlerNotFound(`${name} is undefined or not exported`);
+  }
+  if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
+  if (handler[Symbol.for("aws.lambda.runtime.handler.streaming")] !== undefined) {
+    throw new HandlerNotFound(`${name} streams its response, which Kagero cannot do yet`);
+  }
+  return { handler, codeMicros };
+}
+
+function find(path) {
+  return ["", ".js", ".mjs", ".cjs"].map((end) => path + end).find(isFile);
+}
+
+function isFile(path) {
+  try {
+    return existsSync(path) && readFileSync(path) !== undefined;
+  } catch {
+    // A folder.
+    return false;
+  }
+}
+
+async function open(root, folder, module, file) {
+  try {
+    if (file === undefined) {
+      // As require finds it: a package, or a folder with an index.
+      const require = createRequire(resolve(root, folder, "index.js"));
+      const found = require.resolve(folder === "." ? `./${module}` : module, {
+        paths: [root, resolve(root, folder)],
+      });
+      return require(found);
+    }
+    if (isModule(root, file)) return await import(pathToFileURL(file).href);
+    return createRequire(file)(file);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error);
+    if (error?.code === "MODULE_NOT_FOUND" || error?.code === "ERR_MODULE_NOT_FOUND") {
+      throw new ImportModuleError(error);
+    }
+    throw error;
+  }
+}
+
+// Whether a file is an ES module: by its ending, or by the nearest package.json.
+function isModule(root, file) {
+  if (file.endsWith(".mjs")) return true;
+  if (!file.endsWith(".js")) return false;
+  for (let folder = dirname(file); folder.startsWith(root); folder = dirname(folder)) {
+    const manifest = resolve(folder, "package.json");
+    if (existsSync(manifest)) {
+      try {
+        return JSON.parse(readFileSync(manifest, "utf8")).type === "module";
+      } catch {
+        return false;
+      }
+    }
+  }
+  return false;
+}

@@ -1,0 +1,118 @@
+"""The context object that handlers receive.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+"""
+
+import json
+import time
+
+from . import output
+from .handler import Fault
+
+
+class _Record:
+    """An object with a fixed set of attributes, None where nothing is known."""
+
+    __slots__ = ()
+
+    def __init__(self, values=None):
+        for name in self.__slots__:
+            setattr(self, name, values.get(name) if values else None)
+
+    def __repr__(self):
+        fields = ",".join(f"{name}={getattr(self, name)}" for name in self.__slots__)
+        return f"{type(self).__name__}([{fields}])"
+
+
+class CognitoIdentity(_Record):
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+
+class Client(_Record):
+    __slots__ = (
+        "installation_id",
+        "app_title",
+        "app_version_name",
+        "app_version_code",
+        "app_package_name",
+    )
+
+
+class ClientContext(_Record):
+    __slots__ = ("custom", "env", "client")
+
+
+class LambdaContext:
+    # What is the same for every invocation is set on the class, by `configure`.
+    function_name = None
+    function_version = None
+    memory_limit_in_mb = None
+    log_group_name = None
+    log_stream_name = None
+    tenant_id = None
+
+    def __init__(self, header):
+        self.aws_request_id = header["id"]
+        self.invoked_function_arn = header["arn"]
+        self._epoch_deadline_time_in_ms = header["deadline_ms"]
+        self.client_context = _client_context(_parse(header, "client_context", "Client Context"))
+        self.identity = _identity(_parse(header, "cognito_identity", "Cognito Identity"))
+
+    def get_remaining_time_in_millis(self):
+        remaining = self._epoch_deadline_time_in_ms - int(time.time() * 1000)
+        return remaining if remaining > 0 else 0
+
+    def log(self, message):
+        output.log(str(message))
+
+    def __repr__(self):
+        names = (
+            "aws_request_id",
+            "log_group_name",
+            "log_stream_name",
+            "function_name",
+            "memory_limit_in_mb",
+            "function_version",
+            "invoked_function_arn",
+            "client_context",
+            "identity",
+            "tenant_id",
+        )
+        fields = ",".join(f"{name}={getattr(self, name)}" for name in names)
+        return f"LambdaContext([{fields}])"
+
+
+def configure(environment):
+    """Takes what holds for every invocation from the environment variables."""
+    LambdaContext.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+    LambdaContext.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+    LambdaContext.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    LambdaContext.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
+    LambdaContext.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
+
+
+def _parse(header, field, name):
+    text = header.get(field)
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except Exception as error:
+        message = "Unable to parse %s JSON: %s" % (name, error)
+        raise Fault("Runtime.LambdaContextUnmarshalError", message)
+
+
+def _client_context(values):
+    if values is None:
+        return None
+    context = ClientContext(values)
+    context.client = None if context.client is None else Client(context.client)
+    return context
+
+
+def _identity(values):
+    identity = CognitoIdentity()
+    if values is not None:
+        identity.cognito_identity_id = values.get("cognitoIdentityId")
+        identity.cognito_identity_pool_id = values.get("cognitoIdentityPoolId")
+    return identity

@@ -1,0 +1,72 @@
+"""The protocol with the server: frames of kind, header and payload over an inherited socket.
+
+crates/exec/src/frames.rs describes it. Plain system calls on the descriptor, because the `socket`
+module alone would cost some milliseconds of every cold start.
+"""
+
+import os
+import struct
+
+BOOTED = 1
+SPECIALISE = 2
+READY = 3
+INIT_ERROR = 4
+INVOKE = 5
+RESPONSE = 6
+ERROR = 7
+
+_SOCKET = 3
+_PREFIX = struct.Struct("<III")
+_READ = 65536
+
+
+def receive(unpack=_PREFIX.unpack_from, read=os.read, size=_PREFIX.size):
+    """The next frame: kind, header and payload. Ends the runtime when the server is gone."""
+    received = read(_SOCKET, _READ)
+    while len(received) < size:
+        received += _more(_READ)
+    kind, header_length, payload_length = unpack(received)
+    payload_at = size + header_length
+    end = payload_at + payload_length
+    if len(received) < end:
+        received = _rest(received, end)
+    return kind, received[size:payload_at], received[payload_at:end]
+
+
+def send(kind, header=b"", payload=b""):
+    """Sends one frame."""
+    prefix = _PREFIX.pack(kind, len(header), len(payload))
+    if len(payload) < _READ:
+        _write(prefix + header + payload)
+    else:
+        _write(prefix + header)
+        _write(payload)
+
+
+def _more(size):
+    received = os.read(_SOCKET, size)
+    if not received:
+        os._exit(0)
+    return received
+
+
+def _rest(received, end):
+    whole = bytearray(end)
+    at = len(received)
+    whole[:at] = received
+    view = memoryview(whole)
+    while at < end:
+        read = os.readv(_SOCKET, [view[at:]])
+        if read == 0:
+            os._exit(0)
+        at += read
+    view.release()
+    return bytes(whole)
+
+
+def _write(frame):
+    written = os.write(_SOCKET, frame)
+    if written < len(frame):
+        view = memoryview(frame)
+        while written < len(frame):
+            written += os.write(_SOCKET, view[written:])

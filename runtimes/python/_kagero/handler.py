@@ -1,0 +1,98 @@
+"""Finds the function's handler, and says where the time went."""
+
+import builtins
+import importlib
+import os
+import sys
+import time
+from importlib.machinery import SourceFileLoader
+
+
+class Fault(Exception):
+    """An error that has a name of Lambda's own."""
+
+    def __init__(self, error_type, message, trace=None):
+        super().__init__(message)
+        self.error_type = error_type
+        self.message = message
+        self.trace = trace
+
+
+def set_up_path(task_root):
+    """Lambda's module search path; the host's own packages are not on it."""
+    version = "python%d.%d" % sys.version_info[:2]
+    runtime = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    first = [
+        task_root,
+        "/opt/python/lib/" + version + "/site-packages",
+        "/opt/python",
+        "/var/runtime",
+    ]
+    rest = [path for path in sys.path if path != runtime and path not in first]
+    sys.path[:] = first + rest
+
+
+def set_up_builtins():
+    """`exit` and `quit`, which the `site` module would have defined, had it been loaded."""
+    if not hasattr(builtins, "exit"):
+        from _sitebuiltins import Quitter
+
+        builtins.exit = Quitter("exit", "Ctrl-D (i.e. EOF)")
+        builtins.quit = Quitter("quit", "Ctrl-D (i.e. EOF)")
+
+
+def load(name):
+    """The handler, and the microseconds spent on reading code and on running its top level."""
+    clock = _CodeClock()
+    started = time.perf_counter()
+    with clock:
+        handler = _load(name)
+    total = time.perf_counter() - started
+    return handler, int(clock.spent * 1e6), int((total - clock.spent) * 1e6)
+
+
+def _load(name):
+    module_name, dot, function = name.rpartition(".")
+    if not dot:
+        message = "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name
+        raise Fault("Runtime.MalformedHandlerName", message)
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        message = "Cannot use built-in module %s as a handler module" % module_name
+        raise Fault("Runtime.BuiltInModuleConflict", message)
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        message = "Unable to import module '%s': %s" % (module_name, error)
+        raise Fault("Runtime.ImportModuleError", message)
+    except SyntaxError as error:
+        message = "Syntax error in module '%s': %s" % (module_name, error)
+        trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
+        raise Fault("Runtime.UserCodeSyntaxError", message, trace)
+    try:
+        return getattr(module, function)
+    except AttributeError:
+        message = "Handler '%s' missing on module '%s'" % (function, module_name)
+        raise Fault("Runtime.HandlerNotFound", message)
+
+
+class _CodeClock:
+    """Counts the time of reading and compiling source files while it is entered."""
+
+    def __init__(self):
+        self.spent = 0.0
+
+    def __enter__(self):
+        read = SourceFileLoader.get_code
+
+        def get_code(loader, fullname):
+            started = time.perf_counter()
+            try:
+                return read(loader, fullname)
+            finally:
+                self.spent += time.perf_counter() - started
+
+        SourceFileLoader.get_code = get_code
+        return self
+
+    def __exit__(self, *_):
+        del SourceFileLoader.get_code

@@ -1,0 +1,87 @@
+"""The life of a Python environment: boot, become a function, answer events."""
+
+import json
+import os
+import sys
+
+from . import context, encode, errors, frames, handler, logs, output
+from .handler import Fault
+
+_decode = json.JSONDecoder().decode
+
+
+def main():
+    os.set_inheritable(3, False)
+    output.install()
+    logs.install()
+    frames.send(frames.BOOTED)
+    # Until here nothing is any function's.
+    kind, header, _ = frames.receive()
+    if kind != frames.SPECIALISE:
+        raise RuntimeError("expected to be told a function, got a frame of kind %d" % kind)
+    _answer_events(_become(_decode(header.decode())))
+
+
+def _become(function):
+    """Turns this process into the function, and returns its handler."""
+    for name, value in function["environment"].items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    context.configure(os.environ)
+    encode.configure(os.environ)
+    handler.set_up_path(function["task_root"])
+    handler.set_up_builtins()
+    os.chdir(function["task_root"])
+    try:
+        found, code_us, init_us = handler.load(function["handler"])
+    except Exception as error:
+        document = errors.describe(error)
+        errors.log(document)
+        output.flush()
+        frames.send(frames.INIT_ERROR, *errors.frame(document))
+        sys.exit(1)
+    output.flush()
+    frames.send(frames.READY, b'{"code_us":%d,"init_us":%d}' % (code_us, init_us))
+    return found
+
+
+def _answer_events(function):
+    trace = None
+    while True:
+        _, header, event = frames.receive()
+        header = _decode(header.decode())
+        request_id = logs.request_id = header["id"]
+        if header.get("trace") != trace:
+            trace = header.get("trace")
+            if trace is None:
+                os.environ.pop("_X_AMZN_TRACE_ID", None)
+            else:
+                os.environ["_X_AMZN_TRACE_ID"] = trace
+        try:
+            result = _marshal(function(_unmarshal(event), context.LambdaContext(header)))
+        except Exception as error:
+            document = errors.describe(error, request_id)
+            errors.log(document)
+            output.flush()
+            frames.send(frames.ERROR, *errors.frame(document))
+        else:
+            output.flush()
+            frames.send(frames.RESPONSE, b"", result)
+        # Neither may outlive the invocation in a frozen environment.
+        event = result = None
+
+
+def _unmarshal(event):
+    try:
+        return _decode(event.decode())
+    except Exception as error:
+        raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
+
+
+def _marshal(result):
+    if isinstance(result, bytes):
+        return result
+    try:
+        return encode.to_json(result)
+    except Exception as error:
+        raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)

@@ -1,0 +1,95 @@
+"""Everything a function writes through the language: print, logging, context.log, errors.
+
+It goes to the server as records (crates/exec/src/logs/records.rs), in one pipe and therefore in
+its true order, each with the instant it was written. Descriptors 1 and 2 stay what they are, for
+programs that the function starts.
+"""
+
+import io
+import os
+import struct
+import sys
+import time
+from _thread import allocate_lock
+
+_PIPE = 4
+_RECORD = 1
+_STDOUT = 2
+_STDERR = 3
+
+_PREFIX = struct.Struct("<IIQ")
+# Writes up to this size are never mixed with those of another thread (PIPE_BUF).
+_ATOMIC = 4096
+
+_lock = allocate_lock()
+
+
+def _write(kind, text):
+    record = _PREFIX.pack(kind, len(text), int(time.time() * 1000)) + text
+    if len(record) <= _ATOMIC:
+        os.write(_PIPE, record)
+        return
+    with _lock:
+        view = memoryview(record)
+        while view:
+            view = view[os.write(_PIPE, view) :]
+
+
+def log(text):
+    """Writes one log event, however many lines the text has."""
+    _write(_RECORD, text.encode("utf-8", "backslashreplace"))
+
+
+class _Stream(io.RawIOBase):
+    """The bytes below `sys.stdout` or `sys.stderr`."""
+
+    def __init__(self, kind, descriptor, name):
+        super().__init__()
+        self._kind = kind
+        self._descriptor = descriptor
+        self.name = name
+        self.mode = "wb"
+
+    def write(self, data):
+        data = bytes(data)
+        if data:
+            _write(self._kind, data)
+        return len(data)
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self._descriptor
+
+
+def _text(kind, descriptor, name):
+    stream = _Stream(kind, descriptor, name)
+    return io.TextIOWrapper(
+        stream, encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def _new_lock():
+    # A fork may have happened while another thread was writing.
+    global _lock
+    _lock = allocate_lock()
+
+
+def install():
+    """Makes print and sys.stderr write records."""
+    os.set_inheritable(_PIPE, False)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_new_lock)
+    sys.stdout = sys.__stdout__ = _text(_STDOUT, 1, "<stdout>")
+    sys.stderr = sys.__stderr__ = _text(_STDERR, 2, "<stderr>")
+
+
+def flush():
+    """Writes out what was printed without a line end."""
+    # A function may have put something else there, or nothing.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
