@@ -139,6 +139,7 @@ pub struct Reference {
     pub timestamp_format: Option<String>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the model's own marks")]
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Shape {
