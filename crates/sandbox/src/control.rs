@@ -2,14 +2,12 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::SandboxError;
 use crate::plan_format::Report;
-
-/// One start hands over at most this many descriptors at once (the kernel's own limit).
-const MOST_DESCRIPTORS: usize = 253;
+use crate::rights::{self, MOST_DESCRIPTORS};
 
 /// A packet of init, and the descriptors that came with it.
 pub(crate) struct Packet {
@@ -24,15 +22,7 @@ pub(crate) struct Control(OwnedFd);
 impl Control {
     /// A connected pair: the server's end and init's.
     pub(crate) fn pair(patience: Duration) -> io::Result<(Self, OwnedFd)> {
-        let mut ends = [-1; 2];
-        let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
-        // SAFETY: the array has room for both descriptors.
-        if unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: two fresh descriptors that nobody else owns.
-        let (ours, theirs) =
-            unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
+        let (ours, theirs) = rights::pair()?;
         let control = Self(ours);
         control.set_patience(patience)?;
         Ok((control, theirs))
@@ -105,7 +95,7 @@ impl Control {
                 break received;
             }
         };
-        let descriptors = descriptors(&message);
+        let descriptors = rights::descriptors(&message);
         match received {
             0 => Ok(None),
             length if length == size_of::<Report>() as isize => Ok(Some(Packet {
@@ -129,28 +119,6 @@ impl Control {
             },
         }
     }
-}
-
-/// Takes ownership of every descriptor that came with the message.
-fn descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
-    let mut owned = Vec::new();
-    // SAFETY: the kernel wrote well-formed control messages within `msg_controllen`; descriptors
-    // in SCM_RIGHTS are fresh and ours.
-    unsafe {
-        let mut header = libc::CMSG_FIRSTHDR(message);
-        while !header.is_null() {
-            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
-                let length = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
-                let first: *const RawFd = libc::CMSG_DATA(header).cast();
-                for index in 0..length / size_of::<RawFd>() {
-                    let fd = first.add(index).read_unaligned();
-                    owned.push(OwnedFd::from_raw_fd(fd));
-                }
-            }
-            header = libc::CMSG_NXTHDR(message, header);
-        }
-    }
-    owned
 }
 
 /// Listening sockets as the standard library's type; they are non-blocking.

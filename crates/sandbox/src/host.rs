@@ -180,7 +180,7 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
     }
     let mut start = Start {
         inner,
-        plan: Plan::new(),
+        plan: Plan::new(init_end.as_raw_fd()),
         namespaces: libc::CLONE_NEWNS
             | libc::CLONE_NEWPID
             | libc::CLONE_NEWIPC
@@ -193,10 +193,10 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
         cgroup.join(&mut start.plan)?;
     }
     start.add_hostname(&spec)?;
-    let held_network = start.add_network(&mut spec, init_end.as_raw_fd());
+    let held_network = start.add_network(&mut spec);
     start.add_identity_and_view(&spec)?;
     start.add_payload(&spec)?;
-    payload::add_after(&mut start.plan, init_end.as_raw_fd());
+    payload::add_after(&mut start.plan);
 
     let Start {
         plan,
@@ -205,7 +205,7 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
         mut listeners,
         ..
     } = start;
-    let (plan, labels, keep) = plan.finish(init_end.as_raw_fd());
+    let (plan, labels, keep) = plan.finish();
     let birthplace = match &cgroup {
         Some(cgroup) => cgroup.birthplace()?,
         None => None,
@@ -219,7 +219,7 @@ fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
     let limits = spec.limits;
     drop((init_end, held_network, spec));
 
-    let init = Pidfd::new(clone.pidfd);
+    let init = clone.pidfd;
     let exceeded = Arc::new(AtomicBool::new(false));
     // While init is busy; not a moment of the start is spent on it.
     let watch = guard(inner, &init, clone.pid, cgroup.as_ref(), limits, &exceeded);
@@ -307,7 +307,7 @@ impl Start<'_> {
     }
 
     /// Returns the namespace to be entered, which has to stay open until then.
-    fn add_network(&mut self, spec: &mut Spec, control: RawFd) -> Option<OwnedFd> {
+    fn add_network(&mut self, spec: &mut Spec) -> Option<OwnedFd> {
         let network = std::mem::replace(&mut spec.network, Network::Host);
         let prepared = match network {
             Network::Host => return None,
@@ -322,7 +322,7 @@ impl Start<'_> {
                 } else {
                     self.namespaces |= libc::CLONE_NEWNET;
                     self.isolated = true;
-                    network::add(&mut self.plan, control, &listeners);
+                    network::add(&mut self.plan, &listeners);
                     return None;
                 }
             }
@@ -333,9 +333,9 @@ impl Start<'_> {
         } = prepared;
         self.isolated = true;
         self.listeners = listeners;
-        self.plan.keep(namespace.as_raw_fd());
+        let inside = self.plan.keep(namespace.as_raw_fd());
         let enter = Call::new(libc::SYS_setns)
-            .with_int(namespace.as_raw_fd())
+            .with_int(inside)
             .with_int(libc::CLONE_NEWNET);
         self.plan
             .push(Phase::Setup, "enter the network namespace", enter);
@@ -381,8 +381,9 @@ impl Start<'_> {
         for stream in [&stdio.stdin, &stdio.stdout, &stdio.stderr] {
             let Stream::Fd(fd) = stream else { continue };
             if is_pipe(fd.as_fd()) {
+                let inside = self.plan.keep(fd.as_raw_fd());
                 let call = Call::new(libc::SYS_fchown)
-                    .with_int(fd.as_raw_fd())
+                    .with_int(inside)
                     .with(u64::from(uid))
                     .with(u64::from(gid));
                 self.plan.push(Phase::Setup, "own a pipe", call);

@@ -9,6 +9,7 @@
 // The one crate that talks to the kernel directly. Every unsafe block says why it is sound.
 #![allow(unsafe_code)]
 
+mod birth;
 mod cgroup;
 mod control;
 mod doctor;
@@ -27,6 +28,7 @@ mod privilege;
 mod process;
 #[path = "../init/syscall.rs"]
 mod raw;
+mod rights;
 mod sandbox;
 mod skeleton;
 mod spec;

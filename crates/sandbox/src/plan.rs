@@ -65,6 +65,13 @@ impl Call {
     }
 }
 
+/// Number of the first descriptor that init inherits, its control socket. Above whatever the
+/// launcher itself has open.
+pub(crate) const FIRST_KEPT: RawFd = 300;
+
+/// Number of init's end of the control socket, in init.
+pub(crate) const CONTROL: RawFd = FIRST_KEPT;
+
 /// A plan under construction.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -80,14 +87,15 @@ pub(crate) struct Plan {
 pub(crate) struct Labels([Vec<Cow<'static, str>>; 3]);
 
 impl Plan {
-    pub(crate) fn new() -> Self {
+    /// `control` is init's end of the control socket.
+    pub(crate) fn new(control: RawFd) -> Self {
         let mut bytes = Vec::with_capacity(16 << 10);
         bytes.resize(size_of::<Header>(), 0);
         Self {
             bytes,
             phases: Default::default(),
             labels: Labels::default(),
-            keep: Vec::new(),
+            keep: vec![control],
         }
     }
 
@@ -141,24 +149,28 @@ impl Plan {
         self.bytes(&(-1_i32).to_ne_bytes())
     }
 
-    /// Lets this descriptor of the server survive into init, under its own number.
-    pub(crate) fn keep(&mut self, fd: RawFd) {
-        self.keep.push(fd);
+    /// Lets this descriptor of the server survive into init, and returns its number there.
+    pub(crate) fn keep(&mut self, fd: RawFd) -> RawFd {
+        let known = self.keep.iter().position(|&kept| kept == fd);
+        let index = known.unwrap_or_else(|| {
+            self.keep.push(fd);
+            self.keep.len() - 1
+        });
+        FIRST_KEPT + index as RawFd
     }
 
-    /// The finished image, the labels, and the descriptors it needs.
-    pub(crate) fn finish(mut self, control: RawFd) -> (Vec<u8>, Labels, Vec<RawFd>) {
+    /// The finished image, the labels, and the descriptors it needs, to be numbered in this order.
+    pub(crate) fn finish(mut self) -> (Vec<u8>, Labels, Vec<RawFd>) {
         let phases = std::mem::take(&mut self.phases);
         let [setup, payload, after] = phases.map(|steps| self.steps(&steps));
         let header = Header {
             setup,
             payload,
             after,
-            control,
+            control: CONTROL,
             reserved: 0,
         };
         self.bytes[..size_of::<Header>()].copy_from_slice(as_bytes(&header));
-        self.keep.push(control);
         (self.bytes, self.labels, self.keep)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// A process that cannot be confused with a later one of the same number.
@@ -12,6 +12,17 @@ pub(crate) struct Pidfd(OwnedFd);
 impl Pidfd {
     pub(crate) fn new(fd: OwnedFd) -> Self {
         Self(fd)
+    }
+
+    /// Our own child, not yet collected.
+    pub(crate) fn open(pid: u32) -> io::Result<Self> {
+        // SAFETY: takes only numbers.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a fresh descriptor that nobody else owns.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as RawFd) }))
     }
 
     pub(crate) fn try_clone(&self) -> io::Result<Self> {

@@ -3,9 +3,7 @@
 //! Used where the network namespace comes into being with the sandbox; a prepared one has all
 //! this behind it.
 
-use std::os::fd::RawFd;
-
-use crate::plan::{Call, Phase, Plan};
+use crate::plan::{CONTROL, Call, Phase, Plan};
 use crate::plan_format::{REPORT_LISTENERS, Report};
 
 const BACKLOG: u64 = 1024;
@@ -29,7 +27,7 @@ fn loopback_address(port: u16) -> [u8; 16] {
 }
 
 /// Adds the steps: `lo` up, one listener a port, all of them sent to the server.
-pub(crate) fn add(plan: &mut Plan, control: RawFd, ports: &[u16]) {
+pub(crate) fn add(plan: &mut Plan, ports: &[u16]) {
     let setup = Phase::Setup;
     let socket = plan.slot();
     plan.push(
@@ -88,7 +86,7 @@ pub(crate) fn add(plan: &mut Plan, control: RawFd, ports: &[u16]) {
     // struct msghdr: no name, one part, the rights.
     let message = plan.words(&[0, 0, part, 1, rights_address, (8 * rights.len()) as u64, 0]);
     let send = Call::new(libc::SYS_sendmsg)
-        .with_int(control)
+        .with_int(CONTROL)
         .with(message)
         .with_int(libc::MSG_NOSIGNAL);
     plan.push(setup, "hand over the listeners", send);

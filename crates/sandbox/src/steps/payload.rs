@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use crate::SandboxError;
-use crate::plan::{Call, Phase, Plan};
+use crate::plan::{CONTROL, Call, Phase, Plan};
 use crate::spec::Spec;
 
 /// A descriptor of the server and the number the program finds it under.
@@ -54,10 +54,10 @@ pub(crate) fn add_descriptors(plan: &mut Plan, inherited: &[Inherited<'_>]) {
     // Twice: a source's number may be another's target.
     let mut moved = Vec::with_capacity(inherited.len());
     for one in inherited {
-        plan.keep(one.fd.as_raw_fd());
+        let source = plan.keep(one.fd.as_raw_fd());
         let slot = plan.slot();
         let call = Call::new(libc::SYS_fcntl)
-            .with_int(one.fd.as_raw_fd())
+            .with_int(source)
             .with_int(libc::F_DUPFD_CLOEXEC)
             .with_int(above)
             .into_slot(slot);
@@ -108,18 +108,12 @@ pub(crate) fn add_exec(plan: &mut Plan, spec: &Spec) -> Result<(), SandboxError>
 }
 
 /// What init keeps once the program runs: its control socket and nothing else.
-pub(crate) fn add_after(plan: &mut Plan, control: RawFd) {
-    let control = u64::from(control.cast_unsigned());
-    for (first, last) in [
-        (0, control.wrapping_sub(1)),
-        (control + 1, u64::from(u32::MAX)),
-    ] {
-        if control == 0 && first == 0 {
-            continue;
-        }
+pub(crate) fn add_after(plan: &mut Plan) {
+    let control = CONTROL.unsigned_abs();
+    for (first, last) in [(0, control - 1), (control + 1, u32::MAX)] {
         let call = Call::new(libc::SYS_close_range)
-            .with(first)
-            .with(last)
+            .with(u64::from(first))
+            .with(u64::from(last))
             .with(0);
         plan.push(Phase::After, "close init's descriptors", call);
     }
