@@ -1,6 +1,9 @@
 //! A session of a role, for whom its trust policy lets in.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+//!
+//! Unlike AWS's, an account's root may assume any role of its account: in permissive mode everyone
+//! is root. Session tags count in the trust policy's conditions and are not carried on.
 
 use std::sync::Arc;
 
