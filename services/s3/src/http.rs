@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt as _;
 use service::{Access, Body, HttpService, RequestContext, ServiceError};
 
@@ -25,46 +25,16 @@ impl HttpService for S3 {
     }
 
     async fn handle(&self, context: RequestContext, request: Request<Body>) -> Response<Body> {
-        let (mut parts, body) = request.into_parts();
-        if is_form_upload(&parts) {
-            let error = ServiceError::new(
-                "NotImplemented",
-                StatusCode::NOT_IMPLEMENTED,
-                "Kagero does not implement PostObject (browser form uploads) yet.",
-            );
-            return answer::failure(&context, Some(&parts.method), &error);
-        }
-        let method = parts.method.clone();
-        announce_length(&mut parts, &body);
-        let call = Arc::new(Call::take(context.clone(), &mut parts));
-        let failure = Failure::default();
-        parts.extensions.insert(call);
-        let broken = failure.clone();
-        parts.extensions.insert(failure.clone());
-        let body = body.map_err(move |error| {
-            broken.set(broken_body(&error));
-            error
-        });
-        let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
-        let mut response = match self.wire.call(request).await {
-            Ok(response) => response.map(http_body_util::BodyExt::boxed_unsync),
-            Err(error) => {
-                let error = service::BoxError::from(error);
-                tracing::error!(%error, "the S3 wire layer gave up on a request");
-                return answer::failure(&context, Some(&method), &ServiceError::internal());
-            }
+        let must_close = expects_in_vain(&request);
+        let method = request.method().clone();
+        let mut response = match self.answer(&context, request).await {
+            Ok(response) => response,
+            Err(error) => answer::failure(&context, Some(&method), &error),
         };
-        if let Some(error) = failure.take() {
-            return answer::failure(&context, Some(&method), &error);
+        if must_close {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
         }
-        if response.status().is_client_error() || response.status().is_server_error() {
-            let error = read_wire_error(response).await;
-            return answer::failure(&context, Some(&method), &error);
-        }
-        if let Some(Status(status)) = response.extensions_mut().remove() {
-            *response.status_mut() = status;
-        }
-        answer::identify(&context, &mut response);
         response
     }
 
@@ -80,6 +50,60 @@ impl HttpService for S3 {
     ) -> Result<wire::Value, ServiceError> {
         port::call(&self.state, operation, context, input).await
     }
+}
+
+impl S3 {
+    async fn answer(
+        &self,
+        context: &RequestContext,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, ServiceError> {
+        let (mut parts, body) = request.into_parts();
+        if is_form_upload(&parts) {
+            return Err(ServiceError::new(
+                "NotImplemented",
+                StatusCode::NOT_IMPLEMENTED,
+                "Kagero does not implement PostObject (browser form uploads) yet.",
+            ));
+        }
+        announce_length(&mut parts, &body);
+        let call = Arc::new(Call::take(context.clone(), &mut parts));
+        let failure = Failure::default();
+        parts.extensions.insert(call);
+        parts.extensions.insert(failure.clone());
+        let broken = failure.clone();
+        let body = body.map_err(move |error| {
+            broken.set(broken_body(&error));
+            error
+        });
+        let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
+        let response = self.wire.call(request).await.map_err(|error| {
+            let error = service::BoxError::from(error);
+            tracing::error!(%error, "the S3 wire layer gave up on a request");
+            ServiceError::internal()
+        })?;
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
+        let mut response = response.map(http_body_util::BodyExt::boxed_unsync);
+        if response.status().is_client_error() || response.status().is_server_error() {
+            return Err(read_wire_error(response).await);
+        }
+        if let Some(Status(status)) = response.extensions_mut().remove() {
+            *response.status_mut() = status;
+        }
+        answer::identify(context, &mut response);
+        Ok(response)
+    }
+}
+
+/// Whether the client awaits a 100 for a body of no bytes, which is answered without one. botocore
+/// then takes that answer's status for the next upload's on the same connection, so the connection
+/// must end.
+fn expects_in_vain(request: &Request<Body>) -> bool {
+    request.version() == Version::HTTP_11
+        && request.headers().contains_key(header::EXPECT)
+        && http_body::Body::is_end_stream(request.body())
 }
 
 /// A form's policy is its signature, which nobody has verified.

@@ -240,6 +240,17 @@ async fn writers_of_one_key_all_succeed_and_one_is_last() {
     assert_eq!(world.records("s3.inline").await, 1);
 }
 
+/// An empty body is never asked for with a 100, which botocore does not get over.
+#[tokio::test]
+async fn an_empty_upload_that_awaits_a_100_ends_the_connection() {
+    let world = World::with_bucket().await;
+    let expect = [("expect", "100-continue")];
+    let empty = world.send("PUT", "/b-1/k", &expect, "").await.ok();
+    assert_eq!(empty.header("connection"), Some("close"));
+    let full = world.send("PUT", "/b-1/k", &expect, "x").await.ok();
+    assert_eq!(full.header("connection"), None);
+}
+
 #[tokio::test]
 async fn versions_are_absent() {
     let world = World::with_bucket().await;
