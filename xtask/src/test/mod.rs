@@ -47,6 +47,7 @@ fn run_packages(packages: &[String]) -> anyhow::Result<()> {
         [] => command.arg("--workspace"),
         some => command.args(some.iter().map(|name| format!("--package={name}"))),
     };
+    command.args(["--", "--show-output"]);
     let mut success = totals.run(&mut command)?;
     eprintln!("4/4 once more as an ordinary user, where that makes a difference");
     success &= ordinary_user::run(packages, &mut totals)?;
@@ -54,6 +55,7 @@ fn run_packages(packages: &[String]) -> anyhow::Result<()> {
         passed,
         failed,
         skipped,
+        ..
     } = totals;
     println!(
         "\nall suites together, in {:.0} s:",

@@ -89,6 +89,7 @@ impl Suite {
             .arg("--clear-groups")
             .arg("--")
             .arg(&self.program)
+            .arg("--show-output")
             .current_dir(&self.folder)
             .env_clear()
             .env("PATH", path_for_others())
