@@ -430,13 +430,8 @@ fn payloads_too_large_or_not_json() {
         "[1, 2]",
         "{\"a\": {\"b\": [true]}}",
     ] {
-        assert_eq!(
-            api.answer("echo", &serde_json::from_str(good).unwrap())
-                .to_string()
-                .len()
-                > 0,
-            true
-        );
+        let event: Value = serde_json::from_str(good).unwrap();
+        assert_eq!(api.answer("echo", &event), event);
     }
     assert!(server.is_healthy());
 }
