@@ -1,0 +1,353 @@
+//! What an event source mapping from SQS may say.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html>
+
+use base::Arn;
+use service::ServiceError;
+
+use crate::error;
+use crate::generated::{
+    CreateEventSourceMappingRequest, FilterCriteria, FunctionResponseType,
+    UpdateEventSourceMappingRequest,
+};
+use crate::records::MappingSettings;
+
+const DEFAULT_BATCH: u32 = 10;
+/// Largest batch of a FIFO queue, and of any queue without a batching window.
+const MAX_BATCH_AT_ONCE: u32 = 10;
+
+/// The queue that a request names.
+///
+/// # Errors
+/// None named, and sources that are not here.
+pub fn queue(event_source: Option<&str>) -> Result<Arn, ServiceError> {
+    let arn = event_source.and_then(|text| text.parse::<Arn>().ok());
+    let arn = arn.ok_or_else(|| error::invalid_parameter("Unrecognized event source."))?;
+    match arn.service.as_str() {
+        "sqs" => Ok(arn),
+        "dynamodb" | "kinesis" | "kafka" | "mq" | "rds" => Err(error::not_yet(format_args!(
+            "{} as an event source",
+            arn.service
+        ))),
+        _ => Err(error::invalid_parameter("Unrecognized event source.")),
+    }
+}
+
+pub fn is_fifo(queue: &Arn) -> bool {
+    queue.resource.ends_with(".fifo")
+}
+
+/// The settings of a new mapping.
+pub fn of_new(
+    input: &CreateEventSourceMappingRequest,
+    queue: &Arn,
+) -> Result<MappingSettings, ServiceError> {
+    let streams_only = [
+        ("StartingPosition", input.starting_position.is_some()),
+        (
+            "StartingPositionTimestamp",
+            input.starting_position_timestamp.is_some(),
+        ),
+        (
+            "ParallelizationFactor",
+            input.parallelization_factor.is_some(),
+        ),
+        (
+            "MaximumRecordAgeInSeconds",
+            input.maximum_record_age_in_seconds.is_some(),
+        ),
+        (
+            "BisectBatchOnFunctionError",
+            input.bisect_batch_on_function_error.is_some(),
+        ),
+        (
+            "MaximumRetryAttempts",
+            input.maximum_retry_attempts.is_some(),
+        ),
+        (
+            "TumblingWindowInSeconds",
+            input.tumbling_window_in_seconds.is_some(),
+        ),
+        ("DestinationConfig", input.destination_config.is_some()),
+        ("Topics", input.topics.is_some()),
+        ("Queues", input.queues.is_some()),
+        (
+            "SourceAccessConfigurations",
+            input.source_access_configurations.is_some(),
+        ),
+        (
+            "SelfManagedEventSource",
+            input.self_managed_event_source.is_some(),
+        ),
+    ];
+    refuse_other_sources(&streams_only)?;
+    refuse_missing(&[
+        ("event filters", has_filters(input.filter_criteria.as_ref())),
+        (
+            "metrics of event source mappings",
+            input.metrics_config.is_some(),
+        ),
+        (
+            "logs of event source mappings",
+            input.logging_config.is_some(),
+        ),
+        (
+            "provisioned pollers",
+            input.provisioned_poller_config.is_some(),
+        ),
+    ])?;
+    let defaults = MappingSettings {
+        batch_size: DEFAULT_BATCH,
+        batching_window: 0,
+        report_batch_item_failures: false,
+        maximum_concurrency: None,
+    };
+    let changes = Changes {
+        batch_size: input.batch_size,
+        batching_window: input.maximum_batching_window_in_seconds,
+        response_types: input.function_response_types.as_deref(),
+        maximum_concurrency: input
+            .scaling_config
+            .as_ref()
+            .map(|it| it.maximum_concurrency),
+    };
+    changes.applied_to(defaults, queue)
+}
+
+/// The settings after an update. What the request leaves out stays.
+pub fn updated(
+    before: &MappingSettings,
+    input: &UpdateEventSourceMappingRequest,
+    queue: &Arn,
+) -> Result<MappingSettings, ServiceError> {
+    let streams_only = [
+        (
+            "ParallelizationFactor",
+            input.parallelization_factor.is_some(),
+        ),
+        (
+            "MaximumRecordAgeInSeconds",
+            input.maximum_record_age_in_seconds.is_some(),
+        ),
+        (
+            "BisectBatchOnFunctionError",
+            input.bisect_batch_on_function_error.is_some(),
+        ),
+        (
+            "MaximumRetryAttempts",
+            input.maximum_retry_attempts.is_some(),
+        ),
+        (
+            "TumblingWindowInSeconds",
+            input.tumbling_window_in_seconds.is_some(),
+        ),
+        ("DestinationConfig", input.destination_config.is_some()),
+        (
+            "SourceAccessConfigurations",
+            input.source_access_configurations.is_some(),
+        ),
+    ];
+    refuse_other_sources(&streams_only)?;
+    refuse_missing(&[
+        ("event filters", has_filters(input.filter_criteria.as_ref())),
+        (
+            "metrics of event source mappings",
+            input.metrics_config.is_some(),
+        ),
+        (
+            "logs of event source mappings",
+            input.logging_config.is_some(),
+        ),
+        (
+            "provisioned pollers",
+            input.provisioned_poller_config.is_some(),
+        ),
+    ])?;
+    let changes = Changes {
+        batch_size: input.batch_size,
+        batching_window: input.maximum_batching_window_in_seconds,
+        response_types: input.function_response_types.as_deref(),
+        maximum_concurrency: input
+            .scaling_config
+            .as_ref()
+            .map(|it| it.maximum_concurrency),
+    };
+    changes.applied_to(before.clone(), queue)
+}
+
+/// A message that is being handled must stay hidden for as long as that may take.
+pub fn check_visibility(visibility: u32, timeout: u32) -> Result<(), ServiceError> {
+    if visibility < timeout {
+        return Err(error::invalid_parameter(format!(
+            "Queue visibility timeout: {visibility} seconds is less than Function timeout: \
+             {timeout} seconds"
+        )));
+    }
+    Ok(())
+}
+
+struct Changes<'a> {
+    batch_size: Option<i32>,
+    batching_window: Option<i32>,
+    response_types: Option<&'a [FunctionResponseType]>,
+    /// An empty configuration takes the limit away.
+    maximum_concurrency: Option<Option<i32>>,
+}
+
+impl Changes<'_> {
+    /// The model has checked the bounds of each by itself.
+    fn applied_to(
+        self,
+        mut settings: MappingSettings,
+        queue: &Arn,
+    ) -> Result<MappingSettings, ServiceError> {
+        if let Some(size) = self.batch_size {
+            settings.batch_size = size.unsigned_abs();
+        }
+        if let Some(window) = self.batching_window {
+            settings.batching_window = window.unsigned_abs();
+        }
+        if let Some(types) = self.response_types {
+            settings.report_batch_item_failures =
+                types.contains(&FunctionResponseType::ReportBatchItemFailures);
+        }
+        if let Some(maximum) = self.maximum_concurrency {
+            settings.maximum_concurrency = maximum.map(i32::unsigned_abs);
+        }
+        check(&settings, queue)?;
+        Ok(settings)
+    }
+}
+
+fn check(settings: &MappingSettings, queue: &Arn) -> Result<(), ServiceError> {
+    if is_fifo(queue) {
+        if settings.batching_window > 0 {
+            return Err(error::invalid_parameter(
+                "Batching window is not supported for FIFO queues",
+            ));
+        }
+        if settings.batch_size > MAX_BATCH_AT_ONCE {
+            return Err(error::invalid_parameter(format!(
+                "1 validation error detected: Value '{}' at 'batchSize' failed to satisfy \
+                 constraint: Member must have value less than or equal to {MAX_BATCH_AT_ONCE}",
+                settings.batch_size
+            )));
+        }
+    }
+    if settings.batch_size > MAX_BATCH_AT_ONCE && settings.batching_window == 0 {
+        return Err(error::invalid_parameter(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is \
+             greater than 10",
+        ));
+    }
+    Ok(())
+}
+
+fn has_filters(criteria: Option<&FilterCriteria>) -> bool {
+    criteria
+        .and_then(|criteria| criteria.filters.as_ref())
+        .is_some_and(|filters| !filters.is_empty())
+}
+
+fn refuse_other_sources(members: &[(&str, bool)]) -> Result<(), ServiceError> {
+    match members.iter().find(|(_, is_given)| *is_given) {
+        Some((member, _)) => Err(error::invalid_parameter(format!(
+            "{member} is not valid for SQS event sources."
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn refuse_missing(features: &[(&str, bool)]) -> Result<(), ServiceError> {
+    match features.iter().find(|(_, is_asked)| *is_asked) {
+        Some((feature, _)) => Err(error::not_yet(feature)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::{EventSourcePosition, ScalingConfig};
+
+    fn arn(name: &str) -> Arn {
+        format!("arn:aws:sqs:us-east-1:000000000000:{name}")
+            .parse()
+            .unwrap()
+    }
+
+    fn new() -> CreateEventSourceMappingRequest {
+        CreateEventSourceMappingRequest::default()
+    }
+
+    fn message(result: Result<MappingSettings, ServiceError>) -> String {
+        result.unwrap_err().message
+    }
+
+    #[test]
+    fn defaults_and_batches() {
+        let settings = of_new(&new(), &arn("q")).unwrap();
+        assert_eq!((settings.batch_size, settings.batching_window), (10, 0));
+        let large = |window| CreateEventSourceMappingRequest {
+            batch_size: Some(500),
+            maximum_batching_window_in_seconds: window,
+            ..new()
+        };
+        assert!(message(of_new(&large(None), &arn("q"))).starts_with("Maximum batch window"));
+        assert_eq!(of_new(&large(Some(1)), &arn("q")).unwrap().batch_size, 500);
+    }
+
+    #[test]
+    fn a_fifo_queue_has_small_batches_and_no_window() {
+        let window = CreateEventSourceMappingRequest {
+            maximum_batching_window_in_seconds: Some(1),
+            ..new()
+        };
+        assert_eq!(
+            message(of_new(&window, &arn("q.fifo"))),
+            "Batching window is not supported for FIFO queues"
+        );
+        let large = CreateEventSourceMappingRequest {
+            batch_size: Some(11),
+            ..new()
+        };
+        assert!(message(of_new(&large, &arn("q.fifo"))).contains("less than or equal to 10"));
+    }
+
+    #[test]
+    fn what_streams_have_is_refused() {
+        let input = CreateEventSourceMappingRequest {
+            starting_position: Some(EventSourcePosition::Latest),
+            ..new()
+        };
+        assert_eq!(
+            message(of_new(&input, &arn("q"))),
+            "StartingPosition is not valid for SQS event sources."
+        );
+    }
+
+    #[test]
+    fn an_empty_scaling_configuration_takes_the_limit_away() {
+        let input = CreateEventSourceMappingRequest {
+            scaling_config: Some(ScalingConfig {
+                maximum_concurrency: Some(5),
+            }),
+            ..new()
+        };
+        let before = of_new(&input, &arn("q")).unwrap();
+        assert_eq!(before.maximum_concurrency, Some(5));
+        let mut update = UpdateEventSourceMappingRequest::default();
+        assert_eq!(updated(&before, &update, &arn("q")).unwrap(), before);
+        update.scaling_config = Some(ScalingConfig::default());
+        let after = updated(&before, &update, &arn("q")).unwrap();
+        assert_eq!(after.maximum_concurrency, None);
+    }
+
+    #[test]
+    fn sources_that_are_not_queues() {
+        assert!(queue(Some("arn:aws:sqs:us-east-1:000000000000:q")).is_ok());
+        assert!(queue(None).is_err());
+        let stream = queue(Some("arn:aws:kinesis:us-east-1:000000000000:stream/s"));
+        assert!(stream.unwrap_err().message.contains("kinesis"));
+    }
+}

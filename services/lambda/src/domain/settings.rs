@@ -1,0 +1,379 @@
+//! The configuration of a function: defaults, bounds, and what an update changes.
+
+use base::Arn;
+use service::ServiceError;
+
+use super::{environment_variables, runtime};
+use crate::error;
+use crate::generated::{
+    CreateFunctionRequest, EphemeralStorage, FileSystemConfig, LogFormat, LoggingConfig, SnapStart,
+    TracingConfig, TracingMode, UpdateFunctionConfigurationRequest, VpcConfig,
+};
+use crate::records::{Settings, Vpc};
+
+/// Upper bounds that an operator may raise; by default Lambda's.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of an invocation, in seconds.
+    pub timeout: u32,
+    /// Of an environment, in MB.
+    pub memory: u32,
+    /// Invocations at once in one account and region.
+    pub concurrency: u32,
+    /// All packages of one account and region, in bytes.
+    pub code_storage: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            timeout: 900,
+            memory: 10_240,
+            concurrency: 1_000,
+            code_storage: 75 << 30,
+        }
+    }
+}
+
+const DEFAULT_TIMEOUT: i32 = 3;
+const DEFAULT_MEMORY: i32 = 128;
+const DEFAULT_EPHEMERAL_STORAGE: i32 = 512;
+
+/// The settings of a new function.
+///
+/// # Errors
+/// Values out of bounds, and features that are not there.
+pub fn of_new(
+    name: &str,
+    input: &CreateFunctionRequest,
+    limits: &Limits,
+) -> Result<Settings, ServiceError> {
+    let (Some(runtime), Some(handler)) = (&input.runtime, &input.handler) else {
+        return Err(error::invalid_parameter(
+            "Runtime and Handler are mandatory parameters for functions created with deployment \
+             packages.",
+        ));
+    };
+    let settings = Settings {
+        runtime: runtime.clone(),
+        role: role(&input.role)?,
+        handler: handler.clone(),
+        description: input.description.clone().unwrap_or_default(),
+        timeout: timeout(input.timeout.unwrap_or(DEFAULT_TIMEOUT), limits)?,
+        memory_size: memory(input.memory_size.unwrap_or(DEFAULT_MEMORY), limits)?,
+        ephemeral_storage: ephemeral_storage(input.ephemeral_storage.as_ref()),
+        environment: input
+            .environment
+            .as_ref()
+            .map(|environment| environment.variables.clone().unwrap_or_default()),
+        tracing_mode: tracing_mode(input.tracing_config.as_ref()),
+        snap_start: snap_start(input.snap_start.as_ref()),
+        log_group: log_group(name, input.logging_config.as_ref())?,
+        vpc: input.vpc_config.as_ref().map(vpc),
+        kms_key_arn: input.kms_key_arn.clone().filter(|arn| !arn.is_empty()),
+    };
+    check(&settings)?;
+    refuse(&[
+        (
+            "layers",
+            !input.layers.as_deref().unwrap_or_default().is_empty(),
+        ),
+        ("file systems", has_any(input.file_system_configs.as_ref())),
+        (
+            "dead-letter queues",
+            is_target(input.dead_letter_config.as_ref()),
+        ),
+        ("image configurations", input.image_config.is_some()),
+        ("tenant isolation", input.tenancy_config.is_some()),
+        (
+            "capacity providers",
+            input.capacity_provider_config.is_some(),
+        ),
+        ("durable functions", input.durable_config.is_some()),
+        ("accelerators", input.accelerator_config.is_some()),
+        ("runtime configurations", input.runtime_config.is_some()),
+        (
+            "published versions",
+            input.publish == Some(true) || input.publish_to.is_some(),
+        ),
+    ])?;
+    Ok(settings)
+}
+
+/// The settings after an update. What the request leaves out stays.
+///
+/// # Errors
+/// As for a new function.
+pub fn updated(
+    name: &str,
+    before: &Settings,
+    input: &UpdateFunctionConfigurationRequest,
+    limits: &Limits,
+) -> Result<Settings, ServiceError> {
+    let mut settings = before.clone();
+    if let Some(given) = &input.role {
+        settings.role = role(given)?;
+    }
+    if let Some(runtime) = &input.runtime {
+        settings.runtime.clone_from(runtime);
+    }
+    if let Some(handler) = &input.handler {
+        settings.handler.clone_from(handler);
+    }
+    if let Some(description) = &input.description {
+        settings.description.clone_from(description);
+    }
+    if let Some(seconds) = input.timeout {
+        settings.timeout = timeout(seconds, limits)?;
+    }
+    if let Some(megabytes) = input.memory_size {
+        settings.memory_size = memory(megabytes, limits)?;
+    }
+    if input.ephemeral_storage.is_some() {
+        settings.ephemeral_storage = ephemeral_storage(input.ephemeral_storage.as_ref());
+    }
+    if let Some(environment) = &input.environment {
+        settings.environment = Some(environment.variables.clone().unwrap_or_default());
+    }
+    if input.tracing_config.is_some() {
+        settings.tracing_mode = tracing_mode(input.tracing_config.as_ref());
+    }
+    if input.snap_start.is_some() {
+        settings.snap_start = snap_start(input.snap_start.as_ref());
+    }
+    if input.logging_config.is_some() {
+        settings.log_group = log_group(name, input.logging_config.as_ref())?;
+    }
+    if let Some(given) = &input.vpc_config {
+        settings.vpc = Some(vpc(given));
+    }
+    if let Some(arn) = &input.kms_key_arn {
+        settings.kms_key_arn = Some(arn.clone()).filter(|arn| !arn.is_empty());
+    }
+    check(&settings)?;
+    refuse(&[
+        (
+            "layers",
+            !input.layers.as_deref().unwrap_or_default().is_empty(),
+        ),
+        ("file systems", has_any(input.file_system_configs.as_ref())),
+        (
+            "dead-letter queues",
+            is_target(input.dead_letter_config.as_ref()),
+        ),
+        ("image configurations", input.image_config.is_some()),
+        (
+            "capacity providers",
+            input.capacity_provider_config.is_some(),
+        ),
+        ("durable functions", input.durable_config.is_some()),
+        ("accelerators", input.accelerator_config.is_some()),
+        ("runtime configurations", input.runtime_config.is_some()),
+    ])?;
+    Ok(settings)
+}
+
+/// What concerns several settings, or their content.
+fn check(settings: &Settings) -> Result<(), ServiceError> {
+    runtime::parse(&settings.runtime)?;
+    settings
+        .environment
+        .as_ref()
+        .map_or(Ok(()), environment_variables::check)
+}
+
+/// Says which feature is missing, rather than to accept it and do nothing.
+fn refuse(features: &[(&str, bool)]) -> Result<(), ServiceError> {
+    match features.iter().find(|(_, is_asked)| *is_asked) {
+        Some((feature, _)) => Err(error::not_yet(feature)),
+        None => Ok(()),
+    }
+}
+
+fn has_any(configs: Option<&Vec<FileSystemConfig>>) -> bool {
+    configs.is_some_and(|configs| !configs.is_empty())
+}
+
+fn is_target(config: Option<&crate::generated::DeadLetterConfig>) -> bool {
+    config
+        .and_then(|config| config.target_arn.as_ref())
+        .is_some_and(|arn| !arn.is_empty())
+}
+
+/// The model's pattern has been checked, so that this fails only on ARNs odd in other ways.
+fn role(arn: &str) -> Result<Arn, ServiceError> {
+    arn.parse().map_err(|_| error::role_not_assumable())
+}
+
+/// The model's own bounds are wider, for kinds of functions that are not here.
+fn timeout(seconds: i32, limits: &Limits) -> Result<u32, ServiceError> {
+    bounded(seconds, 1, limits.timeout, "timeout")
+}
+
+fn memory(megabytes: i32, limits: &Limits) -> Result<u32, ServiceError> {
+    bounded(megabytes, 128, limits.memory, "memorySize")
+}
+
+fn bounded(value: i32, least: u32, most: u32, member: &str) -> Result<u32, ServiceError> {
+    let bound = |relation: &str, bound: u32| {
+        let constraint = format!("Member must have value {relation} than or equal to {bound}");
+        error::constraint(value, member, &constraint)
+    };
+    match u32::try_from(value) {
+        Ok(value) if value > most => Err(bound("less", most)),
+        Ok(value) if value >= least => Ok(value),
+        _ => Err(bound("greater", least)),
+    }
+}
+
+fn ephemeral_storage(given: Option<&EphemeralStorage>) -> u32 {
+    let size = given.map_or(DEFAULT_EPHEMERAL_STORAGE, |storage| storage.size);
+    size.unsigned_abs()
+}
+
+fn tracing_mode(given: Option<&TracingConfig>) -> String {
+    let mode = given
+        .and_then(|config| config.mode)
+        .unwrap_or(TracingMode::PassThrough);
+    mode.as_str().to_owned()
+}
+
+/// Applies to published versions only, of which there are none.
+fn snap_start(given: Option<&SnapStart>) -> String {
+    let apply_on = given.and_then(|config| config.apply_on);
+    apply_on
+        .map_or("None", |apply_on| apply_on.as_str())
+        .to_owned()
+}
+
+fn log_group(name: &str, given: Option<&LoggingConfig>) -> Result<String, ServiceError> {
+    if given.is_some_and(|config| {
+        config.log_format == Some(LogFormat::Json)
+            || config.application_log_level.is_some()
+            || config.system_log_level.is_some()
+    }) {
+        return Err(error::not_yet("the JSON log format"));
+    }
+    let group = given.and_then(|config| config.log_group.clone());
+    Ok(group.unwrap_or_else(|| format!("/aws/lambda/{name}")))
+}
+
+fn vpc(given: &VpcConfig) -> Vpc {
+    Vpc {
+        subnet_ids: given.subnet_ids.clone().unwrap_or_default(),
+        security_group_ids: given.security_group_ids.clone().unwrap_or_default(),
+        ipv6_allowed_for_dual_stack: given.ipv6_allowed_for_dual_stack.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::{DeadLetterConfig, Environment};
+
+    fn new() -> CreateFunctionRequest {
+        CreateFunctionRequest {
+            function_name: "hello".to_owned(),
+            runtime: Some("python3.12".to_owned()),
+            role: "arn:aws:iam::000000000000:role/r".to_owned(),
+            handler: Some("index.handler".to_owned()),
+            ..CreateFunctionRequest::default()
+        }
+    }
+
+    fn settings(input: &CreateFunctionRequest) -> Result<Settings, ServiceError> {
+        of_new("hello", input, &Limits::default())
+    }
+
+    #[test]
+    fn defaults_are_lambdas() {
+        let settings = settings(&new()).unwrap();
+        assert_eq!(
+            (
+                settings.timeout,
+                settings.memory_size,
+                settings.ephemeral_storage
+            ),
+            (3, 128, 512)
+        );
+        assert_eq!(settings.log_group, "/aws/lambda/hello");
+        assert_eq!(settings.tracing_mode, "PassThrough");
+        assert_eq!(settings.environment, None);
+    }
+
+    #[test]
+    fn bounds_are_lambdas_and_not_the_models() {
+        let long = CreateFunctionRequest {
+            timeout: Some(901),
+            ..new()
+        };
+        let error = settings(&long).unwrap_err();
+        assert_eq!(error.code, "ValidationException");
+        assert_eq!(
+            error.message,
+            "1 validation error detected: Value '901' at 'timeout' failed to satisfy constraint: \
+             Member must have value less than or equal to 900"
+        );
+        let raised = Limits {
+            timeout: 3_600,
+            ..Limits::default()
+        };
+        assert!(of_new("hello", &long, &raised).is_ok());
+        let small = CreateFunctionRequest {
+            memory_size: Some(127),
+            ..new()
+        };
+        assert!(
+            settings(&small)
+                .unwrap_err()
+                .message
+                .contains("greater than or equal to 128")
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused_by_name() {
+        let with_queue = CreateFunctionRequest {
+            dead_letter_config: Some(DeadLetterConfig {
+                target_arn: Some("arn:aws:sqs:us-east-1:000000000000:q".to_owned()),
+            }),
+            ..new()
+        };
+        assert!(
+            settings(&with_queue)
+                .unwrap_err()
+                .message
+                .contains("dead-letter queues")
+        );
+        let without = CreateFunctionRequest {
+            dead_letter_config: Some(DeadLetterConfig::default()),
+            ..new()
+        };
+        assert!(settings(&without).is_ok());
+    }
+
+    #[test]
+    fn an_update_keeps_what_it_does_not_name() {
+        let before = settings(&CreateFunctionRequest {
+            environment: Some(Environment {
+                variables: Some([("STAGE".to_owned(), "test".to_owned())].into()),
+            }),
+            description: Some("first".to_owned()),
+            ..new()
+        })
+        .unwrap();
+        let input = UpdateFunctionConfigurationRequest {
+            timeout: Some(10),
+            ..UpdateFunctionConfigurationRequest::default()
+        };
+        let after = updated("hello", &before, &input, &Limits::default()).unwrap();
+        assert_eq!(
+            after,
+            Settings {
+                timeout: 10,
+                ..before
+            }
+        );
+    }
+}

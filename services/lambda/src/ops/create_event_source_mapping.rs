@@ -1,0 +1,48 @@
+//! CreateEventSourceMapping.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use service::{RequestContext, ServiceError};
+
+use super::event_source_mapping::shown;
+use super::{named, place};
+use crate::domain::{mapping, tags};
+use crate::generated::{CreateEventSourceMappingRequest, EventSourceMappingConfiguration};
+use crate::records::MappingRecord;
+use crate::{Lambda, error};
+
+pub async fn create_event_source_mapping(
+    lambda: Arc<Lambda>,
+    context: RequestContext,
+    input: CreateEventSourceMappingRequest,
+) -> Result<EventSourceMappingConfiguration, ServiceError> {
+    let here = place(&context);
+    let queue = mapping::queue(input.event_source_arn.as_deref())?;
+    let settings = mapping::of_new(&input, &queue)?;
+    let name = named(&context, &input.function_name, None)?;
+    let function = lambda
+        .functions
+        .get(&name)
+        .map_err(|_| error::invalid_parameter("Function does not exist"))?;
+    let visibility = lambda
+        .mappings
+        .visibility_timeout(&queue, &name.arn(), &here)
+        .await?;
+    mapping::check_visibility(visibility, function.record.settings.timeout)?;
+    let record = MappingRecord {
+        account: here.account,
+        region: here.region,
+        uuid: uuid::Uuid::new_v4().to_string(),
+        queue,
+        function: name.arn(),
+        settings,
+        is_enabled: input.enabled.unwrap_or(true),
+        tags: tags::with(&BTreeMap::new(), input.tags.unwrap_or_default())?,
+        last_modified: lambda.clock.now(),
+    };
+    let created = lambda.mappings.create(record).await?;
+    Ok(shown(&lambda, &created))
+}
