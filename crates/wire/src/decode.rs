@@ -5,9 +5,9 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::form::Form;
-use crate::schema::{MemberSchema, OperationSchema, Schema, ServiceSchema};
+use crate::schema::{MemberSchema, OperationSchema, Schema, ServiceSchema, StructureSchema};
 use crate::validate::constraints;
-use crate::{Protocol, Value, WireError, json, query, rest};
+use crate::{Protocol, Value, WireError, json, query, rest, xml};
 
 /// Reads and checks the input of an operation that [`route`](crate::route()) found. A blob payload
 /// shares the body's memory.
@@ -26,7 +26,9 @@ pub fn decode(
     let input = match protocol {
         Protocol::AwsJson10 | Protocol::AwsJson11 => json::read_structure(operation.input, body),
         Protocol::Query => from_form(service, operation, head, body),
-        Protocol::RestJson | Protocol::RestXml => from_rest(operation, labels, head, body),
+        Protocol::RestJson | Protocol::RestXml => {
+            from_rest(operation, protocol, labels, head, body)
+        }
     };
     input
         .and_then(|input| {
@@ -85,6 +87,7 @@ fn url(head: &Parts) -> Option<String> {
 
 fn from_rest(
     operation: &OperationSchema,
+    protocol: Protocol,
     labels: &[(&'static str, String)],
     head: &Parts,
     body: &Bytes,
@@ -93,13 +96,13 @@ fn from_rest(
     let mut members = rest::read_outside_body(schema, head, labels)?;
     match schema.payload.and_then(|name| schema.member(name)) {
         Some(payload) => {
-            if let Some(value) = from_payload(payload, body)? {
+            if let Some(value) = from_payload(payload, protocol, body)? {
                 members.push((payload.name.to_owned(), value));
             }
         }
         None if body.is_empty() => {}
         None => {
-            if let Value::Map(in_body) = json::read_structure(schema, body)? {
+            if let Value::Map(in_body) = read_body(schema, protocol, body)? {
                 members.extend(in_body);
             }
         }
@@ -108,7 +111,11 @@ fn from_rest(
 }
 
 /// A member that is the whole body.
-fn from_payload(member: &MemberSchema, body: &Bytes) -> Result<Option<Value>, WireError> {
+fn from_payload(
+    member: &MemberSchema,
+    protocol: Protocol,
+    body: &Bytes,
+) -> Result<Option<Value>, WireError> {
     if body.is_empty() {
         return Ok(None);
     }
@@ -118,7 +125,18 @@ fn from_payload(member: &MemberSchema, body: &Bytes) -> Result<Option<Value>, Wi
             let text = str::from_utf8(body).map_err(|_| WireError::serialization(""))?;
             Value::Str(text.to_owned())
         }
-        Schema::Structure(structure) => json::read_structure(structure, body)?,
+        Schema::Structure(structure) => read_body(structure, protocol, body)?,
         _ => json::read_document(body)?,
     }))
+}
+
+fn read_body(
+    schema: &StructureSchema,
+    protocol: Protocol,
+    body: &[u8],
+) -> Result<Value, WireError> {
+    match protocol {
+        Protocol::RestXml => xml::read_structure(schema, body),
+        _ => json::read_structure(schema, body),
+    }
 }

@@ -19,6 +19,20 @@ pub fn epoch_seconds(seconds: f64) -> Value {
     Value::Time(Timestamp::from_seconds_f64(seconds))
 }
 
+/// What AWS says of a scalar that is of another type.
+pub fn mismatch(token: &str, schema: Schema) -> String {
+    let target = match schema {
+        Schema::Integer(_) => "an Integer",
+        Schema::Long(_) => "a Long",
+        Schema::Float(_) => "a Double",
+        Schema::Boolean => "a Boolean",
+        Schema::Blob(_) => "a Blob",
+        Schema::Timestamp(_) => "milliseconds since epoch",
+        _ => "a String",
+    };
+    format!("{token} can not be converted to {target}")
+}
+
 /// Bytes, or why the text is none, as AWS says it.
 pub fn base64(text: &str) -> Result<Value, String> {
     // A message that repeats megabytes helps nobody.

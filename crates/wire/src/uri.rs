@@ -9,8 +9,8 @@ use percent_encoding::percent_decode_str;
 pub type Labels = Vec<(&'static str, String)>;
 
 /// How closely a template names a path, segment by segment: a literal before a label before a
-/// greedy label.
-pub type Rank = Vec<u8>;
+/// greedy label. The smaller, the closer.
+pub type Rank = u64;
 
 /// Whether `path` fits the template, and how closely. One trailing slash makes no difference, as
 /// older clients of Lambda write it.
@@ -20,8 +20,13 @@ pub fn rank(template: &str, path: &str) -> Option<Rank> {
     if !path.starts_with(template[..literal].trim_end_matches('/')) {
         return None;
     }
-    let mut rank = Vec::new();
-    walk(template, path, |step, _, _| rank.push(step)).then_some(rank)
+    // Two bits a segment, the first segment highest.
+    let (mut rank, mut at) = (0, u64::BITS);
+    let fits = walk(template, path, |step, _, _| {
+        at = at.saturating_sub(2);
+        rank |= u64::from(step) << at;
+    });
+    fits.then_some(rank)
 }
 
 /// The labels of a path that fits; `None` if it does not, or a label is not UTF-8.

@@ -66,10 +66,7 @@ impl Seed<'_> {
             Schema::Structure(_) => self.refuse("Expected null"),
             Schema::List(_) => self.refuse("Expected list or null"),
             Schema::Map(_) => self.refuse("Expected map or null"),
-            schema => self.refuse(format!(
-                "{token} can not be converted to {}",
-                target(schema)
-            )),
+            schema => self.refuse(scalar::mismatch(token, schema)),
         }
     }
 }
@@ -77,18 +74,6 @@ impl Seed<'_> {
 fn refuse<E: serde::de::Error>(fault: &Fault, message: impl Into<String>) -> E {
     fault.borrow_mut().get_or_insert(message.into());
     E::custom("")
-}
-
-fn target(schema: Schema) -> &'static str {
-    match schema {
-        Schema::Integer(_) => "an Integer",
-        Schema::Long(_) => "a Long",
-        Schema::Float(_) => "a Double",
-        Schema::Boolean => "a Boolean",
-        Schema::Blob(_) => "a Blob",
-        Schema::Timestamp(_) => "milliseconds since epoch",
-        _ => "a String",
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {

@@ -111,15 +111,6 @@ fn one(schema: Schema, text: &str, location: Location) -> Result<Value, WireErro
         Location::Header => TimestampFormat::HttpDate,
         _ => TimestampFormat::Iso8601,
     };
-    scalar::parse(schema, text, format).ok_or_else(|| {
-        let target = match schema {
-            Schema::Integer(_) => "an Integer",
-            Schema::Long(_) => "a Long",
-            Schema::Float(_) => "a Double",
-            Schema::Boolean => "a Boolean",
-            Schema::Timestamp(_) => "milliseconds since epoch",
-            _ => "a Blob",
-        };
-        WireError::serialization(format!("STRING_VALUE can not be converted to {target}"))
-    })
+    scalar::parse(schema, text, format)
+        .ok_or_else(|| WireError::serialization(scalar::mismatch("STRING_VALUE", schema)))
 }

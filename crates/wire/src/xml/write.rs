@@ -1,4 +1,4 @@
-//! XML text, as answers of the query and restXml protocols hold it.
+//! The tree to XML text.
 
 use crate::schema::{MemberSchema, Schema, StructureSchema, TimestampFormat};
 use crate::{Value, scalar};
