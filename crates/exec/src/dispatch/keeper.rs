@@ -20,14 +20,13 @@ pub(super) fn expect(pool: &Arc<Pool>, state: &mut State) {
         }
         None => {
             state.keeper = Some(due);
-            tokio::spawn(keep(Arc::clone(pool)));
+            tokio::spawn(keep(Arc::clone(pool), due));
         }
     }
 }
 
-async fn keep(pool: Arc<Pool>) {
+async fn keep(pool: Arc<Pool>, mut due: Timestamp) {
     let clock = pool.launcher.ports.clock.clone();
-    let mut due = clock.now() + pool.launcher.config.freeze_after;
     loop {
         tokio::select! {
             () = clock.sleep_until(due) => {}

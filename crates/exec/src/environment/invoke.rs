@@ -12,6 +12,9 @@ use crate::info::EnvironmentState;
 use crate::invocation::{FunctionError, InvokeEvent, InvokeOutcome, StartTier};
 use crate::logs::report::{self, Failure, Report};
 
+/// How long an answer may wait for its runtime to ask for the next event.
+const SETTLE: Duration = Duration::from_millis(5);
+
 /// What an invocation leaves.
 pub(crate) struct Ran {
     pub(crate) outcome: InvokeOutcome,
@@ -52,7 +55,7 @@ impl Environment<Idle> {
             End::Answered(answer) => {
                 let ends = matches!(answer, Answer::Error { ends: true, .. });
                 let outcome = core.close(event, duration, answered(answer), None, None);
-                let next = if ends { Next::Gone } else { busy.after() };
+                let next = if ends { Next::Gone } else { busy.after().await };
                 Ran { outcome, next }
             }
             End::Exited(cause) => {
@@ -110,8 +113,14 @@ impl Environment<Busy> {
         Some(self.idle())
     }
 
-    fn after(self) -> Next {
-        if self.core.link.is_settled() {
+    /// A runtime client asks for its next event right after its answer: waiting for that here
+    /// keeps the next call from meeting an environment that is not yet free.
+    async fn after(mut self) -> Next {
+        let settled = self.core.link.is_settled()
+            || tokio::time::timeout(SETTLE, self.core.link.settled())
+                .await
+                .is_ok();
+        if settled {
             Next::Idle(self.idle())
         } else {
             Next::Settling(self)

@@ -2,4 +2,9 @@
 
 mod support;
 
+mod dispatch;
+mod failures;
+mod logs;
+mod node;
+mod provided;
 mod python;

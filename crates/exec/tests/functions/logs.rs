@@ -1,0 +1,130 @@
+//! What a function writes, and where it ends up.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::support::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_keep_their_order_and_their_lines_and_come_before_end() {
+    let code = "
+import logging, os, sys
+logging.getLogger().setLevel(logging.INFO)
+def handler(event, context):
+    print('printed')
+    logging.info('logged %s', 'two\\nlines')
+    print('after', file=sys.stderr)
+    context.log('from the context\\nas one')
+    sys.stdout.write('no line end')
+    os.system('echo from a child')
+";
+    let world = World::new();
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    let event = world.event(&function, "{}");
+    let id = event.request_id;
+    let Ok(outcome) = world.exec.invoke(&function, event).await else {
+        return;
+    };
+    assert!(outcome.function_error.is_none(), "{:?}", outcome.payload);
+    let log = world.recorded.log();
+    let expected = [
+        "INIT_START Runtime Version: python:",
+        &format!("START RequestId: {id} Version: $LATEST\n"),
+        "printed\n",
+        "[INFO]\t20",
+        "after\n",
+        "from the context\nas one\n",
+    ];
+    for (line, expected) in log.iter().zip(expected) {
+        assert!(
+            line.starts_with(expected),
+            "{line:?} is not {expected:?} in {log:?}"
+        );
+    }
+    assert!(
+        log[3].ends_with(&format!("Z\t{id}\tlogged two\nlines\n")),
+        "{:?}",
+        log[3]
+    );
+    let rest: Vec<_> = log[6..log.len() - 2].iter().map(String::as_str).collect();
+    assert!(
+        rest.contains(&"no line end\n") && rest.contains(&"from a child\n"),
+        "{rest:?}"
+    );
+    assert_eq!(log[log.len() - 2], format!("END RequestId: {id}\n"));
+    assert!(log[log.len() - 1].starts_with(&format!("REPORT RequestId: {id}\tDuration: ")));
+    let stream = &world.recorded.streams()[0];
+    let shape: String = stream
+        .chars()
+        .map(|c| {
+            if c.is_ascii_hexdigit() && !c.is_ascii_uppercase() {
+                'h'
+            } else {
+                c
+            }
+        })
+        .collect();
+    assert_eq!(shape, format!("hhhh/hh/hh/[$LATEST]{}", "h".repeat(32)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_bounded_and_says_what_was_dropped() {
+    let code = "
+import os
+def handler(event, context):
+    chunk = (b'x' * 99 + b'\\n') * 600
+    for _ in range(1000):
+        os.write(1, chunk)
+    return 'survived'
+";
+    let world = World::new();
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    let Some(outcome) = world.run(&function, &json!({})).await else {
+        return;
+    };
+    assert_eq!(outcome.payload, "\"survived\"");
+    let log = world.recorded.log();
+    let kept = log.iter().filter(|line| line.starts_with("xxx")).count();
+    let dropped: usize = log
+        .iter()
+        .filter_map(|line| {
+            line.strip_prefix("[kagero] ")?
+                .split(' ')
+                .next()?
+                .parse::<usize>()
+                .ok()
+        })
+        .sum();
+    assert_eq!(kept + dropped, 600_000);
+    assert!(
+        dropped > 0,
+        "60 MB are more than an environment may log at once"
+    );
+    let tail = outcome.log_tail.unwrap();
+    assert!(tail.len() <= exec::LOG_TAIL_BYTES);
+    assert!(tail.contains("\nEND RequestId: "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_line_becomes_events_of_bounded_length() {
+    let code = "
+def handler(event, context):
+    print('é' * 300000)
+";
+    let world = World::new();
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    if world.run(&function, &json!({})).await.is_none() {
+        return;
+    }
+    let log = world.recorded.log();
+    let pieces: Vec<_> = log.iter().filter(|line| line.starts_with('é')).collect();
+    assert!(pieces.len() > 1 && pieces.iter().all(|piece| piece.len() <= 256 << 10));
+    assert_eq!(
+        pieces
+            .iter()
+            .map(|piece| piece.trim_end().len())
+            .sum::<usize>(),
+        600_000
+    );
+}
