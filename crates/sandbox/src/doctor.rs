@@ -1,9 +1,12 @@
 //! What isolation this machine gives, for `kagero doctor` to print.
 
+use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::host::Host;
+use crate::spec::Spec;
 
 /// One feature of isolation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +18,48 @@ pub struct Finding {
 }
 
 impl Host {
-    /// What every sandbox of this host has, and what it lacks.
+    /// What every sandbox of this host has, and what it lacks; the last finding, `sandbox`, is a
+    /// trial. Blocks for some milliseconds.
     pub fn capabilities_report(&self) -> Vec<Finding> {
         let inner = self.inner();
         let mut findings = vec![kernel(), user(inner.is_root), network(inner.is_root)];
         findings.extend(inner.cgroups.findings());
         findings.push(seccomp());
         findings.push(landlock(inner.landlock));
+        findings.push(self.trial());
         findings
+    }
+
+    /// What counts in the end: whether `/bin/true` runs in a sandbox, and what fails if not.
+    fn trial(&self) -> Finding {
+        // What the first start waits for is not part of a start.
+        let ready = self.inner().wait_until_ready();
+        let begun = Instant::now();
+        let ran = ready
+            .and_then(|()| self.spawn(Spec::new("/bin/true")))
+            .and_then(|sandbox| sandbox.wait());
+        let (available, detail) = match ran {
+            Ok(exit) if exit.status.success() => (
+                true,
+                format!(
+                    "started, run and ended in {} µs",
+                    begun.elapsed().as_micros()
+                ),
+            ),
+            Ok(exit) => (false, format!("/bin/true ended with {}", exit.status)),
+            Err(error) => {
+                let cause = error
+                    .source()
+                    .map(|cause| format!(": {cause}"))
+                    .unwrap_or_default();
+                (false, format!("{error}{cause}"))
+            }
+        };
+        Finding {
+            feature: "sandbox",
+            available,
+            detail,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod rights;
 mod sandbox;
 mod skeleton;
 mod spec;
+mod start;
 mod steps;
 mod stock;
 mod uids;

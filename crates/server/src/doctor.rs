@@ -11,15 +11,16 @@ pub fn report() -> Value {
         Ok(folder) => folder,
         Err(error) => return failure(&format!("no temporary folder can be made: {error}")),
     };
-    let host = Host::open(&HostConfig {
-        state_dir: folder.path().to_owned(),
-        // Of its own, so that asking does not end a running server's environments.
-        instance: format!("doctor-{}", RequestId::random()),
-        cgroups: true,
-    });
+    // A name of its own, so that asking does not end a running server's environments.
+    let instance = format!("doctor-{}", RequestId::random());
+    let host = Host::open(&HostConfig::new(folder.path(), instance));
     match host {
         Ok(host) => {
-            let features = host.capabilities_report().iter().map(feature).collect::<Vec<_>>();
+            let features = host
+                .capabilities_report()
+                .iter()
+                .map(feature)
+                .collect::<Vec<_>>();
             json!({"features": features})
         }
         Err(error) => failure(&format!("no sandbox can be made here: {error}")),
@@ -40,7 +41,11 @@ fn feature(finding: &Finding) -> Value {
 
 /// Every runtime identifier, and the interpreter it would run on.
 pub fn runtimes() -> Value {
-    exec::runtimes(&InterpreterSearch::default()).iter().map(runtime).collect::<Vec<_>>().into()
+    exec::runtimes(&InterpreterSearch::default())
+        .iter()
+        .map(runtime)
+        .collect::<Vec<_>>()
+        .into()
 }
 
 fn runtime(info: &RuntimeInfo) -> Value {

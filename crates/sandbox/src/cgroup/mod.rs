@@ -161,14 +161,10 @@ impl Cgroups {
 
     /// What `kagero doctor` says of them.
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let folders: Vec<String> = self
-            .hierarchies
-            .iter()
-            .flat_map(|one| one.folders())
-            .map(|folder| folder.display().to_string())
-            .collect();
-        let place = folders.join(", ");
-        let freezes = self.hierarchies.iter().any(|one| one.can_freeze());
+        let freezer = self.hierarchies.iter().find(|one| one.can_freeze());
+        let place = freezer
+            .and_then(|one| one.folders().pop())
+            .unwrap_or_default();
         vec![
             self.finding(
                 "memory limit",
@@ -187,9 +183,9 @@ impl Cgroups {
             ),
             Finding {
                 feature: "freezer",
-                available: freezes,
-                detail: if freezes {
-                    format!("control groups in {place}")
+                available: freezer.is_some(),
+                detail: if freezer.is_some() {
+                    format!("control groups in {}", place.display())
                 } else {
                     String::from("no control group; environments are stopped by SIGSTOP")
                 },

@@ -115,7 +115,11 @@ fn clear(folder: &Path) -> Result<(), SandboxError> {
 impl Hierarchy for Version1 {
     fn create(&self, name: &str) -> Result<(), SandboxError> {
         self.all()
-            .try_for_each(|folder| files::create(&folder.join(name)))
+            .try_for_each(|folder| files::create(&folder.join(name)))?;
+        let Some(cpu) = &self.cpu else { return Ok(()) };
+        // Here, because groups are made ahead: what all have in common is not a start's to do.
+        let period = cpu.join(name).join("cpu.cfs_period_us");
+        files::write(&period, &CPU_PERIOD_MICROS.to_string())
     }
 
     fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError> {
@@ -139,14 +143,9 @@ impl Hierarchy for Version1 {
 
     fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError> {
         let Some(cpu) = &self.cpu else { return Ok(()) };
-        let folder = cpu.join(name);
         let quota = u64::from(cpu_millis) * CPU_PERIOD_MICROS / 1000;
         let quota = quota.max(LEAST_QUOTA_MICROS).to_string();
-        files::write(
-            &folder.join("cpu.cfs_period_us"),
-            &CPU_PERIOD_MICROS.to_string(),
-        )?;
-        files::write(&folder.join("cpu.cfs_quota_us"), &quota)
+        files::write(&cpu.join(name).join("cpu.cfs_quota_us"), &quota)
     }
 
     fn join(&self, name: &str, plan: &mut Plan) -> Result<(), SandboxError> {

@@ -284,3 +284,18 @@ fn many_at_once_all_end() {
         }
     }
 }
+
+#[test]
+fn the_report_names_every_feature_and_tries_one() {
+    let report = Rig::new().host.capabilities_report();
+    for finding in &report {
+        println!(
+            "{:<14} {:<5} {}",
+            finding.feature, finding.available, finding.detail
+        );
+        assert!(!finding.detail.is_empty());
+    }
+    let trial = report.last().unwrap();
+    assert_eq!(trial.feature, "sandbox");
+    assert!(trial.available, "{}", trial.detail);
+}
