@@ -14,7 +14,12 @@ use server::config::Settings;
 ///   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 ///   aws lambda list-functions
 #[derive(Debug, Parser)]
-#[command(name = "kagero", version, verbatim_doc_comment, arg_required_else_help = true)]
+#[command(
+    name = "kagero",
+    version,
+    verbatim_doc_comment,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -54,7 +59,12 @@ pub struct Serve {
 #[derive(Debug, Args)]
 pub struct Target {
     /// URL of the server
-    #[arg(long, env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:4566", value_name = "URL")]
+    #[arg(
+        long,
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:4566",
+        value_name = "URL"
+    )]
     pub endpoint: String,
 
     /// Region to ask in
@@ -64,7 +74,13 @@ pub struct Target {
     #[arg(long, env = "AWS_ACCESS_KEY_ID", default_value = "test", hide = true)]
     pub access_key_id: String,
 
-    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", default_value = "test", hide = true, hide_env_values = true)]
+    #[arg(
+        long,
+        env = "AWS_SECRET_ACCESS_KEY",
+        default_value = "test",
+        hide = true,
+        hide_env_values = true
+    )]
     pub secret_access_key: String,
 
     #[arg(long, env = "AWS_SESSION_TOKEN", hide = true, hide_env_values = true)]

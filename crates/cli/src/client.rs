@@ -33,14 +33,22 @@ impl Answer {
         }
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let text = |names: [&str; 2]| {
-            names.iter().find_map(|name| body[*name].as_str()).unwrap_or_default().to_owned()
+            names
+                .iter()
+                .find_map(|name| body[*name].as_str())
+                .unwrap_or_default()
+                .to_owned()
         };
         let code = self
             .headers
             .get("x-amzn-errortype")
             .and_then(|code| code.to_str().ok())
             .map_or_else(|| text(["__type", "code"]), str::to_owned);
-        bail!("the server answered {}: {code} {}", self.status, text(["message", "Message"]))
+        bail!(
+            "the server answered {}: {code} {}",
+            self.status,
+            text(["message", "Message"])
+        )
     }
 }
 
@@ -57,13 +65,17 @@ impl Target {
             .uri("/")
             .header("x-amz-target", target)
             .header("content-type", "application/x-amz-json-1.1");
-        self.send(service, request, Bytes::from(input.to_string())).await?.json()
+        self.send(service, request, Bytes::from(input.to_string()))
+            .await?
+            .json()
     }
 
     /// A path of the server's own, which answers commands on the same machine only.
     pub async fn own(&self, method: Method, path: &str) -> anyhow::Result<Value> {
-        let request =
-            Request::builder().method(method).uri(path).header("x-kagero-command", "1");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("x-kagero-command", "1");
         self.send("kagero", request, Bytes::new()).await?.json()
     }
 
@@ -80,21 +92,34 @@ impl Target {
             .body(Full::new(body.clone()))
             .context("build the request")?;
         let request = self.signed(service, request, &body)?;
-        let stream = TcpStream::connect(authority.as_str()).await.with_context(|| {
-            format!(
-                "no server answers at {}. Start one with `kagero serve`, or name another with \
+        let stream = TcpStream::connect(authority.as_str())
+            .await
+            .with_context(|| {
+                format!(
+                    "no server answers at {}. Start one with `kagero serve`, or name another with \
                  --endpoint",
-                self.endpoint
-            )
-        })?;
+                    self.endpoint
+                )
+            })?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         // Its errors also reach the request's future.
         tokio::spawn(connection);
-        let response = sender.send_request(request).await.context("talk to the server")?;
+        let response = sender
+            .send_request(request)
+            .await
+            .context("talk to the server")?;
         let (head, body) = response.into_parts();
-        let body = body.collect().await.context("read the server's answer")?.to_bytes();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        let body = body
+            .collect()
+            .await
+            .context("read the server's answer")?
+            .to_bytes();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     }
 
     fn signed(
@@ -118,8 +143,10 @@ impl Target {
     }
 
     fn authority(&self) -> anyhow::Result<String> {
-        let uri: Uri =
-            self.endpoint.parse().with_context(|| format!("{:?} is not a URL", self.endpoint))?;
+        let uri: Uri = self
+            .endpoint
+            .parse()
+            .with_context(|| format!("{:?} is not a URL", self.endpoint))?;
         if uri.scheme_str() != Some("http") {
             bail!("{:?}: only http:// endpoints can be reached", self.endpoint);
         }

@@ -1,6 +1,10 @@
 //! What people see: tables, and errors that say what to do next.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command does")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what a command does"
+)]
 
 /// Prints an error and the chain of its causes.
 pub fn complain(error: &anyhow::Error) {
@@ -35,7 +39,12 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) {
         }
         println!("{}", text.trim_end());
     };
-    print(&header.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
+    print(
+        &header
+            .iter()
+            .map(|cell| (*cell).to_owned())
+            .collect::<Vec<_>>(),
+    );
     for row in rows {
         print(row);
     }
@@ -50,7 +59,11 @@ pub fn bytes(count: u64) -> String {
         amount /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{count} B") } else { format!("{amount:.1} {}", UNITS[unit]) }
+    if unit == 0 {
+        format!("{count} B")
+    } else {
+        format!("{amount:.1} {}", UNITS[unit])
+    }
 }
 
 /// `42 s`, `3 min`, `2 h`.

@@ -125,4 +125,17 @@ mod tests {
             assert_eq!(parse(plain), HostHint::default(), "{plain}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_host_is_read_without_a_panic(host in ".{0,80}") {
+            let _ = parse(&host);
+        }
+
+        #[test]
+        fn every_bucket_is_found_again(name in "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]") {
+            let hint = parse(&format!("{name}.s3.localhost:4566"));
+            proptest::prop_assert_eq!(hint.bucket, Some(name));
+        }
+    }
 }

@@ -103,3 +103,24 @@ pub fn query_parameter(query: &str, name: &str) -> Option<String> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::query_parameter;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let query = "Action=A&name=a%20b+c&empty&Action=B";
+        assert_eq!(query_parameter(query, "Action").as_deref(), Some("A"));
+        assert_eq!(query_parameter(query, "name").as_deref(), Some("a b c"));
+        assert_eq!(query_parameter(query, "empty").as_deref(), Some(""));
+        assert_eq!(query_parameter(query, "other"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_query_is_read_without_a_panic(query in ".{0,200}", name in ".{0,8}") {
+            let _ = query_parameter(&query, &name);
+        }
+    }
+}

@@ -71,7 +71,11 @@ impl ServerAdmin {
 impl Admin for ServerAdmin {
     async fn environments(&self) -> Value {
         let environments = self.current().exec.environments();
-        environments.iter().map(environment).collect::<Vec<_>>().into()
+        environments
+            .iter()
+            .map(environment)
+            .collect::<Vec<_>>()
+            .into()
     }
 
     async fn doctor(&self) -> Value {
@@ -85,7 +89,11 @@ impl Admin for ServerAdmin {
     async fn usage(&self, account: AccountId, region: Option<&str>, function: &str) -> Value {
         let region = region.and_then(|region| region.parse::<Region>().ok());
         let region = region.unwrap_or_else(|| self.composer.config.region.clone());
-        let recent = self.current().ledger.recent(account, &region, function, USAGE_SHOWN).await;
+        let recent = self
+            .current()
+            .ledger
+            .recent(account, &region, function, USAGE_SHOWN)
+            .await;
         match recent {
             Ok(records) => json!(records),
             Err(error) => {

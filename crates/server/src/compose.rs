@@ -14,7 +14,7 @@ use metering::Ledger;
 use s3::S3;
 use service::ports::{ApiCaller, Invoker, LogSink};
 
-use crate::config::{Auth, Config, RootKey};
+use crate::config::{self, Auth, Config, RootKey};
 use crate::late::LateInvoker;
 use crate::root_key::WithRoot;
 use crate::sockets::Sockets;
@@ -45,7 +45,12 @@ pub struct Composition {
 
 impl Composer {
     pub async fn compose(&self) -> anyhow::Result<Composition> {
-        let State { store, blobs, folder, .. } = &self.state;
+        let State {
+            store,
+            blobs,
+            folder,
+            ..
+        } = &self.state;
         let (store, blobs, clock) = (Arc::clone(store), Arc::clone(blobs), self.clock.clone());
         let caller = Arc::new(Caller::default());
         let api: Arc<dyn ApiCaller> = Arc::clone(&caller) as Arc<dyn ApiCaller>;
@@ -54,9 +59,15 @@ impl Composer {
         let identity = Identity::open(Arc::clone(&store), clock.clone())
             .await
             .context("open IAM's identities")?;
-        let logs = logs::service(logs::Config { store: Arc::clone(&store), clock: clock.clone() });
+        let logs = logs::service(logs::Config {
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+        });
         let ledger = Ledger::start(Arc::clone(&store), clock.clone());
-        let sqs_config = sqs::Config { authority: self.address.to_string(), ..Default::default() };
+        let sqs_config = sqs::Config {
+            authority: self.address.to_string(),
+            ..Default::default()
+        };
         let sqs = sqs::service(sqs_config, Arc::clone(&store), clock.clone())
             .await
             .context("open SQS's queues")?;
@@ -73,6 +84,7 @@ impl Composer {
         let s3 = Arc::new(s3::service(s3_config, s3_ports));
         let exec = Exec::new(
             ExecConfig {
+                interpreters: config::interpreters(),
                 strict_runtimes: self.config.strict_runtimes,
                 idle_timeout: self.config.idle,
                 account_concurrency: self.config.concurrency,
@@ -87,7 +99,21 @@ impl Composer {
         )
         .context("prepare the environments")?;
         let images = Images::new(folder.join("images")).context("open the code images")?;
-        let lambda = self.lambda(&exec, images, &api).await?;
+        let is_permissive = self.config.auth == Auth::Permissive;
+        let lambda_config = lambda::Config {
+            store,
+            blobs,
+            images,
+            exec: Arc::clone(&exec),
+            clock,
+            is_permissive,
+            hot_reload: self.config.hot_reload,
+            limits: lambda::Limits::default(),
+            authority: self.address.to_string(),
+        };
+        let lambda = lambda::service(lambda_config, api)
+            .await
+            .context("open the functions")?;
         let as_invoker = Arc::clone(&lambda) as Arc<dyn Invoker>;
         invoker.connect(&as_invoker);
 
@@ -107,14 +133,25 @@ impl Composer {
         });
         caller.connect(&registry);
         let state = self.state.clone();
-        Ok(Composition { registry, exec, ledger, logs, s3, lambda, state })
+        Ok(Composition {
+            registry,
+            exec,
+            ledger,
+            logs,
+            s3,
+            lambda,
+            state,
+        })
     }
 }
 
 impl Composition {
     /// Takes up what an earlier run left undone, and removes what it left behind.
     pub async fn resume(&self) -> anyhow::Result<()> {
-        self.lambda.resume().await.context("take up Lambda's events and mappings")?;
+        self.lambda
+            .resume()
+            .await
+            .context("take up Lambda's events and mappings")?;
         self.s3.resume().await.context("take up S3's events")?;
         let (s3, lambda) = (Arc::clone(&self.s3), Arc::clone(&self.lambda));
         tokio::spawn(sweep::orphans(Arc::clone(&self.state.blobs), s3, lambda));

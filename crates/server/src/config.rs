@@ -245,6 +245,11 @@ impl Settings {
     }
 }
 
+/// Where interpreters are looked for: this process's `PATH`, and its user's version managers.
+pub fn interpreters() -> exec::InterpreterSearch {
+    exec::InterpreterSearch::from_variables(|name| std::env::var_os(name))
+}
+
 /// `/var/lib/kagero` for root; the user's XDG data directory otherwise.
 fn default_data_dir() -> anyhow::Result<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from);

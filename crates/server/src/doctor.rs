@@ -1,9 +1,11 @@
 //! What this host offers, for the commands that ask before anything runs.
 
 use base::RequestId;
-use exec::{InterpreterSearch, RuntimeInfo};
+use exec::RuntimeInfo;
 use sandbox::{Finding, Host, HostConfig};
 use serde_json::{Value, json};
+
+use crate::config;
 
 /// Every isolation feature, available or not, and why.
 pub fn report() -> Value {
@@ -41,7 +43,7 @@ fn feature(finding: &Finding) -> Value {
 
 /// Every runtime identifier, and the interpreter it would run on.
 pub fn runtimes() -> Value {
-    exec::runtimes(&InterpreterSearch::default())
+    exec::runtimes(&config::interpreters())
         .iter()
         .map(runtime)
         .collect::<Vec<_>>()

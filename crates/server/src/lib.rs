@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use admin::ServerAdmin;
-use compose::{Composer, Composition};
+use compose::Composer;
 use config::{Auth, Config};
 use sockets::Sockets;
 use state::State;
@@ -83,7 +83,12 @@ impl Server {
         admin.resume().await?;
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn(gateway.serve(listener, None, stopping));
-        Ok(Self { address, admin, stop, serving })
+        Ok(Self {
+            address,
+            admin,
+            stop,
+            serving,
+        })
     }
 
     /// Where it listens; the port is a real one where the configuration said 0.
@@ -120,7 +125,9 @@ async fn root_key(config: &Config, state: &State) -> anyhow::Result<Option<confi
     if config.root_key.is_some() || config.auth == Auth::Permissive {
         return Ok(config.root_key.clone());
     }
-    let kept = root_key::kept(&*state.store).await.context("keep a root access key")?;
+    let kept = root_key::kept(&*state.store)
+        .await
+        .context("keep a root access key")?;
     tracing::info!(
         "the account's root user: AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
         kept.id,

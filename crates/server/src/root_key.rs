@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::{AccountId, RequestId};
+use serde::{Deserialize, Serialize};
 use service::Principal;
 use service::ports::{Credentials, IssuedCredential};
-use serde::{Deserialize, Serialize};
 use store::{Batch, Store, StoreError, Table};
 
 use crate::config::RootKey;
@@ -33,7 +33,10 @@ pub async fn kept(store: &dyn Store) -> Result<RootKey, StoreError> {
     let mut batch = Batch::new();
     ROOT_KEY.put(&mut batch, (), &made)?;
     store.commit(batch).await?;
-    Ok(RootKey { id: made.id, secret: made.secret })
+    Ok(RootKey {
+        id: made.id,
+        secret: made.secret,
+    })
 }
 
 /// Knows the root user's key, and asks IAM for every other.
@@ -50,7 +53,9 @@ impl Credentials for WithRoot {
                 secret: root.secret.clone(),
                 session_token: None,
                 expires_at: None,
-                principal: Principal::Root { account: AccountId::DEFAULT },
+                principal: Principal::Root {
+                    account: AccountId::DEFAULT,
+                },
                 account: AccountId::DEFAULT,
                 identity_policies: Vec::new(),
                 boundaries: Vec::new(),

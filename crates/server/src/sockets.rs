@@ -23,7 +23,11 @@ impl Sockets {
 }
 
 impl GatewaySockets for Sockets {
-    fn open(&self, listener: TcpListener, caller: EnvironmentIdentity) -> Box<dyn Any + Send + Sync> {
+    fn open(
+        &self,
+        listener: TcpListener,
+        caller: EnvironmentIdentity,
+    ) -> Box<dyn Any + Send + Sync> {
         let (guard, stop) = watch::channel(false);
         let gateway = self.0.get().and_then(Weak::upgrade);
         match (gateway, tokio::net::TcpListener::from_std(listener)) {
@@ -42,11 +46,21 @@ impl GatewaySockets for Sockets {
 /// The role's session, as AssumeRole would name it: the function's name is the session's.
 fn principal(caller: EnvironmentIdentity) -> Principal {
     let role_name = caller.role.resource.rsplit('/').next().unwrap_or_default();
-    let session = caller.function.resource.rsplit(':').next().unwrap_or_default().to_owned();
+    let session = caller
+        .function
+        .resource
+        .rsplit(':')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let arn = Arn {
         service: "sts".to_owned(),
         resource: format!("assumed-role/{role_name}/{session}"),
         ..caller.role.clone()
     };
-    Principal::Session { arn, role_arn: caller.role, session_id: session }
+    Principal::Session {
+        arn,
+        role_arn: caller.role,
+        session_id: session,
+    }
 }

@@ -56,10 +56,17 @@ impl State {
     pub async fn clear(&self) -> anyhow::Result<()> {
         let mut everything = Batch::new();
         everything.delete_prefix(Vec::new());
-        self.store.commit(everything).await.context("remove the records")?;
+        self.store
+            .commit(everything)
+            .await
+            .context("remove the records")?;
         let mut last = None;
         loop {
-            let ids = self.blobs.list_earlier(last.as_ref(), PAGE).await.context("list blobs")?;
+            let ids = self
+                .blobs
+                .list_earlier(last.as_ref(), PAGE)
+                .await
+                .context("list blobs")?;
             for id in &ids {
                 self.blobs.delete(id).await.context("remove a blob")?;
             }

@@ -22,7 +22,10 @@ pub async fn orphans(blobs: Arc<dyn Blobs>, s3: Arc<S3>, lambda: Arc<Lambda>) {
 async fn sweep(blobs: &dyn Blobs, s3: &S3, lambda: &Lambda) -> anyhow::Result<usize> {
     let (mut removed, mut last) = (0, None);
     loop {
-        let ids = blobs.list_earlier(last.as_ref(), PAGE).await.context("list blobs")?;
+        let ids = blobs
+            .list_earlier(last.as_ref(), PAGE)
+            .await
+            .context("list blobs")?;
         for id in &ids {
             if !s3.names_blob(id).await? && !lambda.names_blob(id).await? {
                 blobs.delete(id).await.context("remove an orphan")?;

@@ -11,7 +11,15 @@ pub struct LedgerSink(pub Arc<Ledger>);
 impl UsageSink for LedgerSink {
     fn record(&self, usage: UsageRecord) {
         let UsageRecord {
-            at, function, request_id, memory_mb, max_memory_mb, cold, phases, billed_ms, succeeded,
+            at,
+            function,
+            request_id,
+            memory_mb,
+            max_memory_mb,
+            cold,
+            phases,
+            billed_ms,
+            succeeded,
         } = usage;
         self.0.record(Usage {
             at,

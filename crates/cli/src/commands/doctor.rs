@@ -13,14 +13,22 @@ pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
         output::line(&report.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    for feature in report["features"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    for feature in report["features"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+    {
         print_feature(feature);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_feature(feature: &Value) {
-    let mark = if feature["available"].as_bool() == Some(true) { "ok     " } else { "missing" };
+    let mark = if feature["available"].as_bool() == Some(true) {
+        "ok     "
+    } else {
+        "missing"
+    };
     let text = |name: &str| feature[name].as_str().unwrap_or_default();
     output::line(&format!("{mark}  {:<22} {}", text("name"), text("detail")));
 }

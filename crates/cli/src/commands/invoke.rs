@@ -18,11 +18,22 @@ pub async fn run(args: Invoke) -> anyhow::Result<ExitCode> {
     let mut request = Request::builder()
         .method(Method::POST)
         .uri(format!("/2015-03-31/functions/{name}/invocations"))
-        .header("x-amz-invocation-type", if args.r#async { "Event" } else { "RequestResponse" });
+        .header(
+            "x-amz-invocation-type",
+            if args.r#async {
+                "Event"
+            } else {
+                "RequestResponse"
+            },
+        );
     if args.log {
         request = request.header("x-amz-log-type", "Tail");
     }
-    let answer = args.target.send("lambda", request, payload).await?.successful()?;
+    let answer = args
+        .target
+        .send("lambda", request, payload)
+        .await?
+        .successful()?;
     if let Some(tail) = answer.headers.get("x-amz-log-result") {
         let tail = base64::engine::general_purpose::STANDARD
             .decode(tail)
@@ -50,13 +61,15 @@ fn read_payload(given: Option<&str>) -> anyhow::Result<Bytes> {
         None => Bytes::from_static(b"{}"),
         Some("-") => {
             let mut text = Vec::new();
-            std::io::stdin().read_to_end(&mut text).context("read the event from stdin")?;
+            std::io::stdin()
+                .read_to_end(&mut text)
+                .context("read the event from stdin")?;
             text.into()
         }
         Some(text) => match text.strip_prefix('@') {
-            Some(file) => {
-                std::fs::read(file).with_context(|| format!("read the event from {file}"))?.into()
-            }
+            Some(file) => std::fs::read(file)
+                .with_context(|| format!("read the event from {file}"))?
+                .into(),
             None => Bytes::copy_from_slice(text.as_bytes()),
         },
     })

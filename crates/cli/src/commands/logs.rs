@@ -62,8 +62,15 @@ async fn print_new(args: &Logs, group: &str, seen: &mut Seen) -> anyhow::Result<
         if let Some(token) = &token {
             input["nextToken"] = json!(token);
         }
-        let page = args.target.json_call("logs", "Logs_20140328.FilterLogEvents", &input).await?;
-        for event in page["events"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let page = args
+            .target
+            .json_call("logs", "Logs_20140328.FilterLogEvents", &input)
+            .await?;
+        for event in page["events"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+        {
             let at = event["timestamp"].as_i64().unwrap_or_default();
             if seen.is_new(at, event["eventId"].as_str().unwrap_or_default()) {
                 print_event(at, event);
@@ -78,5 +85,8 @@ async fn print_new(args: &Logs, group: &str, seen: &mut Seen) -> anyhow::Result<
 
 fn print_event(at: i64, event: &Value) {
     let message = event["message"].as_str().unwrap_or_default().trim_end();
-    output::line(&format!("{} {message}", base::Timestamp::from_millis(at).iso8601_millis()));
+    output::line(&format!(
+        "{} {message}",
+        base::Timestamp::from_millis(at).iso8601_millis()
+    ));
 }

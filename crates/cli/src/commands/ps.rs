@@ -9,18 +9,34 @@ use crate::args::Ps;
 use crate::output;
 
 pub async fn run(args: Ps) -> anyhow::Result<ExitCode> {
-    let environments = args.target.own(Method::GET, "/_kagero/environments").await?;
+    let environments = args
+        .target
+        .own(Method::GET, "/_kagero/environments")
+        .await?;
     if args.json {
         output::line(&environments.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> =
-        environments.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(row).collect();
+    let rows: Vec<Vec<String>> = environments
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .map(row)
+        .collect();
     if rows.is_empty() {
         output::line("No environments: every function is at zero.");
     } else {
-        let header =
-            ["FUNCTION", "VERSION", "STATE", "PID", "MEMORY", "AGE", "START", "INVOCATIONS"];
+        let header = [
+            "FUNCTION",
+            "VERSION",
+            "STATE",
+            "PID",
+            "MEMORY",
+            "AGE",
+            "START",
+            "INVOCATIONS",
+        ];
         output::table(&header, &rows);
     }
     Ok(ExitCode::SUCCESS)

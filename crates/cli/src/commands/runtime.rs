@@ -14,13 +14,22 @@ pub fn run(command: &Runtime) -> anyhow::Result<ExitCode> {
         output::line(&runtimes.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> =
-        runtimes.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(row).collect();
+    let rows: Vec<Vec<String>> = runtimes
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .map(row)
+        .collect();
     output::table(&["RUNTIME", "RUNS ON", "NOTE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
 
 fn row(runtime: &Value) -> Vec<String> {
     let text = |name: &str| runtime[name].as_str().unwrap_or("-").to_owned();
-    vec![text("identifier"), text("interpreter"), runtime["note"].as_str().unwrap_or("").to_owned()]
+    vec![
+        text("identifier"),
+        text("interpreter"),
+        runtime["note"].as_str().unwrap_or("").to_owned(),
+    ]
 }
