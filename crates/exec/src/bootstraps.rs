@@ -25,6 +25,7 @@ const FILES: &[(&str, &[u8])] = files![
     "python/_kagero/errors.py",
     "python/_kagero/frames.py",
     "python/_kagero/handler.py",
+    "python/_kagero/jsontext.py",
     "python/_kagero/logs.py",
     "python/_kagero/loop.py",
     "python/_kagero/output.py",

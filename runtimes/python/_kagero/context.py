@@ -3,10 +3,9 @@
 https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
 """
 
-import json
 import time
 
-from . import output
+from . import jsontext, output
 from .handler import Fault
 
 
@@ -96,7 +95,7 @@ def _parse(header, field, name):
     if text is None:
         return None
     try:
-        return json.loads(text)
+        return jsontext.decode(text.encode())
     except Exception as error:
         message = "Unable to parse %s JSON: %s" % (name, error)
         raise Fault("Runtime.LambdaContextUnmarshalError", message)

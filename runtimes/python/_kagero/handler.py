@@ -1,11 +1,12 @@
 """Finds the function's handler, and says where the time went."""
 
 import builtins
-import importlib
 import os
 import sys
 import time
-from importlib.machinery import SourceFileLoader
+
+# What `importlib.machinery` has it from, without loading the package.
+from _frozen_importlib_external import SourceFileLoader
 
 
 class Fault(Exception):
@@ -60,7 +61,9 @@ def _load(name):
         message = "Cannot use built-in module %s as a handler module" % module_name
         raise Fault("Runtime.BuiltInModuleConflict", message)
     try:
-        module = importlib.import_module(module_name.replace("/", "."))
+        import_name = module_name.replace("/", ".")
+        __import__(import_name)
+        module = sys.modules[import_name]
     except ImportError as error:
         message = "Unable to import module '%s': %s" % (module_name, error)
         raise Fault("Runtime.ImportModuleError", message)

@@ -1,13 +1,11 @@
 """The life of a Python environment: boot, become a function, answer events."""
 
-import json
 import os
 import sys
 
 from . import context, encode, errors, frames, handler, logs, output
 from .handler import Fault
-
-_decode = json.JSONDecoder().decode
+from .jsontext import decode
 
 
 def main():
@@ -19,7 +17,7 @@ def main():
     kind, header, _ = frames.receive()
     if kind != frames.SPECIALISE:
         raise RuntimeError("expected to be told a function, got a frame of kind %d" % kind)
-    _answer_events(_become(_decode(header.decode())))
+    _answer_events(_become(decode(header)))
 
 
 def _become(function):
@@ -49,7 +47,7 @@ def _answer_events(function):
     trace = None
     while True:
         _, header, event = frames.receive()
-        header = _decode(header.decode())
+        header = decode(header)
         request_id = logs.request_id = header["id"]
         if header.get("trace") != trace:
             trace = header.get("trace")
@@ -73,7 +71,7 @@ def _answer_events(function):
 
 def _unmarshal(event):
     try:
-        return _decode(event.decode())
+        return decode(event)
     except Exception as error:
         raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
 
