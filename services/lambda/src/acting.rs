@@ -2,6 +2,7 @@
 
 use base::{Arn, Timestamp};
 use service::{Principal, RequestContext};
+use wire::Value;
 
 use crate::domain::function_name::Place;
 
@@ -16,4 +17,12 @@ pub fn for_function(function: &Arn, place: &Place, now: Timestamp) -> RequestCon
         source_account: function.account_id(),
     };
     RequestContext::internal(principal, place.account, place.region.clone(), now)
+}
+
+/// The input of such a call: the members that are there.
+pub fn input<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    let present = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Map(present.collect())
 }

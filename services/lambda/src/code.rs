@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use store::{BlobId, Blobs, StoreError};
 use wire::Value;
 
+use crate::acting;
 use crate::domain::code_source::{CodeSource, empty_zip};
 use crate::error;
 use crate::records::Code;
@@ -64,10 +65,10 @@ impl CodeStore {
         version: Option<String>,
         context: &RequestContext,
     ) -> Result<Bytes, ServiceError> {
-        let input = Value::of_members([
-            Some(("Bucket", Value::Str(bucket))),
-            Some(("Key", Value::Str(key))),
-            version.map(|version| ("VersionId", Value::Str(version))),
+        let input = acting::input([
+            ("Bucket", Some(Value::Str(bucket))),
+            ("Key", Some(Value::Str(key))),
+            ("VersionId", version.map(Value::Str)),
         ]);
         // S3 judges the caller, not Lambda.
         let mut asking = RequestContext::internal(

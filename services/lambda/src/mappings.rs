@@ -333,9 +333,9 @@ impl Mappings {
         // Only the path of a queue's URL counts.
         let url = format!("http://localhost/{}/{}", queue.account, queue.resource);
         let names = vec![Value::Str("VisibilityTimeout".to_owned())];
-        let input = Value::of_members([
-            Some(("QueueUrl", Value::Str(url))),
-            Some(("AttributeNames", Value::List(names))),
+        let input = acting::input([
+            ("QueueUrl", Some(Value::Str(url))),
+            ("AttributeNames", Some(Value::List(names))),
         ]);
         let answer = self
             .api

@@ -80,10 +80,11 @@ impl Roles {
         session_name: &str,
     ) -> Result<FunctionCredentials, Refused> {
         let context = acting::for_function(function, place, self.clock.now());
-        let input = Value::of_members([
-            Some(("RoleArn", Value::Str(role.to_string()))),
-            Some(("RoleSessionName", Value::Str(session_name.to_owned()))),
-            Some(("DurationSeconds", Value::Int(SESSION_SECONDS.into()))),
+        let seconds = Value::Int(SESSION_SECONDS.into());
+        let input = acting::input([
+            ("RoleArn", Some(Value::Str(role.to_string()))),
+            ("RoleSessionName", Some(Value::Str(session_name.to_owned()))),
+            ("DurationSeconds", Some(seconds)),
         ]);
         match self.api.call("sts", "AssumeRole", context, input).await {
             Ok(answer) => answer

@@ -1,0 +1,380 @@
+//! A world of services for one test, called as the gateway calls them.
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base::{AccountId, Clock, Region};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use exec::{Exec, ExecConfig, ExecPorts, Images, InterpreterSearch, UsageRecord, UsageSink};
+use lambda::{Config, Lambda, Limits};
+use s3::S3;
+use serde_json::{Value as Json, json};
+use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker, LogLine, LogSink, LogStream};
+use service::{HttpService as _, Origin, Principal, RequestContext, Service, ServiceError};
+use store::{Blobs, EmbeddedStore, FileBlobs, MemoryStore, Store};
+use wire::Value;
+
+pub const ROLE: &str = "arn:aws:iam::000000000000:role/lambda-role";
+
+pub struct World {
+    pub lambda: Arc<Lambda>,
+    pub exec: Arc<Exec>,
+    services: Arc<Services>,
+    folder: Folder,
+}
+
+/// Kept when a world ends, so that another can begin where it stopped.
+#[derive(Clone)]
+pub struct Folder(Arc<tempfile::TempDir>);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(Arc::new(tempfile::tempdir().unwrap()))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// How a world differs from the usual one.
+pub struct Settings {
+    pub is_permissive: bool,
+    pub is_durable: bool,
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            is_permissive: true,
+            is_durable: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        Self::on(Folder::new(), settings).await
+    }
+
+    pub async fn on(folder: Folder, settings: Settings) -> Self {
+        let root = folder.path();
+        let (store, blobs): (Arc<dyn Store>, Arc<dyn Blobs>) = if settings.is_durable {
+            (
+                Arc::new(EmbeddedStore::open(root.join("store")).unwrap()),
+                Arc::new(FileBlobs::open(root.join("blobs")).unwrap()),
+            )
+        } else {
+            (
+                Arc::new(MemoryStore::new()),
+                Arc::new(FileBlobs::temporary().unwrap()),
+            )
+        };
+        let clock = Clock::system();
+        let services = Arc::new(Services::default());
+        let exec = execution(&root.join("exec"), &clock);
+        let config = Config {
+            store: Arc::clone(&store),
+            blobs: Arc::clone(&blobs),
+            images: Images::new(root.join("images")).unwrap(),
+            exec: Arc::clone(&exec),
+            clock: clock.clone(),
+            is_permissive: settings.is_permissive,
+            hot_reload: true,
+            limits: settings.limits,
+            authority: "localhost:4566".to_owned(),
+        };
+        let lambda = lambda::service(config, Arc::clone(&services) as Arc<dyn ApiCaller>)
+            .await
+            .unwrap();
+        let identity = iam::Identity::open(Arc::clone(&store), clock.clone())
+            .await
+            .unwrap();
+        let s3 = s3::service(
+            s3::Config {
+                store: Arc::clone(&store),
+                blobs,
+                clock: clock.clone(),
+            },
+            s3::Ports {
+                api: Arc::clone(&services) as Arc<dyn ApiCaller>,
+                invoker: Arc::new(Nobody),
+                events: None,
+            },
+        );
+        let known = Known {
+            lambda: lambda::endpoint(&lambda),
+            iam: iam::service(&identity),
+            sts: iam::sts_service(&identity),
+            sqs: sqs::service(sqs::Config::default(), store, clock)
+                .await
+                .unwrap(),
+            s3,
+        };
+        services.known.set(Arc::new(known)).ok().unwrap();
+        lambda.resume().await.unwrap();
+        Self {
+            lambda,
+            exec,
+            services,
+            folder,
+        }
+    }
+
+    /// Ends this world in order, and gives what the next may begin on.
+    pub async fn end(self) -> Folder {
+        self.lambda.end().await;
+        self.exec.shutdown().await;
+        self.folder.clone()
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    pub fn context(&self) -> RequestContext {
+        let principal = Principal::Root {
+            account: AccountId::DEFAULT,
+        };
+        let now = Clock::system().now();
+        let mut context =
+            RequestContext::internal(principal, AccountId::DEFAULT, Region::us_east_1(), now);
+        context.origin = Origin::Http {
+            peer: None,
+            authority: Some("127.0.0.1:4599".to_owned()),
+            user_agent: None,
+        };
+        context
+    }
+
+    /// Calls an operation of Lambda.
+    pub async fn call(&self, operation: &str, input: Json) -> Result<Json, ServiceError> {
+        self.call_service("lambda", operation, input).await
+    }
+
+    pub async fn call_service(
+        &self,
+        service: &str,
+        operation: &str,
+        input: Json,
+    ) -> Result<Json, ServiceError> {
+        let answer = self
+            .services
+            .call(service, operation, self.context(), value(input))
+            .await?;
+        Ok(json_of(answer))
+    }
+
+    pub async fn ok(&self, operation: &str, input: Json) -> Json {
+        self.call(operation, input)
+            .await
+            .unwrap_or_else(|error| panic!("{operation}: {error}"))
+    }
+
+    /// The error's code and message.
+    pub async fn refused(&self, operation: &str, input: Json) -> (String, String) {
+        let error = self.error(operation, input).await;
+        (error.code.into_owned(), error.message)
+    }
+
+    pub async fn error(&self, operation: &str, input: Json) -> ServiceError {
+        match self.call(operation, input).await {
+            Err(error) => error,
+            Ok(answer) => panic!("{operation} was not refused: {answer}"),
+        }
+    }
+
+    /// Creates a Python function of one file.
+    pub async fn create(&self, name: &str, source: &str) -> Json {
+        self.ok("CreateFunction", new_function(name, source)).await
+    }
+
+    /// Invokes and waits. `None` if this host has no Python, which is said.
+    pub async fn invoke(&self, name: &str, event: Json) -> Option<Json> {
+        let input = json!({"FunctionName": name, "Payload": blob(event.to_string())});
+        match self.call("Invoke", input).await {
+            Ok(answer) => Some(answer),
+            Err(error) if error.code == "InvalidRuntimeException" => {
+                eprintln!("skipped: {}", error.message);
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub async fn queue(&self, name: &str, attributes: Json) -> String {
+        let input = json!({"QueueName": name, "Attributes": attributes});
+        self.call_service("sqs", "CreateQueue", input)
+            .await
+            .unwrap();
+        format!("arn:aws:sqs:us-east-1:000000000000:{name}")
+    }
+}
+
+fn execution(folder: &Path, clock: &Clock) -> Arc<Exec> {
+    let mut config = ExecConfig::new(folder);
+    config.interpreters = InterpreterSearch::from_variables(|name| std::env::var_os(name));
+    let ports = ExecPorts {
+        clock: clock.clone(),
+        logs: Arc::new(Nobody),
+        usage: Arc::new(Nobody),
+        gateway: None,
+    };
+    Exec::new(config, ports).unwrap()
+}
+
+/// The input of CreateFunction for a Python function of one file.
+pub fn new_function(name: &str, source: &str) -> Json {
+    json!({
+        "FunctionName": name,
+        "Runtime": "python3.12",
+        "Role": ROLE,
+        "Handler": "index.handler",
+        "Timeout": 20,
+        "Code": {"ZipFile": blob(package(&[("index.py", source)]))},
+    })
+}
+
+pub const ECHO: &str = "def handler(event, context):\n    return event\n";
+
+pub fn package(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// Bytes in the JSON of an input.
+pub fn blob(bytes: impl AsRef<[u8]>) -> Json {
+    json!({"$blob": STANDARD.encode(bytes)})
+}
+
+/// Asks until the answer is there, for at most ten seconds.
+pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..1_000 {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not happen within ten seconds");
+}
+
+/// The services, which know each other by this port.
+#[derive(Default)]
+struct Services {
+    known: OnceLock<Arc<Known>>,
+}
+
+struct Known {
+    lambda: Arc<dyn Service>,
+    iam: Arc<dyn Service>,
+    sts: Arc<dyn Service>,
+    sqs: Arc<dyn Service>,
+    s3: S3,
+}
+
+#[async_trait]
+impl ApiCaller for Services {
+    async fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        context: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        let known = self.known.get().unwrap();
+        let service = match service {
+            "lambda" => &known.lambda,
+            "iam" => &known.iam,
+            "sts" => &known.sts,
+            "sqs" => &known.sqs,
+            "s3" => return known.s3.call(operation, context, input).await,
+            other => panic!("there is no {other}"),
+        };
+        let schema = service.schema();
+        if let Some(known) = schema.operation(operation) {
+            wire::validate(schema, known, &input).map_err(|error| {
+                ServiceError::bad_request(schema.validation.code, error.to_string())
+            })?;
+        }
+        service.call(operation, context, input).await
+    }
+}
+
+/// Takes what nobody looks at.
+struct Nobody;
+
+impl LogSink for Nobody {
+    fn append(&self, _: &Arc<LogStream>, _: Vec<LogLine>) {}
+}
+
+impl UsageSink for Nobody {
+    fn record(&self, _: UsageRecord) {}
+}
+
+#[async_trait]
+impl Invoker for Nobody {
+    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
+        panic!("nothing is notified here")
+    }
+
+    async fn invoke_async(&self, _: InvokeRequest) -> Result<(), ServiceError> {
+        panic!("nothing is notified here")
+    }
+}
+
+pub fn value(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(truth) => Value::Bool(truth),
+        Json::Number(number) => Value::Int(number.as_i64().unwrap()),
+        Json::String(text) => Value::Str(text),
+        Json::Array(items) => Value::List(items.into_iter().map(value).collect()),
+        Json::Object(members) => {
+            if let Some(Json::String(encoded)) = members.get("$blob") {
+                return Value::Blob(STANDARD.decode(encoded).unwrap().into());
+            }
+            let members = members.into_iter().map(|(name, json)| (name, value(json)));
+            Value::Map(members.collect())
+        }
+    }
+}
+
+/// Bytes are shown as text.
+pub fn json_of(value: Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(truth) => json!(truth),
+        Value::Int(number) => json!(number),
+        Value::Float(number) => json!(number),
+        Value::Str(text) => json!(text),
+        Value::Blob(bytes) => json!(String::from_utf8_lossy(&bytes)),
+        Value::Time(at) => json!(at.millis()),
+        Value::List(items) => items.into_iter().map(json_of).collect(),
+        Value::Map(members) => {
+            let members = members
+                .into_iter()
+                .map(|(name, value)| (name, json_of(value)));
+            members.collect()
+        }
+    }
+}
+
+/// The payload of an answer, as JSON.
+pub fn payload(answer: &Json) -> Json {
+    serde_json::from_str(answer["Payload"].as_str().unwrap()).unwrap()
+}
