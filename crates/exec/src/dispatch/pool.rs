@@ -261,6 +261,8 @@ impl Pool {
             std::mem::take(&mut state.idle)
         };
         drop(idle);
+        // It would hold the pool, and so the code, until the idle time is over.
+        self.wake_keeper.notify_one();
     }
 
     /// Waits for a turn among the starts of this host.
