@@ -47,7 +47,9 @@ impl RoleCredentials for Nowhere {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let runtime = std::env::args().nth(1).unwrap_or_else(|| "python3.12".to_owned());
+    let runtime = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "python3.12".to_owned());
     let folder = tempfile::tempdir()?;
     let mut config = ExecConfig::new(folder.path().join("exec"));
     config.interpreters = InterpreterSearch::from_variables(|name| std::env::var_os(name));

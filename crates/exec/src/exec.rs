@@ -134,7 +134,9 @@ impl Exec {
         let inner = &self.inner;
         inner.closing.store(true, Ordering::Release);
         let pools: Vec<_> = inner.pools.write().drain().map(|(_, pool)| pool).collect();
-        pools.iter().for_each(|pool| pool.retire());
+        for pool in pools {
+            pool.retire();
+        }
         // Real time whatever the clock: the caller waits.
         if !inner
             .emptied_within(inner.launcher.config.shutdown_grace)

@@ -290,7 +290,7 @@ mod tests {
 
     #[tokio::test]
     async fn garbage_is_refused() {
-        for bad in [raw(99, b"", b""), raw(6, &[b' '; MAX_HEADER + 1], b"")] {
+        for bad in [raw(99, b"", b""), raw(6, &vec![b' '; MAX_HEADER + 1], b"")] {
             let (mut socket, fd) = FrameSocket::pair().unwrap();
             runtime_end(fd)
                 .write_all(&bad[..bad.len().min(100)])

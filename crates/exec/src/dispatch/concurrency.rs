@@ -109,9 +109,10 @@ impl Gauges {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let gauge = match self.reserved {
-            true => self.gauges.function.as_ref(),
-            false => &self.gauges.account.unreserved,
+        let gauge = if self.reserved {
+            self.gauges.function.as_ref()
+        } else {
+            &self.gauges.account.unreserved
         };
         gauge.fetch_sub(1, Ordering::AcqRel);
     }

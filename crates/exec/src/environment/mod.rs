@@ -10,6 +10,8 @@
 //! ones, or a template's fork, would come in there. An environment that is dropped, in whatever
 //! state, is killed and leaves nothing behind.
 
+mod blueprint;
+mod connections;
 mod exit;
 mod init;
 mod invoke;
@@ -101,7 +103,7 @@ struct Core {
 }
 
 /// The highest use of memory, read from the kernel no more often than it can matter.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct MemoryPeak {
     mb: Option<u32>,
     read: Option<Instant>,

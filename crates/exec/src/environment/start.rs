@@ -1,39 +1,31 @@
-//! Starts an environment: a sandbox with the interpreter, the bootstrap, the code, the pipes.
+//! Starts an environment: finds the interpreter, assumes the role, makes the sandbox, connects.
 
-use std::ffi::OsString;
+use std::any::Any;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use sandbox::{Bind, Host, Identity, Limits, Network, Sandbox, SandboxError, Spec, Stdio, Stream};
+use sandbox::{Host, Sandbox, SandboxError, Spec};
 use service::ports::LogStream;
 
-use super::variables::{Particulars, TASK_ROOT, variables};
+use super::blueprint::blueprint;
+use super::connections::{Connections, Sockets};
+use super::variables::{Particulars, variables};
 use super::{Booting, Core, Environment, ExitWatch, Link, MemoryPeak, Registry};
 use crate::bootstraps;
-use crate::config::{ExecConfig, Outbound};
+use crate::config::ExecConfig;
 use crate::error::InvokeError;
-use crate::frames::{CONTROL_FD, FrameSocket, LOG_FD};
-use crate::function::{Code, FunctionSpec};
+use crate::frames::FrameSocket;
+use crate::function::FunctionSpec;
 use crate::invocation::{Phases, StartTier};
 use crate::logs::{LogTap, Pipes, report};
 use crate::ports::{EnvironmentIdentity, ExecPorts};
 use crate::runtime_api::RuntimeApi;
 use crate::runtimes::{Family, Interpreter, Interpreters, Resolved};
 
-/// Port of the Runtime API inside environments, as in Lambda.
-const RUNTIME_API_PORT: u16 = 9001;
-/// CPU of the init phase: Lambda does not hold it back by the function's memory.
-const INIT_CPU_MILLIS: u32 = 2_000;
-/// Processes and threads, and open files, of one environment.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const PIDS: u32 = 1_024;
-const OPEN_FILES: u32 = 1_024;
 /// How the sandbox names the step that turns its process into the program.
 const EXECUTE: &str = "execute ";
 
@@ -71,118 +63,76 @@ impl From<InvokeError> for StartError {
     }
 }
 
-/// The server's ends and the program's ends of what connects them.
-struct Connections {
-    link: Option<FrameSocket>,
-    pipes: Pipes,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
-    inherit: Vec<(OwnedFd, i32)>,
-}
-
-/// Sockets inside the environment, and what they are called there.
-struct Sockets {
-    network: Network,
-    /// Those on the host's own network, where there is no other.
-    listeners: Vec<TcpListener>,
-    runtime_api: String,
-    gateway: Option<String>,
-}
-
 impl Launcher {
     /// Starts the program; returns once it runs.
     pub(crate) async fn start(
         self: &Arc<Self>,
         starting: Starting,
     ) -> Result<Environment<Booting>, StartError> {
-        let Starting {
-            function,
-            log_stream,
-            tail,
-        } = starting;
         let since = Instant::now();
+        let function = starting.function;
         let resolved = self.resolve(&function).await?;
         let credentials = function.credentials.get().await;
         let credentials = credentials.map_err(|error| InvokeError::Role(error.message))?;
-        let continued = log_stream.is_some();
-        let stream = log_stream.unwrap_or_else(|| self.new_stream(&function));
+        let continued = starting.log_stream.is_some();
+        let stream = starting
+            .log_stream
+            .unwrap_or_else(|| self.new_stream(&function));
         let frames = function.runtime.family() != Family::Provided;
-        let connections = Connections::open(frames).map_err(internal("open pipes"))?;
-        let sockets = self.sockets(!frames).map_err(internal("open sockets"))?;
-        let particulars = Particulars {
-            interpreter: resolved.interpreter.as_ref(),
-            credentials: &credentials,
-            log_stream: &stream.name,
-            runtime_api: &sockets.runtime_api,
-            gateway: sockets.gateway.as_deref(),
-        };
-        let variables = variables(&function, &particulars);
-        let Connections {
-            link,
-            pipes,
-            stdout,
-            stderr,
-            inherit,
-        } = connections;
-        let mut spec = self.spec(&function, &resolved)?;
+        let (connections, ends) = Connections::open(frames).map_err(internal("open pipes"))?;
+        let gateway = self
+            .ports
+            .gateway
+            .as_ref()
+            .map(|_| self.config.gateway_port);
+        let (sockets, network) = Sockets::open(self.config.outbound, !frames, gateway)
+            .map_err(internal("open sockets"))?;
+        let variables = variables(
+            &function,
+            &Particulars {
+                interpreter: resolved.interpreter.as_ref(),
+                credentials: &credentials,
+                log_stream: &stream.name,
+                runtime_api: &sockets.runtime_api,
+                gateway: sockets.gateway.as_deref(),
+            },
+        );
+        let cpu_millis = function.cpu_millis().max(self.config.least_cpu_millis);
+        let mut spec = blueprint(&function, &resolved, &self.config.runtime_dir, cpu_millis)?;
         spec.env = variables
             .iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        spec.network = sockets.network;
-        spec.inherit = inherit;
-        spec.stdio = Stdio {
-            stdin: Stream::Null,
-            stdout: Stream::Fd(stdout),
-            stderr: Stream::Fd(stderr),
-        };
+        spec.network = network;
+        ends.give_to(&mut spec);
         let mut sandbox = self.spawn(spec).await?;
-        let mut listeners = sandbox.take_listeners();
-        listeners.extend(sockets.listeners);
+        let (api, gateway) = sockets.listeners(sandbox.take_listeners());
         let sandbox = Arc::new(sandbox);
-        let log = LogTap::open(
-            Arc::clone(&stream),
-            Arc::clone(&self.ports.logs),
-            self.ports.clock.clone(),
-            pipes,
-        )
-        .map_err(internal("read the function's output"))?;
-        if tail {
+        let log = self.open_log(&stream, connections.pipes)?;
+        if starting.tail {
             log.keep_tail();
         }
         if !continued {
             note_start(&log, &function, &resolved);
         }
-        let gateway = sockets.gateway.and_then(|_| listeners.pop());
-        let link = match link {
-            Some(socket) => Link::Frames(socket),
-            None => {
-                let listener = listeners.pop().ok_or_else(|| {
-                    internal("open the Runtime API")(io::ErrorKind::NotFound.into())
-                })?;
-                Link::Api(RuntimeApi::serve(listener).map_err(internal("open the Runtime API"))?)
-            }
-        };
+        let registration = self.registry.register(
+            function.key.clone(),
+            StartTier::Exec,
+            stream.name.clone(),
+            &sandbox,
+        );
         let core = Core {
-            registration: self.registry.register(
-                function.key.clone(),
-                StartTier::Exec,
-                stream.name.clone(),
-                &sandbox,
-            ),
+            registration,
             clock: self.ports.clock.clone(),
-            link,
+            link: link(connections.frames, api).map_err(internal("open the Runtime API"))?,
             log,
             exit: ExitWatch::new(&sandbox).map_err(internal("watch the environment"))?,
             _gateway: gateway.and_then(|listener| self.open_gateway(listener, &function)),
             sandbox,
             variables,
             credentials_until: credentials.expires_at,
-            cpu_millis: self.cpu_millis(&function),
-            memory: MemoryPeak {
-                mb: None,
-                read: None,
-            },
+            cpu_millis,
+            memory: MemoryPeak::default(),
             tier: StartTier::Exec,
             first: Some(Phases {
                 environment: since.elapsed(),
@@ -192,11 +142,12 @@ impl Launcher {
             suppressed: continued,
             function,
         };
+        let state = Booting {
+            since: Instant::now(),
+        };
         Ok(Environment {
             core: Box::new(core),
-            state: Booting {
-                since: Instant::now(),
-            },
+            state,
         })
     }
 
@@ -206,18 +157,14 @@ impl Launcher {
         function: &FunctionSpec,
     ) -> Result<Arc<Resolved>, InvokeError> {
         let runtime = function.runtime;
-        let resolved = match self.interpreters.known(runtime) {
-            Some(resolved) => Ok(resolved),
-            None => {
-                let launcher = Arc::clone(self);
-                blocking(move || launcher.interpreters.resolve(runtime)).await?
-            }
+        let resolved = if let Some(resolved) = self.interpreters.known(runtime) {
+            resolved
+        } else {
+            let launcher = Arc::clone(self);
+            let resolved = blocking(move || launcher.interpreters.resolve(runtime)).await?;
+            let runtime = runtime.to_string();
+            resolved.map_err(|message| InvokeError::RuntimeUnavailable { runtime, message })?
         };
-        let unavailable = |message| InvokeError::RuntimeUnavailable {
-            runtime: runtime.to_string(),
-            message,
-        };
-        let resolved = resolved.map_err(unavailable)?;
         if let (Family::Python, Some(python)) = (runtime.family(), &resolved.interpreter) {
             self.compile_for(python);
         }
@@ -241,7 +188,7 @@ impl Launcher {
         });
     }
 
-    async fn spawn(self: &Arc<Self>, spec: Spec) -> Result<Sandbox, StartError> {
+    async fn spawn(&self, spec: Spec) -> Result<Sandbox, StartError> {
         let host = self.host.clone();
         let program = spec.program.clone();
         let spawned = blocking(move || host.spawn(spec)).await?;
@@ -256,115 +203,17 @@ impl Launcher {
         })
     }
 
-    /// Everything of the sandbox that depends on the function, but for its connections.
-    fn spec(&self, function: &FunctionSpec, resolved: &Resolved) -> Result<Spec, StartError> {
-        let (code, identity) = match &function.code {
-            Code::Image(image) => (image.path(), Identity::Pooled),
-            Code::HotReload(folder) => (folder.as_path(), hot_reload_identity(folder)),
-        };
-        let unavailable =
-            || InvokeError::CodeUnavailable(format!("{} does not exist", code.display()));
-        let code = code.canonicalize().map_err(|_| unavailable())?;
-        let (program, args) = self.command(function, resolved, &code)?;
-        let mut spec = Spec::new(program);
-        spec.args = args;
-        spec.cwd = PathBuf::from(TASK_ROOT);
-        spec.identity = identity;
-        spec.root
-            .binds
-            .push(Bind::new(&self.config.runtime_dir, bootstraps::GUEST));
-        spec.root.binds.push(Bind::new(code, TASK_ROOT));
-        if let Some(needs) = resolved
-            .interpreter
-            .as_ref()
-            .and_then(|one| one.needs.as_ref())
-        {
-            spec.root.binds.push(Bind::new(needs, needs));
-        }
-        spec.limits = Limits {
-            memory_bytes: u64::from(function.memory_mb) << 20,
-            cpu_millis: self.cpu_millis(function).max(INIT_CPU_MILLIS),
-            pids: PIDS,
-            open_files: OPEN_FILES,
-            tmp_bytes: u64::from(function.tmp_mb) << 20,
-        };
-        Ok(spec)
-    }
-
-    fn command(
-        &self,
-        function: &FunctionSpec,
-        resolved: &Resolved,
-        code: &Path,
-    ) -> Result<(PathBuf, Vec<OsString>), StartError> {
-        let interpreter = resolved.interpreter.as_ref().map(|one| one.path.clone());
-        let bootstrap = |path: &str| OsString::from(format!("{}/{path}", bootstraps::GUEST));
-        match (function.runtime.family(), interpreter) {
-            // Without `site`, whose `.pth` files can cost more than all the rest, and without the
-            // host's packages, which Lambda would not have either.
-            (Family::Python, Some(python)) => {
-                let args = vec![
-                    "-S".into(),
-                    "-s".into(),
-                    "-B".into(),
-                    bootstrap("python/bootstrap.py"),
-                ];
-                Ok((python, args))
-            }
-            (Family::Node, Some(node)) => {
-                let heap = u64::from(function.memory_mb) * 9 / 10;
-                let heap = format!("--max-old-space-size={heap}");
-                Ok((node, vec![heap.into(), bootstrap("node/bootstrap.mjs")]))
-            }
-            _ => provided_program(code).map(|program| (program, Vec::new())),
-        }
-    }
-
-    fn cpu_millis(&self, function: &FunctionSpec) -> u32 {
-        function.cpu_millis().max(self.config.least_cpu_millis)
-    }
-
-    /// Sockets for the gateway, where there is one, and for the Runtime API, where it is spoken.
-    fn sockets(&self, runtime_api: bool) -> io::Result<Sockets> {
-        let gateway = self.ports.gateway.is_some();
-        let mut ports = Vec::new();
-        if runtime_api {
-            ports.push(RUNTIME_API_PORT);
-        }
-        if gateway {
-            ports.push(self.config.gateway_port);
-        }
-        let name = |port: u16| format!("127.0.0.1:{port}");
-        if self.config.outbound == Outbound::None {
-            return Ok(Sockets {
-                network: Network::Isolated { listeners: ports },
-                listeners: Vec::new(),
-                runtime_api: name(RUNTIME_API_PORT),
-                gateway: gateway.then(|| name(self.config.gateway_port)),
-            });
-        }
-        let open = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let listeners = ports.iter().map(open).collect::<io::Result<Vec<_>>>()?;
-        let mut names = Vec::new();
-        for listener in &listeners {
-            listener.set_nonblocking(true)?;
-            names.push(name(listener.local_addr()?.port()));
-        }
-        let gateway = gateway.then(|| names.pop()).flatten();
-        let runtime_api = names.pop().unwrap_or_else(|| name(RUNTIME_API_PORT));
-        Ok(Sockets {
-            network: Network::Host,
-            listeners,
-            runtime_api,
-            gateway,
-        })
+    fn open_log(&self, stream: &Arc<LogStream>, pipes: Pipes) -> Result<LogTap, InvokeError> {
+        let (sink, clock) = (Arc::clone(&self.ports.logs), self.ports.clock.clone());
+        LogTap::open(Arc::clone(stream), sink, clock, pipes)
+            .map_err(internal("read the function's output"))
     }
 
     fn open_gateway(
         &self,
         listener: TcpListener,
         function: &FunctionSpec,
-    ) -> Option<Box<dyn std::any::Any + Send + Sync>> {
+    ) -> Option<Box<dyn Any + Send + Sync>> {
         let caller = EnvironmentIdentity {
             account: function.key.account,
             region: function.key.region.clone(),
@@ -392,31 +241,11 @@ impl Launcher {
     }
 }
 
-impl Connections {
-    /// `frames`: whether our own bootstrap is at the other end.
-    fn open(frames: bool) -> io::Result<Self> {
-        let (raw, stdout) = std::io::pipe()?;
-        let stderr = stdout.try_clone()?.into();
-        let mut inherit = Vec::new();
-        let (mut link, mut records) = (None, None);
-        if frames {
-            let (ours, theirs) = FrameSocket::pair()?;
-            let (reader, writer) = std::io::pipe()?;
-            inherit.push((theirs, CONTROL_FD));
-            inherit.push((writer.into(), LOG_FD));
-            (link, records) = (Some(ours), Some(reader.into()));
-        }
-        let pipes = Pipes {
-            raw: raw.into(),
-            records,
-        };
-        Ok(Self {
-            link,
-            pipes,
-            stdout: stdout.into(),
-            stderr,
-            inherit,
-        })
+fn link(frames: Option<FrameSocket>, api: Option<TcpListener>) -> io::Result<Link> {
+    match (frames, api) {
+        (Some(frames), _) => Ok(Link::Frames(frames)),
+        (None, Some(api)) => RuntimeApi::serve(api).map(Link::Api),
+        (None, None) => Err(io::ErrorKind::NotFound.into()),
     }
 }
 
@@ -437,30 +266,6 @@ fn note_start(log: &LogTap, function: &FunctionSpec, resolved: &Resolved) {
     log.note(report::init_start(&version, &arn));
     if let Some(warning) = &resolved.warning {
         log.note(format!("[kagero] warning: {warning}\n"));
-    }
-}
-
-/// `bootstrap` of the package, or of a layer.
-fn provided_program(code: &Path) -> Result<PathBuf, StartError> {
-    if code.join("bootstrap").exists() {
-        return Ok(Path::new(TASK_ROOT).join("bootstrap"));
-    }
-    let looked_in = "[/var/task/bootstrap /opt/bootstrap]";
-    Err(StartError::Entrypoint(format!(
-        "Couldn't find valid bootstrap(s): {looked_in}"
-    )))
-}
-
-/// Code in the making is often readable by its author alone.
-fn hot_reload_identity(folder: &Path) -> Identity {
-    match folder.metadata() {
-        Ok(metadata) if metadata.mode() & 0o005 != 0o005 && metadata.uid() != 0 => {
-            Identity::Fixed {
-                uid: metadata.uid(),
-                gid: metadata.gid(),
-            }
-        }
-        _ => Identity::Pooled,
     }
 }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use zip::read::{ZipArchive, ZipFile};
 use zip::result::ZipError;
 
-use super::{MAX_ENTRIES, MAX_UNZIPPED_BYTES};
+use super::Bounds;
 use crate::error::ImageError;
 
 /// Linux's bounds on a name and on a path, less the folder that an image lives in.
@@ -44,12 +44,13 @@ struct Unpacking<'a> {
     root: &'a Path,
     seen: BTreeMap<PathBuf, Kind>,
     links: Vec<(PathBuf, PathBuf)>,
-    remaining: u64,
+    bounds: Bounds,
+    inflated: u64,
 }
 
 /// Unpacks into an existing, empty folder.
-pub(super) fn unpack(package: &Bytes, root: &Path) -> Result<Unpacked, ImageError> {
-    check_entry_count(package)?;
+pub(super) fn unpack(package: &Bytes, root: &Path, bounds: Bounds) -> Result<Unpacked, ImageError> {
+    check_entry_count(package, bounds.entries)?;
     let mut archive = ZipArchive::new(Cursor::new(package.as_ref())).map_err(corrupt)?;
     if archive.has_duplicate_names() {
         return Err(ImageError::Duplicate);
@@ -58,7 +59,8 @@ pub(super) fn unpack(package: &Bytes, root: &Path) -> Result<Unpacked, ImageErro
         root,
         seen: BTreeMap::new(),
         links: Vec::new(),
-        remaining: MAX_UNZIPPED_BYTES,
+        bounds,
+        inflated: 0,
     };
     for index in 0..archive.len() {
         unpacking.entry(&mut archive.by_index(index).map_err(corrupt)?)?;
@@ -67,12 +69,13 @@ pub(super) fn unpack(package: &Bytes, root: &Path) -> Result<Unpacked, ImageErro
 }
 
 /// Refuses an archive of too many entries before an index of them is built in memory.
-fn check_entry_count(package: &Bytes) -> Result<(), ImageError> {
+fn check_entry_count(package: &Bytes, limit: usize) -> Result<(), ImageError> {
     /// Each entry has a header in the central directory that begins so, of at least 46 bytes.
     const HEADER: &[u8] = b"PK\x01\x02";
-    let possible = package.len() / 46 > MAX_ENTRIES;
-    if possible && package.windows(4).filter(|bytes| *bytes == HEADER).count() > MAX_ENTRIES {
-        return Err(ImageError::TooManyEntries { limit: MAX_ENTRIES });
+    let is_header = |bytes: &&[u8]| *bytes == HEADER;
+    let possible = package.len() / 46 > limit;
+    if possible && package.windows(HEADER.len()).filter(is_header).count() > limit {
+        return Err(ImageError::TooManyEntries { limit });
     }
     Ok(())
 }
@@ -173,12 +176,11 @@ impl Unpacking<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(ImageError::Corrupt(error.to_string())),
             };
-            self.remaining =
-                self.remaining
-                    .checked_sub(read as u64)
-                    .ok_or(ImageError::TooLarge {
-                        limit: MAX_UNZIPPED_BYTES,
-                    })?;
+            self.inflated += read as u64;
+            if self.inflated > self.bounds.bytes {
+                let limit = self.bounds.bytes;
+                return Err(ImageError::TooLarge { limit });
+            }
             to.write_all(&buffer[..read])
                 .map_err(ImageError::io("write a file of the package"))?;
         }
@@ -261,4 +263,58 @@ fn refuse(name: &str, reason: &'static str) -> ImageError {
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err takes")]
 fn corrupt(error: ZipError) -> ImageError {
     ImageError::Corrupt(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    fn archive(files: usize, size: usize) -> Bytes {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for n in 0..files {
+            let name = format!("f{n}");
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(&vec![0; size]).unwrap();
+        }
+        zip.finish().unwrap().into_inner().into()
+    }
+
+    fn unpacked(package: &Bytes, bytes: u64, entries: usize) -> Result<usize, ImageError> {
+        let root = tempfile::tempdir().unwrap();
+        let unpacked = unpack(package, root.path(), Bounds { bytes, entries })?;
+        Ok(unpacked.paths.len())
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_by_what_it_inflates_to() {
+        let bomb = archive(3, 1 << 20);
+        assert!(bomb.len() < 8 << 10, "a small archive");
+        assert_eq!(unpacked(&bomb, 3 << 20, 9).unwrap(), 3);
+        let refused = unpacked(&bomb, (3 << 20) - 1, 9);
+        assert!(matches!(refused, Err(ImageError::TooLarge { limit }) if limit == (3 << 20) - 1));
+    }
+
+    #[test]
+    fn what_an_archive_declares_is_not_believed() {
+        let mut liar = archive(1, 1 << 20).to_vec();
+        let size = (1_u32 << 20).to_le_bytes();
+        while let Some(at) = liar.windows(4).position(|four| four == size) {
+            liar[at..at + 4].copy_from_slice(&1_u32.to_le_bytes());
+        }
+        assert!(unpacked(&liar.into(), 1 << 16, 9).is_err());
+    }
+
+    #[test]
+    fn entries_are_counted_before_they_are_read() {
+        let many = archive(200, 0);
+        assert_eq!(unpacked(&many, 1, 200).unwrap(), 200);
+        let refused = unpacked(&many, 1, 150);
+        assert!(
+            matches!(refused, Err(ImageError::TooManyEntries { limit: 150 })),
+            "{refused:?}"
+        );
+    }
 }

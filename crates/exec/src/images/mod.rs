@@ -29,6 +29,21 @@ pub const MAX_UNZIPPED_BYTES: u64 = 262_144_000;
 /// Most entries of an archive: a bound of ours against archives of a million empty files.
 pub const MAX_ENTRIES: usize = 131_072;
 
+/// What an archive may hold at most.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Of all files together, unzipped.
+    bytes: u64,
+    entries: usize,
+}
+
+impl Bounds {
+    const LAMBDA: Self = Self {
+        bytes: MAX_UNZIPPED_BYTES,
+        entries: MAX_ENTRIES,
+    };
+}
+
 /// Folders that are being unpacked or deleted begin with this.
 const UNFINISHED: &str = ".unfinished-";
 
@@ -87,7 +102,7 @@ impl Images {
             .prefix(UNFINISHED)
             .tempdir_in(&self.0.root)
             .map_err(ImageError::io("make a folder for the package"))?;
-        let unpacked = archive::unpack(package, incoming.path())?;
+        let unpacked = archive::unpack(package, incoming.path(), Bounds::LAMBDA)?;
         publish::sync(incoming.path(), &unpacked)?;
         let mut held = self.0.held.lock();
         publish::publish(incoming, &self.0.path(id))?;

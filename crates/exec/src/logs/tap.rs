@@ -179,9 +179,9 @@ impl State {
             self.records
                 .feed(bytes, now, |at, text| events.push((at, text)));
         });
-        events
-            .into_iter()
-            .for_each(|(at, text)| self.event(at, text));
+        for (at, text) in events {
+            self.event(at, text);
+        }
         more
     }
 
@@ -190,7 +190,9 @@ impl State {
         let more = read_available(pipe, |bytes| {
             self.raw.feed(bytes, |text| events.push(text));
         });
-        events.into_iter().for_each(|text| self.event(now, text));
+        for text in events {
+            self.event(now, text);
+        }
         more
     }
 
@@ -209,7 +211,9 @@ impl State {
         let mut last = Vec::new();
         self.records.finish(|line| last.push(line));
         self.raw.finish(|line| last.push(line));
-        last.into_iter().for_each(|line| self.event(at, line));
+        for line in last {
+            self.event(at, line);
+        }
         self.report_dropped(at);
     }
 

@@ -9,7 +9,7 @@ use exec::{Code, EnvironmentState, FunctionSpec, InvokeError, ThrottleReason};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{World, json as document, write_files};
+use crate::support::{World, event_for, function_of, json as document, write_files};
 
 /// Answers with what tells one environment from another, after some milliseconds.
 const WHICH: &str = "
@@ -165,7 +165,7 @@ async fn a_new_revision_replaces_the_environments_and_retiring_ends_them() {
 
     // One that is busy is let finish.
     let busy = tokio::spawn({
-        let (exec, event) = (Arc::clone(&world.exec), world.event(&changed, "400"));
+        let (exec, event) = (Arc::clone(&world.exec), event_for(&changed, "400"));
         let changed = Arc::clone(&changed);
         async move { exec.invoke(&changed, event).await.unwrap() }
     });
@@ -185,7 +185,7 @@ async fn a_hot_reload_folder_is_seen_at_the_next_call() {
         &[("app.py", &code("one")), ("lib/part.py", "x = 1\n")],
     );
     let live = Code::HotReload(folder.path().to_owned());
-    let function = Arc::new(world.function_of("python3.12", "app.handler", live));
+    let function = Arc::new(function_of("python3.12", "app.handler", live));
     let Some(first) = world.run(&function, &json!({})).await else {
         return;
     };
@@ -222,8 +222,8 @@ async fn calls_beyond_the_concurrency_are_throttled_with_aws_reasons() {
             return;
         }
         let (first, second) = tokio::join!(
-            world.exec.invoke(&function, world.event(&function, "300")),
-            world.exec.invoke(&function, world.event(&function, "300")),
+            world.exec.invoke(&function, event_for(&function, "300")),
+            world.exec.invoke(&function, event_for(&function, "300")),
         );
         assert!(first.is_ok());
         let throttled =
@@ -240,7 +240,7 @@ async fn a_caller_that_hangs_up_does_not_end_the_invocation() {
     let Some(first) = world.run(&function, &json!(0)).await else {
         return;
     };
-    let call = world.exec.invoke(&function, world.event(&function, "200"));
+    let call = world.exec.invoke(&function, event_for(&function, "200"));
     assert!(
         tokio::time::timeout(Duration::from_millis(50), call)
             .await
@@ -265,7 +265,7 @@ async fn shutdown_ends_everything_in_bounded_time() {
         return;
     }
     let busy = tokio::spawn({
-        let (exec, event) = (Arc::clone(&world.exec), world.event(&function, "60000"));
+        let (exec, event) = (Arc::clone(&world.exec), event_for(&function, "60000"));
         let function = Arc::clone(&function);
         async move { exec.invoke(&function, event).await }
     });
@@ -281,7 +281,7 @@ async fn shutdown_ends_everything_in_bounded_time() {
     assert!(world.exec.environments().is_empty());
     let refused = world
         .exec
-        .invoke(&function, world.event(&function, "0"))
+        .invoke(&function, event_for(&function, "0"))
         .await;
     assert!(matches!(refused, Err(InvokeError::ShuttingDown)));
 }

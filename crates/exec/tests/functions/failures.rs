@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use exec::{Code, InvokeError};
 use serde_json::json;
 
-use crate::support::{World, json as document};
+use crate::support::{World, event_for, function_of, json as document};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_kills_the_environment_and_the_next_call_gets_another() {
@@ -30,7 +30,7 @@ def handler(event, context):
         return;
     }
     let started = Instant::now();
-    let event = world.event(&function, r#"{"hang": true}"#);
+    let event = event_for(&function, r#"{"hang": true}"#);
     let id = event.request_id;
     let outcome = world.exec.invoke(&function, event).await.unwrap();
     assert!(
@@ -125,7 +125,7 @@ def handler(event, context):
 ";
     let world = World::with(base::Clock::system(), |config| {
         // A frozen one would not get to it.
-        config.freeze_after = Duration::from_secs(60);
+        config.freeze_after = Duration::from_mins(1);
     });
     let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
     if world.run(&function, &json!("die")).await.is_none() {
@@ -281,10 +281,10 @@ def handler(event, context):
 async fn code_and_runtimes_that_are_not_there_are_refused() {
     let world = World::new();
     let gone = Code::HotReload("/nowhere/at/all".into());
-    let function = Arc::new(world.function_of("python3.12", "app.handler", gone));
+    let function = Arc::new(function_of("python3.12", "app.handler", gone));
     let refused = world
         .exec
-        .invoke(&function, world.event(&function, "{}"))
+        .invoke(&function, event_for(&function, "{}"))
         .await;
     assert!(
         matches!(refused, Err(InvokeError::CodeUnavailable(_))),
@@ -292,7 +292,7 @@ async fn code_and_runtimes_that_are_not_there_are_refused() {
     );
 
     let java = Arc::new(world.function("java21", "app.handler", &[("app.py", "")]));
-    let refused = world.exec.invoke(&java, world.event(&java, "{}")).await;
+    let refused = world.exec.invoke(&java, event_for(&java, "{}")).await;
     assert!(
         matches!(&refused, Err(InvokeError::RuntimeUnavailable { runtime, .. }) if runtime == "java21"),
         "{refused:?}"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{World, event_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_keep_their_order_and_their_lines_and_come_before_end() {
@@ -21,13 +21,15 @@ def handler(event, context):
 ";
     let world = World::new();
     let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
-    let event = world.event(&function, "{}");
+    let event = event_for(&function, "{}");
     let id = event.request_id;
     let Ok(outcome) = world.exec.invoke(&function, event).await else {
         return;
     };
     assert!(outcome.function_error.is_none(), "{:?}", outcome.payload);
-    let log = world.recorded.log();
+    let mut log = world.recorded.log();
+    // A host without the very version says so in between.
+    log.retain(|line| !line.starts_with("[kagero] warning: "));
     let expected = [
         "INIT_START Runtime Version: python:",
         &format!("START RequestId: {id} Version: $LATEST\n"),
@@ -97,10 +99,10 @@ def handler(event, context):
         })
         .sum();
     assert_eq!(kept + dropped, 600_000);
-    assert!(
-        dropped > 0,
-        "60 MB are more than an environment may log at once"
-    );
+    // 20 MB in one go, and 10 MB a second; an event counts 26 bytes beside its text.
+    let allowed = 20.0 + 10.0 * outcome.duration.as_secs_f64();
+    let taken = kept as f64 * 126.0 / f64::from(1 << 20);
+    assert!(taken <= allowed * 1.1, "{taken} MB of {allowed} MB");
     let tail = outcome.log_tail.unwrap();
     assert!(tail.len() <= exec::LOG_TAIL_BYTES);
     assert!(tail.contains("\nEND RequestId: "));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{World, json as document};
+use crate::support::{World, event_for, json as document};
 
 const RUNTIME: &str = "nodejs20.x";
 
@@ -97,7 +97,7 @@ exports.handler = async (event, context) => ({
     let mut function = world.function(RUNTIME, "index.handler", &[("index.js", code)]);
     function.memory_mb = 512;
     let function = Arc::new(function);
-    let mut event = world.event(&function, "{}");
+    let mut event = event_for(&function, "{}");
     event.client_context = Some(r#"{"custom":{"k":"v"}}"#.to_owned());
     let id = event.request_id.to_string();
     let Ok(outcome) = world.exec.invoke(&function, event).await else {
@@ -290,7 +290,7 @@ exports.handler = async () => {
     let mut function = world.function(RUNTIME, "index.handler", &[("index.js", code)]);
     function.memory_mb = 512;
     let function = Arc::new(function);
-    let event = world.event(&function, "{}");
+    let event = event_for(&function, "{}");
     let id = event.request_id;
     let Ok(_) = world.exec.invoke(&function, event).await else {
         return;

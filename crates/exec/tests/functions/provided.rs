@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::{World, json as document};
+use crate::support::{World, event_for, json as document};
 
 /// A runtime client in nothing but Python's standard library, as a custom runtime would be.
-const CLIENT: &str = r#"
+const CLIENT: &str = r"
 import http.client, json, os, sys
 
 api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])
@@ -50,7 +50,7 @@ while True:
     headers = {name.lower(): value for name, value in headers.items()}
     status, _, body = answer(json.loads(body), headers)
     LAST = [status, body.decode()[:80]]
-"#;
+";
 
 fn bootstrap() -> Option<String> {
     if !std::path::Path::new("/usr/bin/python3").exists() {
@@ -65,7 +65,7 @@ async fn a_custom_runtime_takes_events_and_answers() {
     let Some(bootstrap) = bootstrap() else { return };
     let world = World::new();
     let function = Arc::new(world.function("provided.al2023", "any", &[("bootstrap", &bootstrap)]));
-    let mut event = world.event(&function, r#"{"n": 1}"#);
+    let mut event = event_for(&function, r#"{"n": 1}"#);
     event.trace = Some("Root=1-2-3".to_owned());
     event.client_context = Some(r#"{"custom":{}}"#.to_owned());
     let id = event.request_id.to_string();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::{World, json as document};
+use crate::support::{World, event_for, json as document};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_goes_in_and_the_result_comes_out() {
@@ -79,7 +79,7 @@ def handler(event, context):
         .environment
         .insert("AWS_REGION".to_owned(), "not-for-functions".to_owned());
     let function = Arc::new(function);
-    let mut event = world.event(&function, "{}");
+    let mut event = event_for(&function, "{}");
     event.client_context = Some(r#"{"custom":{"k":"v"},"client":{"app_title":"t"}}"#.to_owned());
     event.cognito_identity = Some(r#"{"cognitoIdentityId":"id"}"#.to_owned());
     event.trace = Some("Root=1-5759e988-bd862e3fe1be46a994272793".to_owned());

@@ -11,8 +11,8 @@ use base::{AccountId, Arn, Clock, Region, RequestId};
 use bytes::Bytes;
 use exec::{
     Code, CredentialsError, Exec, ExecConfig, ExecPorts, FunctionCredentials, FunctionKey,
-    FunctionSpec, Images, InterpreterSearch, InvokeError, InvokeEvent, InvokeOutcome,
-    RoleCredentials, UsageRecord, UsageSink,
+    FunctionSpec, GatewaySockets, Images, InterpreterSearch, InvokeError, InvokeEvent,
+    InvokeOutcome, RoleCredentials, UsageRecord, UsageSink,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -93,7 +93,19 @@ impl World {
         Self::with(Clock::system(), |_| {})
     }
 
+    pub fn with_gateway(gateway: Arc<dyn GatewaySockets>) -> Self {
+        Self::build(Clock::system(), Some(gateway), |_| {})
+    }
+
     pub fn with(clock: Clock, configure: impl FnOnce(&mut ExecConfig)) -> Self {
+        Self::build(clock, None, configure)
+    }
+
+    fn build(
+        clock: Clock,
+        gateway: Option<Arc<dyn GatewaySockets>>,
+        configure: impl FnOnce(&mut ExecConfig),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = ExecConfig::new(folder.path().join("exec"));
         config.interpreters = InterpreterSearch::from_variables(|name| std::env::var_os(name));
@@ -103,7 +115,7 @@ impl World {
             clock,
             logs: Arc::clone(&recorded) as Arc<dyn LogSink>,
             usage: Arc::clone(&recorded) as Arc<dyn UsageSink>,
-            gateway: None,
+            gateway,
         };
         let exec = Exec::new(config, ports).unwrap();
         let images = Images::new(folder.path().join("images")).unwrap();
@@ -118,45 +130,14 @@ impl World {
     /// A function of these files, on a runtime that this host has exactly or nearly.
     pub fn function(&self, runtime: &str, handler: &str, files: &[(&str, &str)]) -> FunctionSpec {
         let image = self.images.import_zip(&package(files)).unwrap();
-        self.function_of(runtime, handler, Code::Image(image))
-    }
-
-    pub fn function_of(&self, runtime: &str, handler: &str, code: Code) -> FunctionSpec {
-        let region = Region::us_east_1();
-        let name = format!("f-{}", &RequestId::random().to_string()[..8]);
-        FunctionSpec {
-            arn: Arn::regional(
-                "lambda",
-                &region,
-                AccountId::DEFAULT,
-                format!("function:{name}"),
-            ),
-            log_group: format!("/aws/lambda/{name}"),
-            key: FunctionKey {
-                account: AccountId::DEFAULT,
-                region,
-                name,
-                version: "$LATEST".to_owned(),
-            },
-            revision_id: RequestId::random().to_string(),
-            runtime: runtime.parse().unwrap(),
-            handler: handler.to_owned(),
-            code,
-            environment: BTreeMap::new(),
-            memory_mb: 256,
-            timeout: Duration::from_secs(20),
-            tmp_mb: 512,
-            role: Arn::global("iam", AccountId::DEFAULT, "role/lambda-role"),
-            credentials: Arc::new(Fixed),
-            reserved_concurrency: None,
-        }
+        function_of(runtime, handler, Code::Image(image))
     }
 
     /// Invokes with an event; `None` if this host has no interpreter, which is said.
     pub async fn run(&self, function: &Arc<FunctionSpec>, event: &Value) -> Option<InvokeOutcome> {
         match self
             .exec
-            .invoke(function, self.event(function, event.to_string()))
+            .invoke(function, event_for(function, event.to_string()))
             .await
         {
             Ok(outcome) => Some(outcome),
@@ -167,17 +148,49 @@ impl World {
             Err(error) => panic!("{error}"),
         }
     }
+}
 
-    pub fn event(&self, function: &FunctionSpec, payload: impl Into<Bytes>) -> InvokeEvent {
-        InvokeEvent {
-            request_id: RequestId::random(),
-            payload: payload.into(),
-            invoked_arn: function.arn.to_string(),
-            trace: None,
-            client_context: None,
-            cognito_identity: None,
-            tail: true,
-        }
+/// A function of this code.
+pub fn function_of(runtime: &str, handler: &str, code: Code) -> FunctionSpec {
+    let region = Region::us_east_1();
+    let name = format!("f-{}", &RequestId::random().to_string()[..8]);
+    FunctionSpec {
+        arn: Arn::regional(
+            "lambda",
+            &region,
+            AccountId::DEFAULT,
+            format!("function:{name}"),
+        ),
+        log_group: format!("/aws/lambda/{name}"),
+        key: FunctionKey {
+            account: AccountId::DEFAULT,
+            region,
+            name,
+            version: "$LATEST".to_owned(),
+        },
+        revision_id: RequestId::random().to_string(),
+        runtime: runtime.parse().unwrap(),
+        handler: handler.to_owned(),
+        code,
+        environment: BTreeMap::new(),
+        memory_mb: 256,
+        timeout: Duration::from_secs(20),
+        tmp_mb: 512,
+        role: Arn::global("iam", AccountId::DEFAULT, "role/lambda-role"),
+        credentials: Arc::new(Fixed),
+        reserved_concurrency: None,
+    }
+}
+
+pub fn event_for(function: &FunctionSpec, payload: impl Into<Bytes>) -> InvokeEvent {
+    InvokeEvent {
+        request_id: RequestId::random(),
+        payload: payload.into(),
+        invoked_arn: function.arn.to_string(),
+        trace: None,
+        client_context: None,
+        cognito_identity: None,
+        tail: true,
     }
 }
 
