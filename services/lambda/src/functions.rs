@@ -114,8 +114,8 @@ impl Functions {
 
     fn find(&self, name: &FunctionName) -> Option<Arc<Function>> {
         let territory = Arc::clone(self.places.read().get(&name.place)?);
-        let function = territory.functions.read().get(&name.name).cloned();
-        function
+        let functions = territory.functions.read();
+        functions.get(&name.name).cloned()
     }
 
     /// The function that is named, whose only version is `$LATEST`.

@@ -7,7 +7,7 @@ use service::ServiceError;
 
 use crate::error;
 use crate::generated::{
-    CreateEventSourceMappingRequest, FilterCriteria, FunctionResponseType,
+    CreateEventSourceMappingRequest, FilterCriteria, FunctionResponseType, ScalingConfig,
     UpdateEventSourceMappingRequest,
 };
 use crate::records::MappingSettings;
@@ -33,6 +33,10 @@ pub fn queue(event_source: Option<&str>) -> Result<Arn, ServiceError> {
     }
 }
 
+#[expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a queue's name is no file's"
+)]
 pub fn is_fifo(queue: &Arn) -> bool {
     queue.resource.ends_with(".fifo")
 }
@@ -106,10 +110,7 @@ pub fn of_new(
         batch_size: input.batch_size,
         batching_window: input.maximum_batching_window_in_seconds,
         response_types: input.function_response_types.as_deref(),
-        maximum_concurrency: input
-            .scaling_config
-            .as_ref()
-            .map(|it| it.maximum_concurrency),
+        scaling: input.scaling_config.as_ref(),
     };
     changes.applied_to(defaults, queue)
 }
@@ -167,10 +168,7 @@ pub fn updated(
         batch_size: input.batch_size,
         batching_window: input.maximum_batching_window_in_seconds,
         response_types: input.function_response_types.as_deref(),
-        maximum_concurrency: input
-            .scaling_config
-            .as_ref()
-            .map(|it| it.maximum_concurrency),
+        scaling: input.scaling_config.as_ref(),
     };
     changes.applied_to(before.clone(), queue)
 }
@@ -190,8 +188,8 @@ struct Changes<'a> {
     batch_size: Option<i32>,
     batching_window: Option<i32>,
     response_types: Option<&'a [FunctionResponseType]>,
-    /// An empty configuration takes the limit away.
-    maximum_concurrency: Option<Option<i32>>,
+    /// An empty one takes the limit away.
+    scaling: Option<&'a ScalingConfig>,
 }
 
 impl Changes<'_> {
@@ -211,8 +209,8 @@ impl Changes<'_> {
             settings.report_batch_item_failures =
                 types.contains(&FunctionResponseType::ReportBatchItemFailures);
         }
-        if let Some(maximum) = self.maximum_concurrency {
-            settings.maximum_concurrency = maximum.map(i32::unsigned_abs);
+        if let Some(scaling) = self.scaling {
+            settings.maximum_concurrency = scaling.maximum_concurrency.map(i32::unsigned_abs);
         }
         check(&settings, queue)?;
         Ok(settings)
@@ -268,7 +266,7 @@ fn refuse_missing(features: &[(&str, bool)]) -> Result<(), ServiceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generated::{EventSourcePosition, ScalingConfig};
+    use crate::generated::EventSourcePosition;
 
     fn arn(name: &str) -> Arn {
         format!("arn:aws:sqs:us-east-1:000000000000:{name}")

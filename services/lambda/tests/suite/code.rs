@@ -55,30 +55,39 @@ async fn a_dry_run_checks_the_code_and_changes_nothing() {
 #[tokio::test]
 async fn code_comes_from_s3() {
     let world = World::new().await;
-    world
-        .call_service(
-            "s3",
-            "PutObject",
-            json!({"Bucket": "none", "Key": "k", "Body": blob("x")}),
-        )
-        .await
-        .unwrap_err();
+    world.bucket("packages").await;
+    let zip = package(&[("index.py", &returns("stored"))]);
+    let object = json!({"Bucket": "packages", "Key": "code.zip", "Body": blob(&zip)});
+    world.call_service("s3", "PutObject", object).await.unwrap();
     let from = |bucket: &str, key: &str| {
         let mut input = new_function("hello", ECHO);
         input["Code"] = json!({"S3Bucket": bucket, "S3Key": key});
         input
     };
-    let (code, message) = world
-        .refused("CreateFunction", from("no-bucket", "code.zip"))
-        .await;
-    assert_eq!(code, "InvalidParameterValueException");
-    assert!(
-        message.starts_with(
-            "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The \
-             specified bucket does not exist"
+    for (bucket, code, message) in [
+        (
+            "no-bucket",
+            "NoSuchBucket",
+            "The specified bucket does not exist",
         ),
-        "{message}"
-    );
+        ("packages", "NoSuchKey", "The specified key does not exist."),
+    ] {
+        let refused = world
+            .refused("CreateFunction", from(bucket, "none.zip"))
+            .await;
+        assert_eq!(refused.0, "InvalidParameterValueException");
+        let expected = format!(
+            "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
+        );
+        assert!(refused.1.starts_with(&expected), "{}", refused.1);
+    }
+    let created = world
+        .ok("CreateFunction", from("packages", "code.zip"))
+        .await;
+    assert_eq!(created["CodeSize"], zip.len());
+    if let Some(answer) = world.invoke("hello", json!({})).await {
+        assert_eq!(payload(&answer), "stored");
+    }
 }
 
 #[tokio::test]

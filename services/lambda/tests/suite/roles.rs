@@ -19,9 +19,11 @@ async fn make_role(world: &World, trusted: &str) {
 
 const NOT_ASSUMABLE: &str = "The role defined for the function cannot be assumed by Lambda.";
 
-const CREDENTIALS: &str = "import os\n\
-def handler(event, context):\n\
-    return [os.environ['AWS_ACCESS_KEY_ID'], os.environ.get('AWS_SESSION_TOKEN') is not None]\n";
+const CREDENTIALS: &str = r"
+import os
+def handler(event, context):
+    return [os.environ['AWS_ACCESS_KEY_ID'], os.environ.get('AWS_SESSION_TOKEN') is not None]
+";
 
 #[tokio::test]
 async fn an_unknown_role_is_accepted_in_permissive_mode_only() {

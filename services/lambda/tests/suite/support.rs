@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,12 +10,14 @@ use base::{AccountId, Clock, Region};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use exec::{Exec, ExecConfig, ExecPorts, Images, InterpreterSearch, UsageRecord, UsageSink};
+use http_body_util::{BodyExt as _, Full};
 use lambda::{Config, Lambda, Limits};
+use parking_lot::Mutex;
 use s3::S3;
 use serde_json::{Value as Json, json};
 use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker, LogLine, LogSink, LogStream};
-use service::{HttpService as _, Origin, Principal, RequestContext, Service, ServiceError};
-use store::{Blobs, EmbeddedStore, FileBlobs, MemoryStore, Store};
+use service::{Body, HttpService as _, Origin, Principal, RequestContext, Service, ServiceError};
+use store::{Blobs, EmbeddedStore, FileBlobs, MemoryStore, Store, StoreError};
 use wire::Value;
 
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/lambda-role";
@@ -71,8 +73,8 @@ impl World {
         let root = folder.path();
         let (store, blobs): (Arc<dyn Store>, Arc<dyn Blobs>) = if settings.is_durable {
             (
-                Arc::new(EmbeddedStore::open(root.join("store")).unwrap()),
-                Arc::new(FileBlobs::open(root.join("blobs")).unwrap()),
+                Arc::new(opened(|| EmbeddedStore::open(root.join("store"))).await),
+                Arc::new(opened(|| FileBlobs::open(root.join("blobs"))).await),
             )
         } else {
             (
@@ -121,7 +123,7 @@ impl World {
                 .unwrap(),
             s3,
         };
-        services.known.set(Arc::new(known)).ok().unwrap();
+        *services.known.lock() = Some(Arc::new(known));
         lambda.resume().await.unwrap();
         Self {
             lambda,
@@ -135,26 +137,13 @@ impl World {
     pub async fn end(self) -> Folder {
         self.lambda.end().await;
         self.exec.shutdown().await;
+        // They hold each other.
+        self.services.known.lock().take();
         self.folder.clone()
     }
 
     pub fn path(&self) -> PathBuf {
         self.folder.path().to_owned()
-    }
-
-    pub fn context(&self) -> RequestContext {
-        let principal = Principal::Root {
-            account: AccountId::DEFAULT,
-        };
-        let now = Clock::system().now();
-        let mut context =
-            RequestContext::internal(principal, AccountId::DEFAULT, Region::us_east_1(), now);
-        context.origin = Origin::Http {
-            peer: None,
-            authority: Some("127.0.0.1:4599".to_owned()),
-            user_agent: None,
-        };
-        context
     }
 
     /// Calls an operation of Lambda.
@@ -170,7 +159,7 @@ impl World {
     ) -> Result<Json, ServiceError> {
         let answer = self
             .services
-            .call(service, operation, self.context(), value(input))
+            .call(service, operation, context(), value(input))
             .await?;
         Ok(json_of(answer))
     }
@@ -212,6 +201,15 @@ impl World {
         }
     }
 
+    pub async fn bucket(&self, name: &str) {
+        let request = http::Request::put(format!("/{name}"))
+            .body(Body::new(Full::default().map_err(Into::into)))
+            .unwrap();
+        let known = self.services.known.lock().clone().unwrap();
+        let answer = known.s3.handle(context(), request).await;
+        assert_eq!(answer.status(), 200);
+    }
+
     pub async fn queue(&self, name: &str, attributes: Json) -> String {
         let input = json!({"QueueName": name, "Attributes": attributes});
         self.call_service("sqs", "CreateQueue", input)
@@ -219,6 +217,30 @@ impl World {
             .unwrap();
         format!("arn:aws:sqs:us-east-1:000000000000:{name}")
     }
+}
+
+/// The last world may still be letting go of its folder.
+async fn opened<T>(open: impl Fn() -> Result<T, StoreError>) -> T {
+    eventually(async || match open() {
+        Err(StoreError::Locked { .. }) => None,
+        opened => Some(opened.unwrap()),
+    })
+    .await
+}
+
+fn context() -> RequestContext {
+    let principal = Principal::Root {
+        account: AccountId::DEFAULT,
+    };
+    let now = Clock::system().now();
+    let mut context =
+        RequestContext::internal(principal, AccountId::DEFAULT, Region::us_east_1(), now);
+    context.origin = Origin::Http {
+        peer: None,
+        authority: Some("127.0.0.1:4599".to_owned()),
+        user_agent: None,
+    };
+    context
 }
 
 fn execution(folder: &Path, clock: &Clock) -> Arc<Exec> {
@@ -276,7 +298,7 @@ pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
 /// The services, which know each other by this port.
 #[derive(Default)]
 struct Services {
-    known: OnceLock<Arc<Known>>,
+    known: Mutex<Option<Arc<Known>>>,
 }
 
 struct Known {
@@ -296,7 +318,7 @@ impl ApiCaller for Services {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        let known = self.known.get().unwrap();
+        let known = self.known.lock().clone().unwrap();
         let service = match service {
             "lambda" => &known.lambda,
             "iam" => &known.iam,
