@@ -29,12 +29,12 @@ const FILES: &[(&str, &[u8])] = files![
     "python/_kagero/logs.py",
     "python/_kagero/loop.py",
     "python/_kagero/output.py",
-    "node/bootstrap.mjs",
-    "node/lib/context.mjs",
-    "node/lib/errors.mjs",
-    "node/lib/frames.mjs",
-    "node/lib/handler.mjs",
-    "node/lib/output.mjs",
+    "node/bootstrap.cjs",
+    "node/lib/context.cjs",
+    "node/lib/errors.cjs",
+    "node/lib/frames.cjs",
+    "node/lib/handler.cjs",
+    "node/lib/output.cjs",
 ];
 
 /// Writes every file anew.

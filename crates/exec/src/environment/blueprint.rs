@@ -79,7 +79,7 @@ fn command(
         (Family::Node, Some(node)) => {
             let heap = u64::from(function.memory_mb) * 9 / 10;
             let heap = format!("--max-old-space-size={heap}");
-            Ok((node, vec![heap.into(), bootstrap("node/bootstrap.mjs")]))
+            Ok((node, vec![heap.into(), bootstrap("node/bootstrap.cjs")]))
         }
         _ => provided_program(code).map(|program| (program, Vec::new())),
     }

@@ -1,12 +1,12 @@
 // The life of a Node.js environment: boot, become a function, answer events.
 
-import { performance } from "node:perf_hooks";
+"use strict";
 
-import { buildContext, configure } from "./lib/context.mjs";
-import { describe, format, UnhandledPromiseRejection } from "./lib/errors.mjs";
-import { Frames, Kind } from "./lib/frames.mjs";
-import { load } from "./lib/handler.mjs";
-import { patchConsole, setRequestId } from "./lib/output.mjs";
+const { buildContext, configure } = require("./lib/context.cjs");
+const { describe, format, UnhandledPromiseRejection } = require("./lib/errors.cjs");
+const { Frames, Kind } = require("./lib/frames.cjs");
+const { load } = require("./lib/handler.cjs");
+const { patchConsole, setRequestId } = require("./lib/output.cjs");
 
 const frames = new Frames();
 

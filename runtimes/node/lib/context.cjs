@@ -1,10 +1,12 @@
 // The context object that handlers receive.
 // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html
 
+"use strict";
+
 // What is the same for every invocation.
 let fixed = {};
 
-export function configure(environment) {
+function configure(environment) {
   fixed = {
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
     functionVersion: environment.AWS_LAMBDA_FUNCTION_VERSION,
@@ -14,7 +16,7 @@ export function configure(environment) {
   };
 }
 
-export function buildContext(header) {
+function buildContext(header) {
   const deadline = header.deadline_ms;
   return {
     callbackWaitsForEmptyEventLoop: true,
@@ -30,3 +32,5 @@ export function buildContext(header) {
 function parse(text) {
   return text === undefined ? undefined : JSON.parse(text);
 }
+
+module.exports = { configure, buildContext };

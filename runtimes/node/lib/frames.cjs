@@ -1,9 +1,11 @@
 // The protocol with the server: frames of kind, header and payload over an inherited socket.
 // crates/exec/src/frames.rs describes it.
 
-import { Socket } from "node:net";
+"use strict";
 
-export const Kind = Object.freeze({
+const { Socket } = require("node:net");
+
+const Kind = Object.freeze({
   booted: 1,
   specialise: 2,
   ready: 3,
@@ -17,7 +19,7 @@ const SOCKET = 3;
 const PREFIX = 12;
 const EMPTY = Buffer.alloc(0);
 
-export class Frames {
+class Frames {
   #socket;
   #chunks = [];
   #size = 0;
@@ -90,3 +92,5 @@ export class Frames {
     return this.#chunks[0];
   }
 }
+
+module.exports = { Kind, Frames };

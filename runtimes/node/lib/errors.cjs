@@ -1,6 +1,8 @@
 // Errors as the caller of the function receives them, and as its log shows them.
 
-import { types } from "node:util";
+"use strict";
+
+const { types } = require("node:util");
 
 class RuntimeError extends Error {
   constructor(name, reason) {
@@ -9,32 +11,32 @@ class RuntimeError extends Error {
   }
 }
 
-export class ImportModuleError extends RuntimeError {
+class ImportModuleError extends RuntimeError {
   constructor(reason) {
     super("ImportModuleError", reason);
   }
 }
 
-export class HandlerNotFound extends RuntimeError {
+class HandlerNotFound extends RuntimeError {
   constructor(reason) {
     super("HandlerNotFound", reason);
   }
 }
 
-export class MalformedHandlerName extends RuntimeError {
+class MalformedHandlerName extends RuntimeError {
   constructor(reason) {
     super("MalformedHandlerName", reason);
   }
 }
 
-export class UserCodeSyntaxError extends RuntimeError {
+class UserCodeSyntaxError extends RuntimeError {
   constructor(error) {
     super("UserCodeSyntaxError", error);
     this.stack = error.stack;
   }
 }
 
-export class UnhandledPromiseRejection extends RuntimeError {
+class UnhandledPromiseRejection extends RuntimeError {
   constructor(reason, promise) {
     super("UnhandledPromiseRejection", reason);
     this.reason = reason;
@@ -43,7 +45,7 @@ export class UnhandledPromiseRejection extends RuntimeError {
 }
 
 // The error document.
-export function describe(error) {
+function describe(error) {
   if (isError(error)) {
     return {
       errorType: String(error.name),
@@ -55,7 +57,7 @@ export function describe(error) {
 }
 
 // The error for the log, with everything that was attached to it.
-export function format(error) {
+function format(error) {
   try {
     return "\t" + JSON.stringify(error, (_key, value) => expand(value));
   } catch {
@@ -80,3 +82,5 @@ function isError(value) {
   if (types.isNativeError(value)) return true;
   return Boolean(value?.name) && Boolean(value?.message) && Boolean(value?.stack);
 }
+
+module.exports = { ImportModuleError, HandlerNotFound, MalformedHandlerName, UserCodeSyntaxError, UnhandledPromiseRejection, describe, format };

@@ -1,23 +1,24 @@
 // Finds the function's handler: `folder/module.object.function`, CommonJS or ES module.
 // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html
 
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { basename, dirname, resolve } from "node:path";
-import { performance } from "node:perf_hooks";
-import { pathToFileURL } from "node:url";
+"use strict";
 
-import {
+const { existsSync, readFileSync, statSync } = require("node:fs");
+const { createRequire } = require("node:module");
+const { basename, dirname, resolve } = require("node:path");
+const { pathToFileURL } = require("node:url");
+
+const {
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
   UserCodeSyntaxError,
-} from "./errors.mjs";
+} = require("./errors.cjs");
 
 const PARTS = /^([^.]*)\.(.*)$/;
 
 // The handler, and the microseconds spent on finding its file.
-export async function load(root, name) {
+async function load(root, name) {
   if (name.includes("..")) {
     throw new MalformedHandlerName(
       `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
@@ -47,12 +48,7 @@ function find(path) {
 }
 
 function isFile(path) {
-  try {
-    return existsSync(path) && readFileSync(path) !== undefined;
-  } catch {
-    // A folder.
-    return false;
-  }
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 async function open(root, folder, module, file) {
@@ -92,3 +88,5 @@ function isModule(root, file) {
   }
   return false;
 }
+
+module.exports = { load };

@@ -3,8 +3,10 @@
 // It goes to the server as records (crates/exec/src/logs/records.rs). Descriptors 1 and 2 stay
 // what they are: what is written to process.stdout is an event a line.
 
-import { writeSync } from "node:fs";
-import { format } from "node:util";
+"use strict";
+
+const { writeSync } = require("node:fs");
+const { format } = require("node:util");
 
 const PIPE = 4;
 const RECORD = 1;
@@ -22,11 +24,11 @@ const LEVELS = {
 
 let requestId;
 
-export function setRequestId(id) {
+function setRequestId(id) {
   requestId = id;
 }
 
-export function patchConsole() {
+function patchConsole() {
   for (const [name, level] of Object.entries(LEVELS)) {
     console[name] = (...values) => write(level, format(...values));
   }
@@ -42,3 +44,5 @@ function write(level, message) {
   text.copy(record, PREFIX);
   for (let at = 0; at < record.length; ) at += writeSync(PIPE, record, at);
 }
+
+module.exports = { setRequestId, patchConsole };
