@@ -69,7 +69,10 @@ impl Script {
 
 impl Transcript {
     /// Panics with everything printed if the program failed.
-    #[must_use]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "often success is all that is asked"
+    )]
     pub fn expect_success(self) -> Self {
         assert!(
             self.success,

@@ -7,13 +7,14 @@
     reason = "tests"
 )]
 
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
 use conformance::{Answer, Api, Request, Server, add, until, zip, zip_with};
 use serde_json::{Value, json};
+use zip::ZipArchive;
 use zip::write::SimpleFileOptions;
 
 const ECHO: &str = "def handler(event, context):\n    return event\n";
@@ -59,16 +60,17 @@ fn unmoved(server: &Server, api: &mut Api) {
     assert_eq!(functions["Functions"], json!([]));
 }
 
-/// Every file of the data directory but the database's own.
-fn files(server: &Server) -> Vec<std::path::PathBuf> {
+/// Everything that content was written to: code, objects, uploads on their way.
+fn contents(server: &Server) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![server.data_dir()];
+    let mut folders = vec![
+        server.data_dir().join("blobs"),
+        server.data_dir().join("images"),
+    ];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                _ if entry.file_name().to_string_lossy().contains("sqlite") => {}
-                _ if entry.file_name().to_string_lossy().contains(".db") => {}
                 _ => found.push(entry.path()),
             }
         }
@@ -107,7 +109,7 @@ fn names_and_arns_that_are_none() {
     let pattern = "failed to satisfy constraint: Member must satisfy regular expression pattern:";
     for name in [
         "bad%20name",
-        "arn:aws:lambda:nowhere",
+        "arn:aws:s3:::bucket",
         "a:b:c:d:e:f:g:h",
         "%C3%BC",
     ] {
@@ -207,7 +209,7 @@ fn functions_that_cannot_be() {
         let message = answer.error_message();
         assert!(message.ends_with(limit), "{message}");
     }
-    let large = json!({"Environment": {"Variables": {"A": "x".repeat(4_096)}}});
+    let large = json!({"Environment": {"Variables": {"LARGE": "x".repeat(4_096)}}});
     refused(
         create(large),
         400,
@@ -238,7 +240,6 @@ fn functions_that_cannot_be() {
 #[test]
 fn archives_that_are_not_honest() {
     let (server, mut api) = started();
-    let before = files(&server);
     let outside = tempfile::tempdir().unwrap();
     let target = outside.path().join("slipped");
     let absolute = target.to_str().unwrap();
@@ -283,6 +284,7 @@ fn archives_that_are_not_honest() {
         ("link", link_out),
         ("relative link", twice),
     ] {
+        let before = contents(&server);
         let answer = api.create_function("dishonest", &archive, &json!({}));
         // A name that leaves the folder may be refused, or taken as one within it: never followed.
         if answer.status == 201 && what != "empty" && what != "text" {
@@ -294,6 +296,9 @@ fn archives_that_are_not_honest() {
                 "InvalidParameterValueException",
                 "{what}"
             );
+            until(&format!("nothing is left of what was {what}"), || {
+                (contents(&server) == before).then_some(())
+            });
         }
         assert!(!target.exists(), "{what} was written outside");
         assert!(
@@ -309,9 +314,6 @@ fn archives_that_are_not_honest() {
         "InvalidParameterValueException",
         "Could not unzip uploaded file. Please check your file, then try to upload again.",
     );
-    until("nothing is left of the refused archives", || {
-        (files(&server) == before).then_some(())
-    });
 }
 
 /// The content of the first entry changed, its checksum not.
@@ -325,15 +327,17 @@ fn damaged(archive: &[u8]) -> Vec<u8> {
 #[test]
 fn an_archive_that_grows_without_end() {
     let (server, mut api) = started();
-    let before = files(&server);
-    // 300 MB of zeros, more than the 250 MB that code may have, in 300 KB.
+    let before = contents(&server);
+    // 300 MB of zeros, more than the 250 MB that code may have, in 300 KB: one part packed, and
+    // put in ten times.
+    let part = zip_with(|archive| add(archive, "zeros", &vec![0; 30_000_000]));
+    let mut part = ZipArchive::new(Cursor::new(part)).unwrap();
     let bomb = zip_with(|archive| {
-        let zeros = vec![0; 1_000_000];
-        archive
-            .start_file("zeros", SimpleFileOptions::default())
-            .unwrap();
-        for _ in 0..300 {
-            archive.write_all(&zeros).unwrap();
+        for number in 0..10 {
+            let packed = part.by_index_raw(0).unwrap();
+            archive
+                .raw_copy_file_rename(packed, number.to_string())
+                .unwrap();
         }
     });
     assert!(bomb.len() < 2_000_000);
@@ -344,6 +348,9 @@ fn an_archive_that_grows_without_end() {
         "InvalidParameterValueException",
         "Unzipped size must be smaller than 262144000 bytes",
     );
+    until("nothing is left of the refused archives", || {
+        (contents(&server) == before).then_some(())
+    });
     // Many files: a table of contents alone can be a bomb.
     let crowd = zip_with(|archive| {
         for number in 0..70_000 {
@@ -364,9 +371,6 @@ fn an_archive_that_grows_without_end() {
             .expect(204);
     }
     unmoved(&server, &mut api);
-    until("nothing is left of the refused archives", || {
-        (files(&server) == before).then_some(())
-    });
 }
 
 #[test]
@@ -382,11 +386,22 @@ fn payloads_too_large_or_not_json() {
         most.text()
     );
     assert_eq!(most.body.len(), 6_291_456 - 1_000);
-    refused(
-        api.invoke("echo", &payload(6_291_456 + 1)),
-        413,
-        "RequestEntityTooLargeException",
-        "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+    let answer = api.invoke("echo", &payload(6_291_456 + 1));
+    // Lambda words it in two ways: the first of what its front door refuses unread.
+    let words = match answer.error_message() {
+        text if text.starts_with("Request ") => {
+            "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
+        }
+        _ => {
+            "6291457 byte payload is too large for the RequestResponse invocation type (limit \
+             6291456 bytes)"
+        }
+    };
+    refused(answer, 413, "RequestEntityTooLargeException", words);
+    let huge = api.invoke("echo", &payload(40_000_000));
+    assert_eq!(
+        (huge.status, huge.error_code().as_str()),
+        (413, "RequestEntityTooLargeException")
     );
     let body = payload(1_048_576 + 1);
     let request = Request::new("lambda", "POST", "/2015-03-31/functions/echo/invocations")
@@ -456,12 +471,10 @@ fn answers_too_large_and_not_json() {
         "{error}"
     );
     let message = error["errorMessage"].as_str().unwrap();
-    assert!(
-        message.starts_with(
-            "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
-        ),
-        "{message}"
-    );
+    // The size it had is told since 2021.
+    assert!(message.starts_with("Response payload size"), "{message}");
+    let limit = "exceeded maximum allowed payload size (6291556 bytes).";
+    assert!(message.ends_with(limit), "{message}");
     assert_eq!(api.answer("long", &json!(3)), "xxx");
     assert!(server.is_healthy());
 }
@@ -629,9 +642,14 @@ fn operations_nobody_knows() {
         answer.text()
     );
     let answer = api.send(&Request::new("s3", "PATCH", "/bucket/key"));
-    assert_eq!(
-        (answer.status, answer.error_code().as_str()),
-        (405, "MethodNotAllowed")
+    let code = answer.error_code();
+    assert!(
+        matches!(
+            (answer.status, code.as_str()),
+            (405, "MethodNotAllowed") | (501, "NotImplemented")
+        ),
+        "{} {code}",
+        answer.status
     );
     // An operation of AWS's that is not here says so by name.
     let answer = api.query("iam", "Action=CreateVirtualMFADevice&Version=2010-05-08");
@@ -717,13 +735,15 @@ fn bodies_that_cannot_be_read() {
             answer.text()
         );
     }
-    let answer = api
-        .query(
+    refused(
+        api.query(
             "iam",
             "Action=CreateRole&Version=2010-05-08&RoleName=%ff%zz&=&&%",
-        )
-        .expect(400);
-    assert_eq!(answer.error_code(), "ValidationError", "{}", answer.text());
+        ),
+        404,
+        "MalformedQueryString",
+        "The query string contains a syntax error.",
+    );
     unmoved(&server, &mut api);
 }
 
@@ -750,7 +770,9 @@ fn bytes_that_are_not_http() {
     ] {
         let answer = exchange(&server, bytes);
         assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            answer.is_empty()
+                || answer.starts_with("HTTP/1.1 4")
+                || answer.starts_with("HTTP/1.1 501"),
             "{answer:.200}"
         );
         assert!(server.is_healthy());
@@ -764,16 +786,13 @@ fn bytes_that_are_not_http() {
         "transfer-encoding: chunked\r\n\r\nnot a size\r\n".to_owned(),
         "transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n".to_owned(),
         format!("x-large: {}\r\n\r\n", "y".repeat(2_000_000)),
-        format!(
-            "{}\r\n",
-            (0..5_000)
-                .map(|n| format!("x-{n}: y\r\n"))
-                .collect::<String>()
-        ),
+        format!("{}\r\n", "x-many: y\r\n".repeat(5_000)),
     ] {
         let answer = exchange(&server, format!("{head}{rest}").as_bytes());
         assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            answer.is_empty()
+                || answer.starts_with("HTTP/1.1 4")
+                || answer.starts_with("HTTP/1.1 501"),
             "{rest:.40}: {answer:.200}"
         );
         assert!(server.is_healthy());
@@ -784,7 +803,7 @@ fn bytes_that_are_not_http() {
     );
     let answer = exchange(&server, target.as_bytes());
     assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+        answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 501"),
         "{answer:.200}"
     );
     unmoved(&server, &mut api);
@@ -800,7 +819,7 @@ fn clients_that_hang_up_or_hold_on() {
     for _ in 0..20 {
         let mut stream = connect();
         stream.write_all(promised.as_bytes()).unwrap();
-        stream.write_all(&[b'x'; 100_000]).unwrap();
+        stream.write_all(&vec![b'x'; 100_000]).unwrap();
         drop(stream);
     }
     // Heads that trickle in and never end, each on a connection of its own.
@@ -847,12 +866,13 @@ fn clients_that_hang_up_or_hold_on() {
     assert_eq!(whole.body.len(), 8_000_000);
     drop((slow, deaf));
     until("nothing is left of uploads cut short", || {
-        let large: u64 = files(&server)
-            .iter()
-            .filter_map(|file| Some(file.metadata().ok()?.len()))
-            .filter(|length| (50_000..1_000_000).contains(length))
-            .sum();
-        (large == 0).then_some(())
+        let sizes = contents(&server)
+            .into_iter()
+            .filter_map(|file| Some(file.metadata().ok()?.len()));
+        let left = sizes
+            .filter(|size| (1..1_000_000).contains(size) && *size > 10_000)
+            .count();
+        (left == 0).then_some(())
     });
 }
 

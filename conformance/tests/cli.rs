@@ -177,7 +177,7 @@ fn logs_follow() {
             }
         }
     });
-    let mut wait_for = |text: &str| {
+    let wait_for = |text: &str| {
         while let Ok(line) = received.recv_timeout(Duration::from_secs(30)) {
             if line.ends_with(text) {
                 return;

@@ -270,7 +270,7 @@ fn pythons_failures() {
     let (error, _) = fail("dotless", "", "function");
     assert_eq!(error["errorType"], "Runtime.MalformedHandlerName");
 
-    let (error, _) = fail("syntax", "this is not Python", "function.handler");
+    let (error, _) = fail("syntax", "def broken(:\n", "function.handler");
     assert_eq!(error["errorType"], "Runtime.UserCodeSyntaxError");
 
     let (error, _) = fail(

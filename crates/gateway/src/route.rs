@@ -75,7 +75,8 @@ fn unsigned(registry: &Registry, parts: &Parts) -> Result<Endpoint, Unrouted> {
             return Ok(endpoint.clone());
         }
     }
-    if is_form(parts) {
+    // Of anything else it is how some HTTP clients label a body by default.
+    if parts.method == http::Method::POST && is_form(parts) {
         return Err(Unrouted::InForm);
     }
     registry
