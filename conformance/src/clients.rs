@@ -1,6 +1,6 @@
 //! Where the real clients are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// An `aws` of version 2.13 or newer: the fetched one, else the one on PATH.
@@ -9,13 +9,21 @@ pub fn aws_cli() -> PathBuf {
     if fetched.exists() {
         return fetched;
     }
-    let version = Command::new("aws").arg("--version").output();
-    let is_two = version.is_ok_and(|output| output.stdout.starts_with(b"aws-cli/2."));
-    assert!(
-        is_two,
-        "no AWS CLI version 2: run `cargo xtask tools` first"
-    );
-    PathBuf::from("aws")
+    on_path("aws")
+        .filter(|aws| is_version_two(aws))
+        .expect("no AWS CLI version 2: run `cargo xtask tools` first")
+}
+
+fn is_version_two(aws: &Path) -> bool {
+    let version = Command::new(aws).arg("--version").output();
+    version.is_ok_and(|output| output.stdout.starts_with(b"aws-cli/2."))
+}
+
+/// The whole path: a script that stands in for the program must not find itself.
+fn on_path(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
 }
 
 /// A Python with boto3 and awslambdaric.
