@@ -30,6 +30,8 @@ pub use error::{ErrorParts, WireError};
 pub use protocol::Protocol;
 pub use route::{Routed, RoutedOperation, route, serves_path};
 pub use schema::{ErrorSchema, OperationSchema, ServiceSchema};
+#[doc(hidden)]
+pub use shape::Members;
 pub use shape::{Shape, Unit};
 pub use uri::Labels;
 pub use validate::{MissingMember, ValidationPolicy, validate};

@@ -42,6 +42,46 @@ impl Shape for Unit {
     }
 }
 
+/// The members of one structure on their way in or out. Not generic where it can be helped: every
+/// generated struct calls this for every field.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Members(Vec<(String, Value)>);
+
+impl Members {
+    pub fn of(value: Value) -> Self {
+        match value {
+            Value::Map(members) => Self(members),
+            _ => Self::default(),
+        }
+    }
+
+    #[inline(never)]
+    pub fn take<T: Shape + Default>(&mut self, name: &str) -> T {
+        self.remove(name).and_then(T::read).unwrap_or_default()
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Value> {
+        let at = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    #[inline(never)]
+    pub fn put<T: Shape>(&mut self, name: &str, field: T) {
+        if let Some(value) = field.write() {
+            self.push(name, value);
+        }
+    }
+
+    fn push(&mut self, name: &str, value: Value) {
+        self.0.push((name.to_owned(), value));
+    }
+
+    pub fn into_value(self) -> Value {
+        Value::Map(self.0)
+    }
+}
+
 macro_rules! leaf {
     ($type:ty, $pattern:pat => $taken:expr, $self:ident => $given:expr) => {
         impl Shape for $type {
@@ -184,28 +224,16 @@ macro_rules! structure {
     ($name:ident { $($field:ident: $member:literal),* $(,)? }) => {
         impl $crate::Shape for $name {
             fn from_value(value: $crate::Value) -> Self {
-                #[allow(unused_mut)]
-                let mut it = Self::default();
-                if let $crate::Value::Map(members) = value {
-                    for (name, value) in members {
-                        match name.as_str() {
-                            $($member => {
-                                if let Some(value) = $crate::Shape::read(value) {
-                                    it.$field = value;
-                                }
-                            })*
-                            _ => drop(value),
-                        }
-                    }
-                }
-                it
+                #[allow(unused_mut, unused_variables)]
+                let mut members = $crate::Members::of(value);
+                Self { $($field: members.take($member),)* }
             }
 
             fn into_value(self) -> $crate::Value {
-                let members: [Option<(&str, $crate::Value)>; _] = [
-                    $($crate::Shape::write(self.$field).map(|value| ($member, value)),)*
-                ];
-                $crate::Value::of_members(members)
+                #[allow(unused_mut)]
+                let mut members = $crate::Members::default();
+                $(members.put($member, self.$field);)*
+                members.into_value()
             }
         }
     };

@@ -5,8 +5,9 @@ use bytes::Bytes;
 
 /// A decoded member, by its modelled type. Structures and maps are both [`Value::Map`]: ordered,
 /// with the model's member names (not the wire's) as keys of structures.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
+    #[default]
     Null,
     Bool(bool),
     Int(i64),
@@ -21,11 +22,10 @@ pub enum Value {
 impl Value {
     /// A structure of the members that are there.
     pub fn of_members<const N: usize>(members: [Option<(&str, Value)>; N]) -> Self {
+        let members = members.into_iter().flatten();
         Self::Map(
             members
-                .into_iter()
-                .flatten()
-                .map(|(name, v)| (name.to_owned(), v))
+                .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
         )
     }
