@@ -61,16 +61,14 @@ pub fn find(encoded: &[u8], name: &str) -> Option<String> {
 }
 
 fn text(encoded: &[u8]) -> Option<String> {
-    let decoded: Vec<u8> = if encoded.contains(&b'+') {
-        let spaced: Vec<u8> = encoded
-            .iter()
-            .map(|&byte| if byte == b'+' { b' ' } else { byte })
-            .collect();
-        percent_decode(&spaced).collect()
-    } else {
-        percent_decode(encoded).collect()
-    };
-    String::from_utf8(decoded).ok()
+    if !encoded.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return String::from_utf8(encoded.to_vec()).ok();
+    }
+    let spaced: Vec<u8> = encoded
+        .iter()
+        .map(|&byte| if byte == b'+' { b' ' } else { byte })
+        .collect();
+    String::from_utf8(percent_decode(&spaced).collect()).ok()
 }
 
 #[cfg(test)]
