@@ -70,6 +70,11 @@ impl World {
     }
 
     pub async fn on(folder: Folder, settings: Settings) -> Self {
+        // Shown where a test fails. Another test may have been first.
+        let _ = tracing_subscriber::fmt()
+            .with_test_writer()
+            .with_max_level(tracing::Level::WARN)
+            .try_init();
         let root = folder.path();
         let (store, blobs): (Arc<dyn Store>, Arc<dyn Blobs>) = if settings.is_durable {
             (
