@@ -80,6 +80,13 @@ pub enum AuthError {
         mechanism: Mechanism,
         terminator: String,
     },
+    /// The scope names another service than the one that is called.
+    #[error("credential scope is for {given}, not {expected}")]
+    WrongService {
+        mechanism: Mechanism,
+        given: String,
+        expected: &'static str,
+    },
     #[error("scope date {scope} is not that of {signed_at}")]
     ScopeDateMismatch {
         mechanism: Mechanism,

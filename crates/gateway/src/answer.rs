@@ -12,15 +12,16 @@ use hyper::body::Incoming;
 use serde_json::json;
 use service::{Body, Origin, RequestContext, ServiceError};
 
-use crate::Gateway;
 use crate::access_log::Entry;
 use crate::authenticate::Caller;
 use crate::body::full;
 use crate::cors::{self, Verdict};
+use crate::host;
 use crate::internal::json_answer;
 use crate::listen::Connection;
 use crate::registry::{Endpoint, Registry};
 use crate::route::{self, Route, Unrouted};
+use crate::{AuthMode, Gateway};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -42,12 +43,14 @@ impl Gateway {
             account: None,
         };
         let origin = cors::judge(request.headers(), &self.config.cors_origins);
+        let rebound = self.rebound_host(&request, connection);
         let asked_headers = request
             .headers()
             .get(ACCESS_CONTROL_REQUEST_HEADERS)
             .cloned();
-        let mut response = match &origin {
-            Verdict::Refused => refuse_origin(&request),
+        let mut response = match (&origin, &rebound) {
+            (Verdict::Refused, _) => refuse_origin(&request),
+            (_, Some(host)) => refuse_host(host),
             _ => self.answer_allowed(request, connection, &mut entry).await,
         };
         if let Verdict::Allowed(origin) = origin {
@@ -57,6 +60,23 @@ impl Gateway {
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         entry.write(response.status());
         response
+    }
+
+    /// The host name of a request that a page may have sent through a name of its own (DNS
+    /// rebinding). Browsers send no `Origin` with a GET to a page's own host, so the name itself
+    /// is all that tells; where signatures are checked, such a page can prove nothing.
+    fn rebound_host(&self, request: &Request<Incoming>, connection: &Connection) -> Option<String> {
+        let local = connection.peer.is_some_and(|peer| peer.ip().is_loopback());
+        if self.config.auth == AuthMode::Enforce || !local || connection.identity.is_some() {
+            return None;
+        }
+        let host = request.headers().get(http::header::HOST);
+        let authority = host
+            .and_then(|value| value.to_str().ok())
+            .or_else(|| request.uri().authority().map(http::uri::Authority::as_str))?;
+        let name = host::name(authority);
+        let allowed = cors::is_own_host(&name, &self.config.cors_origins);
+        (!allowed).then_some(name)
     }
 
     async fn answer_allowed(
@@ -102,6 +122,7 @@ impl Gateway {
         connection: &Connection,
         entry: &mut Entry,
     ) -> Response<Body> {
+        let signing_name = route.endpoint.signing_name();
         let service = match route.endpoint {
             Endpoint::Modelled(service) => {
                 return self
@@ -122,6 +143,7 @@ impl Gateway {
             Ok(signed) => {
                 self.identify(
                     registry,
+                    signing_name,
                     &parts,
                     signed.as_ref(),
                     &route.host,
@@ -226,6 +248,16 @@ fn refuse_origin(request: &Request<Incoming>) -> Response<Body> {
         &json!({"message": format!(
             "Pages of {origin} may not call this server. To allow them, start it with \
              --cors-origins {origin}"
+        )}),
+    )
+}
+
+fn refuse_host(host: &str) -> Response<Body> {
+    json_answer(
+        StatusCode::FORBIDDEN,
+        &json!({"message": format!(
+            "This server does not go by the name {host}. To let it, start it with \
+             --cors-origins http://{host}"
         )}),
     )
 }

@@ -1,7 +1,7 @@
 //! Who is calling: from the signature, or from the socket, or in permissive mode from nothing.
 
 use auth::sigv4::{SignedRequest, VerifiedSeed};
-use auth::{AuthError, constant_time_eq};
+use auth::{AuthError, Mechanism, constant_time_eq};
 use base::{AccountId, Region, Timestamp};
 use http::request::Parts;
 use service::Principal;
@@ -38,11 +38,16 @@ impl Gateway {
         }
     }
 
-    /// Makes a caller of a signature, or of its absence. `body_sha256` is `None` while the body
-    /// streams.
+    /// Makes a caller of a signature, or of its absence. `service` is the signing name of the
+    /// service that is called; `body_sha256` is `None` while the body streams.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that tells who sent one request"
+    )]
     pub(crate) async fn identify(
         &self,
         registry: &Registry,
+        service: &'static str,
         parts: &Parts,
         signed: Option<&SignedRequest>,
         host: &HostHint,
@@ -64,6 +69,7 @@ impl Gateway {
         let mut seed = None;
         if self.config.auth == AuthMode::Enforce {
             seed = verify(parts, signed, credential.as_ref(), now, body_sha256)?;
+            signed.map_or(Ok(()), |signed| check_scope(signed, service))?;
         } else if let Some(signed) = signed {
             refuse_expired_url(signed, now)?;
         }
@@ -132,6 +138,22 @@ fn verify(
         .map(Some)
 }
 
+/// A key derived for one service signs for no other, whatever `X-Amz-Target` says.
+fn check_scope(signed: &SignedRequest, service: &'static str) -> Result<(), AuthError> {
+    if signed.service() == service {
+        return Ok(());
+    }
+    Err(AuthError::WrongService {
+        mechanism: if signed.is_presigned() {
+            Mechanism::Query
+        } else {
+            Mechanism::Header
+        },
+        given: signed.service().to_owned(),
+        expected: service,
+    })
+}
+
 /// A presigned URL runs out even where nobody checks its signature.
 fn refuse_expired_url(signed: &SignedRequest, now: Timestamp) -> Result<(), AuthError> {
     let expiry = signed.signed_at().zip(signed.expires_after());
@@ -148,5 +170,45 @@ fn account_of(principal: &Principal) -> AccountId {
             arn.account_id().unwrap_or(AccountId::DEFAULT)
         }
         Principal::Service { source_account, .. } => source_account.unwrap_or(AccountId::DEFAULT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed_for(service: &str) -> SignedRequest {
+        let scope = format!("AKID/20260101/us-east-1/{service}/aws4_request");
+        let (parts, ()) = http::Request::builder()
+            .uri("/")
+            .header("host", "localhost")
+            .header("x-amz-date", "20260101T000000Z")
+            .header(
+                "authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, \
+                     Signature={}",
+                    "0".repeat(64)
+                ),
+            )
+            .body(())
+            .unwrap()
+            .into_parts();
+        auth::sigv4::parse(&parts).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_signature_for_one_service_is_none_for_another() {
+        assert_eq!(check_scope(&signed_for("sqs"), "sqs"), Ok(()));
+        let error = check_scope(&signed_for("iam"), "sqs").unwrap_err();
+        let words = error.to_parts(auth::ServiceStyle::AwsJson);
+        assert_eq!(words.code, "InvalidSignatureException");
+        assert!(
+            words.message.contains("correct service: 'sqs'"),
+            "{}",
+            words.message
+        );
+        let words = error.to_parts(auth::ServiceStyle::S3);
+        assert_eq!(words.code, "AuthorizationHeaderMalformed");
     }
 }

@@ -30,13 +30,44 @@ pub fn judge(headers: &HeaderMap, allowed: &[String]) -> Verdict {
     }
 }
 
-fn is_local(origin: &str) -> bool {
-    let Some((_, authority)) = origin.split_once("://") else {
-        return false;
-    };
-    let host = match authority.strip_prefix('[') {
+/// Suffixes under which nobody can make a public name resolve to this machine.
+const UNREBINDABLE: [&str; 7] = [
+    ".localhost",
+    ".localhost.localstack.cloud",
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".internal",
+    ".local",
+    ".test",
+];
+
+/// Whether a `Host` (lowercase, no port) is one that a client of this machine uses: an address, a
+/// name without dots, a reserved suffix, or the host of a configured origin. Any other name may be
+/// a page's own, made to resolve to loopback.
+pub fn is_own_host(host: &str, allowed: &[String]) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    !host.contains('.')
+        || host.starts_with('[')
+        || host.parse::<std::net::IpAddr>().is_ok()
+        || host == "localhost.localstack.cloud"
+        || UNREBINDABLE.iter().any(|suffix| host.ends_with(suffix))
+        || allowed.iter().any(|origin| {
+            origin == "*" || host_of(origin).is_some_and(|own| own.eq_ignore_ascii_case(host))
+        })
+}
+
+/// The host of an origin, an IPv6 literal without its brackets.
+fn host_of(origin: &str) -> Option<&str> {
+    let (_, authority) = origin.split_once("://")?;
+    Some(match authority.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
+    })
+}
+
+fn is_local(origin: &str) -> bool {
+    let Some(host) = host_of(origin) else {
+        return false;
     };
     matches!(
         host,
@@ -86,6 +117,35 @@ mod tests {
         headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
         let allowed: Vec<String> = allowed.iter().map(|s| (*s).to_owned()).collect();
         judge(&headers, &allowed)
+    }
+
+    #[test]
+    fn a_name_that_a_page_could_have_made_resolve_here_is_not_ours() {
+        let listed = ["https://kagero.example:8443".to_owned()];
+        for own in [
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "kagero",
+            "",
+            "b.s3.us-east-1.localhost",
+            "sqs.us-east-1.localhost.localstack.cloud",
+            "host.docker.internal",
+            "b.s3.amazonaws.com",
+            "kagero.example",
+        ] {
+            assert!(is_own_host(own, &listed), "{own}");
+        }
+        for foreign in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "evil.example.",
+            "evillocalhost.localstack.cloud",
+        ] {
+            assert!(!is_own_host(foreign, &listed), "{foreign}");
+            assert!(is_own_host(foreign, &["*".to_owned()]), "{foreign}");
+        }
     }
 
     #[test]

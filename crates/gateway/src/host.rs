@@ -21,6 +21,11 @@ const SUFFIXES: &[&str] = &[
     ".amazonaws.com.cn",
 ];
 
+/// The name in a `Host` header's value, in lowercase and without its port.
+pub fn name(authority: &str) -> String {
+    without_port(authority).to_ascii_lowercase()
+}
+
 /// Reads a `Host` header's value, port included.
 pub fn parse(authority: &str) -> HostHint {
     let host = without_port(authority).to_ascii_lowercase();

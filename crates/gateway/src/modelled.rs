@@ -109,8 +109,16 @@ impl Gateway {
         let identified = match &signed {
             Ok(signed) => {
                 let hash = self.body_hash(signed.as_ref(), &body);
-                self.identify(registry, &parts, signed.as_ref(), host, connection, hash)
-                    .await
+                self.identify(
+                    registry,
+                    schema.signing_name,
+                    &parts,
+                    signed.as_ref(),
+                    host,
+                    connection,
+                    hash,
+                )
+                .await
             }
             Err(error) => Err(error.clone()),
         };

@@ -64,6 +64,14 @@ pub(super) fn s3(error: &AuthError) -> ErrorParts {
             *mechanism,
             &format!("incorrect terminator \"{terminator}\". This endpoint uses \"aws4_request\"."),
         ),
+        E::WrongService {
+            mechanism,
+            given,
+            expected,
+        } => s3_credential(
+            *mechanism,
+            &format!("incorrect service \"{given}\". This endpoint belongs to \"{expected}\"."),
+        ),
         E::ScopeDateMismatch {
             mechanism,
             scope,
@@ -272,6 +280,9 @@ fn mismatch(error: &AuthError) -> String {
             "Credential should be scoped with a valid terminator: 'aws4_request', not \
              '{terminator}'."
         ),
+        E::WrongService { expected, .. } => {
+            format!("Credential should be scoped to correct service: '{expected}'. ")
+        }
         E::ScopeDateMismatch {
             scope, signed_at, ..
         } => format!(
