@@ -42,7 +42,8 @@ pub struct QueryStyle {
     /// JSON errors carry the query protocol's code in `x-amzn-query-error`
     /// (<https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>).
     pub compatible: bool,
-    /// Any `Version` will do, and none.
+    /// Any `Version` will do, and none; errors carry an empty `<Detail/>`. So it is where the
+    /// query protocol is what a service spoke before JSON (SQS).
     pub any_version: bool,
     /// The input member that a request's path may stand for, such as `QueueUrl`.
     pub path_member: Option<&'static str>,

@@ -114,3 +114,62 @@ fn used_shapes(
     }
     Ok(used)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn model() -> Model {
+        serde_json::from_value(json!({
+            "metadata": {
+                "apiVersion": "2020-01-01", "endpointPrefix": "x", "protocol": "rest-json",
+                "serviceFullName": "X", "serviceId": "X",
+            },
+            "operations": {
+                "Put": {
+                    "name": "Put", "http": {"method": "PUT", "requestUri": "/{Name}"},
+                    "input": {"shape": "PutRequest"}, "documentation": "<p>prose</p>",
+                },
+                "Get": {
+                    "name": "Get", "http": {"method": "GET", "requestUri": "/{Name}"},
+                    "output": {"shape": "GetResponse"},
+                },
+            },
+            "shapes": {
+                "PutRequest": {"type": "structure", "members": {
+                    "Name": {"shape": "Name", "documentation": "prose"},
+                    "Self": {"shape": "PutRequest"},
+                }},
+                "GetResponse": {"type": "structure", "members": {}},
+                "Name": {"type": "string", "max": 5},
+            },
+        }))
+        .unwrap()
+    }
+
+    fn implementing(names: &[&str]) -> Choices {
+        serde_json::from_value(json!({"implements": names, "validation": {"code": "V"}})).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_implemented_keeps_its_name_and_route() {
+        let trimmed = trim(model(), implementing(&["Put"])).unwrap();
+        let get = trimmed.operations.get("Get").unwrap();
+        assert!(get.output.is_none());
+        assert_eq!(get.http.request_uri, "/{Name}");
+        let shapes: Vec<&str> = trimmed.shapes.iter().map(|(name, _)| name).collect();
+        assert_eq!(shapes, ["Name", "PutRequest"]);
+        let written = serde_json::to_string(&trimmed).unwrap();
+        assert!(
+            !written.contains("prose") && written.contains("\"max\":5"),
+            "{written}"
+        );
+    }
+
+    #[test]
+    fn an_operation_nobody_knows_is_refused() {
+        assert!(trim(model(), implementing(&["Post"])).is_err());
+    }
+}
