@@ -2220,7 +2220,9 @@ mod tables {
         name: "TagQueueRequest",
         members: &[
             MemberSchema::new("QueueUrl", Schema::String(&StringSchema::ANY)).required(),
-            MemberSchema::new("Tags", Schema::Map(&TAG_MAP)).required(),
+            MemberSchema::new("Tags", Schema::Map(&TAG_MAP))
+                .required()
+                .query_named("Tag"),
         ],
         payload: None,
     };
