@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
-use super::event_source_mapping::shown;
+use super::event_source_mapping::{check_visibility, shown};
 use super::{named, place};
 use crate::domain::{mapping, tags};
 use crate::generated::{CreateEventSourceMappingRequest, EventSourceMappingConfiguration};
@@ -31,7 +31,7 @@ pub async fn create_event_source_mapping(
         .mappings
         .visibility_timeout(&queue, &name.arn(), &here)
         .await?;
-    mapping::check_visibility(visibility, function.record.settings.timeout)?;
+    check_visibility(&lambda, &queue, visibility, function.record.settings.timeout)?;
     let record = MappingRecord {
         account: here.account,
         region: here.region,

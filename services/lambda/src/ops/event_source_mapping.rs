@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
+use base::Arn;
 use service::{RequestContext, ServiceError};
 
 use super::{named, place};
 use crate::Lambda;
+use crate::domain::mapping;
 use crate::domain::marker::PageRequest;
 use crate::generated::{
     DeleteEventSourceMappingRequest, EventSourceMappingConfiguration, FunctionResponseType,
@@ -95,5 +97,26 @@ pub fn shown(lambda: &Lambda, mapping: &Mapping) -> EventSourceMappingConfigurat
         function_response_types: Some(response_types),
         event_source_mapping_arn: Some(record.place().mapping_arn(&record.uuid).to_string()),
         ..EventSourceMappingConfiguration::default()
+    }
+}
+
+/// Refuses a queue whose messages come back while the function may still be at them. In permissive
+/// mode that is only logged, as LocalStack takes such mappings too.
+pub fn check_visibility(
+    lambda: &Lambda,
+    queue: &Arn,
+    visibility: u32,
+    timeout: u32,
+) -> Result<(), ServiceError> {
+    match mapping::check_visibility(visibility, timeout) {
+        Err(error) if lambda.roles.is_permissive => {
+            tracing::warn!(
+                %queue,
+                "{}: AWS refuses this mapping; in permissive mode a message may be handled twice",
+                error.message
+            );
+            Ok(())
+        }
+        checked => checked,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
-use super::event_source_mapping::shown;
+use super::event_source_mapping::{check_visibility, shown};
 use super::{named, place};
 use crate::domain::function_name::FunctionName;
 use crate::domain::mapping;
@@ -38,7 +38,7 @@ pub async fn update_event_source_mapping(
             .mappings
             .visibility_timeout(&before.queue, &arn, &here)
             .await?;
-        mapping::check_visibility(visibility, found.record.settings.timeout)?;
+        check_visibility(&lambda, &before.queue, visibility, found.record.settings.timeout)?;
     }
     let now = lambda.clock.now();
     let updated = lambda

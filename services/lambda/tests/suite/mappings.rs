@@ -2,7 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{ECHO, World, eventually, new_function};
+use crate::roles::make_role;
+use crate::support::{ECHO, Settings, World, eventually, new_function};
 
 async fn mapping(world: &World, queue: &str) -> Json {
     let input = json!({"FunctionName": "hello", "EventSourceArn": queue});
@@ -86,9 +87,6 @@ async fn bad_mappings_are_refused_in_lambdas_words() {
     let world = World::new().await;
     world.create("hello", ECHO).await;
     let queue = world.queue("orders", json!({})).await;
-    let short = world
-        .queue("short", json!({"VisibilityTimeout": "19"}))
-        .await;
     let fifo = world
         .queue("orders.fifo", json!({"FifoQueue": "true"}))
         .await;
@@ -99,10 +97,6 @@ async fn bad_mappings_are_refused_in_lambdas_words() {
             "Error occurred while ReceiveMessage. SQS Error Code: \
              AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does \
              not exist.",
-        ),
-        (
-            json!({"EventSourceArn": short}),
-            "Queue visibility timeout: 19 seconds is less than Function timeout: 20 seconds",
         ),
         (
             json!({"BatchSize": 11}),
@@ -130,6 +124,31 @@ async fn bad_mappings_are_refused_in_lambdas_words() {
         assert_eq!(code, "InvalidParameterValueException", "{refusal}");
         assert_eq!(refusal, message);
     }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_back_too_early_is_refused_outside_permissive_mode() {
+    let world = World::with(Settings {
+        is_permissive: false,
+        ..Settings::default()
+    })
+    .await;
+    make_role(&world, "lambda.amazonaws.com").await;
+    world.create("hello", ECHO).await;
+    let short = json!({"VisibilityTimeout": "19"});
+    let queue = world.queue("short", short.clone()).await;
+    let input = json!({"FunctionName": "hello", "EventSourceArn": queue});
+    let (code, message) = world.refused("CreateEventSourceMapping", input).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert_eq!(
+        message,
+        "Queue visibility timeout: 19 seconds is less than Function timeout: 20 seconds"
+    );
+
+    let world = World::new().await;
+    world.create("hello", ECHO).await;
+    let queue = world.queue("short", short).await;
+    mapping(&world, &queue).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{ECHO, Settings, World, new_function, payload};
 
-async fn make_role(world: &World, trusted: &str) {
+pub async fn make_role(world: &World, trusted: &str) {
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{
