@@ -1,3 +1,7 @@
+//! Buckets: made, found, emptied, removed.
+
+//! Making, finding, listing and deleting buckets.
+
 use crate::world::{REGION, World, context};
 
 fn location(region: &str) -> String {

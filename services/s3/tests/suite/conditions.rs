@@ -1,3 +1,7 @@
+//! Requests that hold only while the object is, or is not, a certain one.
+
+//! If-Match, If-None-Match and their dates, on reads and writes.
+
 use crate::world::World;
 
 #[tokio::test]

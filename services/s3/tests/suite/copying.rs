@@ -1,3 +1,7 @@
+//! Copies, within and across buckets.
+
+//! CopyObject and UploadPartCopy.
+
 use crate::objects::content;
 use crate::world::World;
 

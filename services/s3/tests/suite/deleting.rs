@@ -1,3 +1,7 @@
+//! Deleting one object and many.
+
+//! DeleteObject and DeleteObjects.
+
 use crate::world::World;
 
 fn request(keys: &[&str], quiet: bool) -> String {

@@ -1,3 +1,7 @@
+//! Lists of both versions: prefixes, delimiters, pages.
+
+//! ListObjects and ListObjectsV2 against a simple model.
+
 use crate::world::World;
 
 async fn filled() -> World {

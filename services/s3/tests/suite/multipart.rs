@@ -1,3 +1,7 @@
+//! Multipart uploads from first part to completion or abort.
+
+//! Multipart uploads from their first part to their completion.
+
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use md5::{Digest as _, Md5};

@@ -1,3 +1,7 @@
+//! Events to functions and queues, by configuration and filter.
+
+//! Notification configurations, and events that reach their destinations.
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

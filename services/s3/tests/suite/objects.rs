@@ -1,3 +1,7 @@
+//! Objects put, got, by range and by head.
+
+//! Putting and getting objects: content, headers, ranges.
+
 use crate::world::World;
 use bytes::Bytes;
 

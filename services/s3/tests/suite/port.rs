@@ -1,3 +1,7 @@
+//! The operations that other services reach by port.
+
+//! The operations other services reach by port.
+
 use bytes::Bytes;
 use service::HttpService as _;
 use wire::Value;

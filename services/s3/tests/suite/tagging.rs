@@ -1,3 +1,7 @@
+//! Tags of objects and buckets.
+
+//! Tags of objects and buckets.
+
 use crate::world::World;
 
 #[tokio::test]
