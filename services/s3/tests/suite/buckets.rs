@@ -1,5 +1,3 @@
-//! Buckets: made, found, emptied, removed.
-
 //! Making, finding, listing and deleting buckets.
 
 use crate::world::{REGION, World, context};

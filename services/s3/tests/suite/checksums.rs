@@ -1,5 +1,3 @@
-//! Checksums in headers and trailers, asked for and told.
-
 //! Checksums in headers and trailers: verified, stored, returned.
 
 use http_body_util::{BodyExt as _, Full};

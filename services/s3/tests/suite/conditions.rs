@@ -1,5 +1,3 @@
-//! Requests that hold only while the object is, or is not, a certain one.
-
 //! If-Match, If-None-Match and their dates, on reads and writes.
 
 use crate::world::World;

@@ -1,5 +1,3 @@
-//! Copies, within and across buckets.
-
 //! CopyObject and UploadPartCopy.
 
 use crate::objects::content;

@@ -1,5 +1,3 @@
-//! Deleting one object and many.
-
 //! DeleteObject and DeleteObjects.
 
 use crate::world::World;

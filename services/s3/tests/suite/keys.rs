@@ -1,5 +1,3 @@
-//! Every key that S3 allows, and those it does not.
-
 //! Keys with every odd byte, and those that are refused.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

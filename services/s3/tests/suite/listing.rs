@@ -1,5 +1,3 @@
-//! Lists of both versions: prefixes, delimiters, pages.
-
 //! ListObjects and ListObjectsV2 against a simple model.
 
 use crate::world::World;

@@ -1,5 +1,3 @@
-//! Multipart uploads from first part to completion or abort.
-
 //! Multipart uploads from their first part to their completion.
 
 use bytes::Bytes;

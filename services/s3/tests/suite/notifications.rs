@@ -1,5 +1,3 @@
-//! Events to functions and queues, by configuration and filter.
-
 //! Notification configurations, and events that reach their destinations.
 
 use std::sync::Arc;

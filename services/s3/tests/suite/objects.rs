@@ -1,5 +1,3 @@
-//! Objects put, got, by range and by head.
-
 //! Putting and getting objects: content, headers, ranges.
 
 use crate::world::World;

@@ -1,5 +1,3 @@
-//! The operations that other services reach by port.
-
 //! The operations other services reach by port.
 
 use bytes::Bytes;

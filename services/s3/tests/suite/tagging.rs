@@ -1,7 +1,5 @@
 //! Tags of objects and buckets.
 
-//! Tags of objects and buckets.
-
 use crate::world::World;
 
 #[tokio::test]
