@@ -64,10 +64,17 @@ pub struct TrailingHeaders(Arc<Mutex<HeaderMap>>);
 
 impl TrailingHeaders {
     pub fn insert(&self, name: HeaderName, value: HeaderValue) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, value);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, value);
     }
 
     pub fn get(&self, name: &str) -> Option<HeaderValue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 }

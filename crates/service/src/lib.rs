@@ -9,4 +9,4 @@ pub mod ports;
 pub use context::{Origin, Principal, RequestContext};
 pub use error::ServiceError;
 pub use http_service::{Access, Body, BoxError, HttpService, TrailingHeaders};
-pub use operation::{BoxFuture, Handler, Operation, Service};
+pub use operation::{BoxFuture, Handler, Operation, Service, dispatch};

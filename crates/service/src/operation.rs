@@ -49,6 +49,22 @@ macro_rules! operation {
     };
 }
 
+/// Runs the row of that name, or answers that the service, which `title` names to people, does not
+/// have it.
+pub async fn dispatch<S>(
+    table: &'static [Operation<S>],
+    title: &str,
+    service: &Arc<S>,
+    operation: &str,
+    context: RequestContext,
+    input: Value,
+) -> Result<Value, ServiceError> {
+    match table.iter().find(|row| row.name == operation) {
+        Some(row) => (row.handler)(Arc::clone(service), context, input).await,
+        None => Err(ServiceError::not_implemented(title, operation)),
+    }
+}
+
 /// An AWS service whose requests the gateway decodes by its model.
 #[async_trait]
 pub trait Service: Send + Sync + 'static {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use service::{Operation, RequestContext, Service, ServiceError};
+use service::{RequestContext, Service, ServiceError, dispatch};
 use wire::{ServiceSchema, Value};
 
 use crate::domain::{caller, ids};
@@ -27,7 +27,7 @@ impl Service for Iam {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        call(&self.0, OPERATIONS, "IAM", operation, context, input).await
+        dispatch(OPERATIONS, "IAM", &self.0, operation, context, input).await
     }
 
     /// The role, user or policy the input names; lists are about `*`.
@@ -70,7 +70,7 @@ impl Service for Sts {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        call(&self.0, STS_OPERATIONS, "STS", operation, context, input).await
+        dispatch(STS_OPERATIONS, "STS", &self.0, operation, context, input).await
     }
 
     fn resource(&self, operation: &str, _: &RequestContext, input: &Value) -> String {
@@ -88,19 +88,5 @@ impl Service for Sts {
             "GetCallerIdentity" | "GetSessionToken" | "AssumeRole" => String::new(),
             _ => format!("sts:{operation}"),
         }
-    }
-}
-
-async fn call(
-    identity: &Arc<Identity>,
-    operations: &'static [Operation<Identity>],
-    service: &str,
-    operation: &str,
-    context: RequestContext,
-    input: Value,
-) -> Result<Value, ServiceError> {
-    match operations.iter().find(|row| row.name == operation) {
-        Some(row) => (row.handler)(Arc::clone(identity), context, input).await,
-        None => Err(ServiceError::not_implemented(service, operation)),
     }
 }

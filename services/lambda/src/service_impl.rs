@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use service::{RequestContext, Service, ServiceError};
+use service::{RequestContext, Service, ServiceError, dispatch};
 use wire::{ServiceSchema, Value};
 
 use crate::domain::function_name::{FunctionName, Place};
@@ -29,10 +29,7 @@ impl Service for Endpoint {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        match OPERATIONS.iter().find(|row| row.name == operation) {
-            Some(row) => (row.handler)(Arc::clone(&self.0), context, input).await,
-            None => Err(ServiceError::not_implemented("Lambda", operation)),
-        }
+        dispatch(OPERATIONS, "Lambda", &self.0, operation, context, input).await
     }
 
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>

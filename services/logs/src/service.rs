@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::service::{RequestContext, Service, ServiceError};
+use ::service::{RequestContext, Service, ServiceError, dispatch};
 use async_trait::async_trait;
 use base::Clock;
 use store::Store;
@@ -77,10 +77,15 @@ impl Service for LogsService {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        match OPERATIONS.iter().find(|row| row.name == operation) {
-            Some(row) => (row.handler)(Arc::clone(&self.0), context, input).await,
-            None => Err(ServiceError::not_implemented("CloudWatch Logs", operation)),
-        }
+        dispatch(
+            OPERATIONS,
+            "CloudWatch Logs",
+            &self.0,
+            operation,
+            context,
+            input,
+        )
+        .await
     }
 
     /// The group an operation names, as `arn:…:log-group:NAME:*`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::Arn;
-use service::{Principal, RequestContext, Service, ServiceError};
+use service::{Principal, RequestContext, Service, ServiceError, dispatch};
 use wire::{ServiceSchema, Value};
 
 use crate::domain::queue_url::{self, QueueAddress};
@@ -62,10 +62,7 @@ impl Service for SqsService {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        match OPERATIONS.iter().find(|row| row.name == operation) {
-            Some(row) => (row.handler)(Arc::clone(&self.0), context, input).await,
-            None => Err(ServiceError::not_implemented("SQS", operation)),
-        }
+        dispatch(OPERATIONS, "SQS", &self.0, operation, context, input).await
     }
 
     fn resource(&self, _operation: &str, context: &RequestContext, input: &Value) -> String {
