@@ -8,7 +8,9 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use service::{Body, RequestContext, Service, ServiceError};
 use sha2::{Digest, Sha256};
-use wire::{ErrorParts, OperationSchema, Protocol, Routed, RoutedOperation, Value, WireError};
+use wire::{
+    ErrorParts, OperationSchema, Protocol, Routed, RoutedOperation, ServiceSchema, Value, WireError,
+};
 
 use crate::access_log::Entry;
 use crate::answer::{in_words, unknown_service};
@@ -103,9 +105,7 @@ impl Gateway {
     ) -> Response<Body> {
         let schema = service.schema();
         let routed = wire::route(schema, &parts, &body);
-        let protocol = routed
-            .as_ref()
-            .map_or(schema.protocols[0], |routed| routed.protocol);
+        let protocol = spoken(schema, &routed);
         let identified = match &signed {
             Ok(signed) => {
                 let hash = self.body_hash(signed.as_ref(), &body);
@@ -238,6 +238,14 @@ fn name(routed: &Routed) -> &'static str {
     }
 }
 
+/// The protocol of a request, also of one that means no operation; the service's own if none shows.
+fn spoken(schema: &ServiceSchema, routed: &Result<Routed, WireError>) -> Protocol {
+    match routed {
+        Ok(routed) => routed.protocol,
+        Err(error) => error.protocol.unwrap_or(schema.protocols[0]),
+    }
+}
+
 /// How a protocol words errors of authentication.
 fn style(protocol: Protocol) -> ServiceStyle {
     match protocol {
@@ -258,9 +266,7 @@ fn refuse_body(
     let schema = service.schema();
     let routed = wire::route(schema, parts, &[]);
     let operation = routed.as_ref().map_or("this", name);
-    let protocol = routed
-        .as_ref()
-        .map_or(schema.protocols[0], |routed| routed.protocol);
+    let protocol = spoken(schema, &routed);
     let error = match error {
         BodyError::TooLarge { limit } => ServiceError::new(
             "RequestEntityTooLargeException",
