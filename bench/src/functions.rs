@@ -13,11 +13,12 @@ use crate::http::Connection;
 pub const NO_OP: &str = "def handler(event, context):\n    return None\n";
 
 /// Logs, for each record, its identity and when the handler saw it in nanoseconds of Unix time.
-pub const CLOCKED: &str = "import time\n\
-def handler(event, context):\n\
-    now = time.time_ns()\n\
-    for record in event['Records']:\n\
-        print('seen', record['s3']['object']['key'] if 's3' in record else record['body'], now)\n";
+pub const CLOCKED: &str = r"import time
+def handler(event, context):
+    now = time.time_ns()
+    for record in event['Records']:
+        print('seen', record['s3']['object']['key'] if 's3' in record else record['body'], now)
+";
 
 const JSON: &str = "content-type: application/json\r\n";
 
