@@ -18,7 +18,9 @@ pub struct ExecConfig {
     pub strict_runtimes: bool,
     /// An environment that has been idle this long is ended. Default 10 minutes.
     pub idle_timeout: Duration,
-    /// An environment that has been idle this long is frozen. Default 5 ms.
+    /// An environment that has been idle this long is frozen. Default 250 ms: Lambda freezes at once,
+    /// but each freeze and thaw waits for a lock that every control group of the host shares, which
+    /// under load costs a function that is called several times a second milliseconds a call.
     pub freeze_after: Duration,
     /// Limit of the init phase, after which it is run again within the first invocation. 10 s.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
@@ -64,7 +66,7 @@ impl ExecConfig {
             interpreters: InterpreterSearch::default(),
             strict_runtimes: false,
             idle_timeout: Duration::from_mins(10),
-            freeze_after: Duration::from_millis(5),
+            freeze_after: Duration::from_millis(250),
             init_timeout: Duration::from_secs(10),
             account_concurrency: 1_000,
             parallel_starts: cpus * 2,
