@@ -23,6 +23,8 @@ const VERSION: &str = "/2018-06-01/runtime/";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 /// A body above its limit is read up to here, so that the client sees the answer and no reset.
 const MOST_SKIPPED: usize = 256 << 20;
+/// A runtime needs one or two; each takes a descriptor of the server's, which others need as well.
+const MOST_CONNECTIONS: usize = 64;
 
 type Answer = Response<Full<Bytes>>;
 
@@ -30,6 +32,9 @@ type Answer = Response<Full<Bytes>>;
 pub(super) async fn serve(listener: TcpListener, exchange: Arc<Exchange>) {
     let mut connections = JoinSet::new();
     loop {
+        if connections.len() >= MOST_CONNECTIONS {
+            connections.join_next().await;
+        }
         match listener.accept().await {
             Ok((stream, _)) => {
                 connections.spawn(serve_connection(stream, Arc::clone(&exchange)));
