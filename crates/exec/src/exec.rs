@@ -133,6 +133,7 @@ impl Exec {
     pub async fn shutdown(&self) {
         let inner = &self.inner;
         inner.closing.store(true, Ordering::Release);
+        inner.starts.close();
         let pools: Vec<_> = inner.pools.write().drain().map(|(_, pool)| pool).collect();
         for pool in pools {
             pool.retire();

@@ -29,6 +29,12 @@ class MalformedHandlerName extends RuntimeError {
   }
 }
 
+class StreamingNotSupported extends RuntimeError {
+  constructor(reason) {
+    super("StreamingNotSupported", reason);
+  }
+}
+
 class UserCodeSyntaxError extends RuntimeError {
   constructor(error) {
     super("UserCodeSyntaxError", error);
@@ -83,4 +89,4 @@ function isError(value) {
   return Boolean(value?.name) && Boolean(value?.message) && Boolean(value?.stack);
 }
 
-module.exports = { ImportModuleError, HandlerNotFound, MalformedHandlerName, UserCodeSyntaxError, UnhandledPromiseRejection, describe, format };
+module.exports = { ImportModuleError, HandlerNotFound, MalformedHandlerName, StreamingNotSupported, UserCodeSyntaxError, UnhandledPromiseRejection, describe, format };

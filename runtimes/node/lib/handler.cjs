@@ -12,10 +12,20 @@ const {
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
+  StreamingNotSupported,
   UserCodeSyntaxError,
 } = require("./errors.cjs");
 
+// How Lambda's runtime marks a handler that streams its response.
+const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
 const PARTS = /^([^.]*)\.(.*)$/;
+
+globalThis.awslambda = {
+  streamifyResponse(handler) {
+    handler[STREAMING] = "response";
+    return handler;
+  },
+};
 
 // The handler, and the microseconds spent on finding its file.
 async function load(root, name) {
@@ -37,8 +47,8 @@ async function load(root, name) {
     throw new HandlerNotFound(`${name} is undefined or not exported`);
   }
   if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
-  if (handler[Symbol.for("aws.lambda.runtime.handler.streaming")] !== undefined) {
-    throw new HandlerNotFound(`${name} streams its response, which Kagero cannot do yet`);
+  if (handler[STREAMING] !== undefined) {
+    throw new StreamingNotSupported(`${name} streams its response, which Kagero cannot do yet`);
   }
   return { handler, codeMicros };
 }

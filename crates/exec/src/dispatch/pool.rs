@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::concurrency::Gauges;
 use super::folder_watch::FolderWatch;
@@ -18,6 +18,7 @@ use super::keeper;
 use crate::environment::{
     Environment, FailedInit, Frozen, Idle, Launcher, Next, StartError, Starting,
 };
+use crate::error::InvokeError;
 use crate::function::FunctionSpec;
 
 /// An init that takes longer does not keep others from starting: it is waiting, most likely.
@@ -38,13 +39,13 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 pub(super) struct State {
-    retired: bool,
+    pub(super) retired: bool,
     /// The last one was used last.
     pub(super) idle: Vec<Resting>,
-    waiting: VecDeque<oneshot::Sender<Acquired>>,
+    pub(super) waiting: VecDeque<oneshot::Sender<Acquired>>,
     /// Starts that have been decided; never fewer than those who wait.
     starting: usize,
-    busy: usize,
+    pub(super) busy: usize,
     /// How long invocations take, as a moving average.
     typical: Option<Duration>,
     /// When the keeper looks next; `None` when there is none.
@@ -99,7 +100,7 @@ impl Pool {
                 Ok(resting) => resting,
                 Err(waiting) => return waiting.await.ok(),
             };
-            if let Some(environment) = self.awaken(resting) {
+            if let Some(environment) = self.awaken(resting).await {
                 return Some(Acquired::Ready(environment));
             }
             self.state.lock().busy -= 1;
@@ -122,14 +123,13 @@ impl Pool {
         Err(receiver)
     }
 
-    fn awaken(&self, resting: Resting) -> Option<Environment<Idle>> {
+    async fn awaken(&self, resting: Resting) -> Option<Environment<Idle>> {
         let environment = match resting {
             Resting::Idle(environment) => environment,
-            Resting::Frozen(environment) => environment.thaw()?,
+            Resting::Frozen(environment) => thaw(environment).await?,
         };
-        environment
-            .is_sound(self.launcher.ports.clock.now())
-            .then_some(environment)
+        let now = self.launcher.ports.clock.now();
+        environment.is_sound(now).then_some(environment)
     }
 
     /// Takes back what an invocation left, which took this long.
@@ -168,7 +168,7 @@ impl Pool {
     }
 
     /// Gives it to whoever waits longest, else lets it rest.
-    fn hand_over(self: &Arc<Self>, acquired: Acquired) {
+    pub(super) fn hand_over(self: &Arc<Self>, acquired: Acquired) {
         let mut state = self.state.lock();
         let mut acquired = acquired;
         let ready = matches!(acquired, Acquired::Ready(_));
@@ -195,16 +195,16 @@ impl Pool {
 
     async fn start(self: Arc<Self>) {
         self.wait_for_a_short_one().await;
-        let turn = Arc::clone(&self.starts).acquire_owned().await;
-        if self.is_start_superfluous() {
-            return;
-        }
-        let acquired = self.start_one(turn.ok()).await;
+        let acquired = match self.turn().await {
+            Some(_) if self.is_start_superfluous() => return,
+            Some(turn) => self.start_one(turn).await,
+            None => Acquired::Refused(StartError::Other(InvokeError::ShuttingDown)),
+        };
         self.state.lock().starting -= 1;
         self.hand_over(acquired);
     }
 
-    async fn start_one(&self, turn: Option<tokio::sync::OwnedSemaphorePermit>) -> Acquired {
+    async fn start_one(&self, turn: OwnedSemaphorePermit) -> Acquired {
         let function = Arc::clone(&self.function);
         let starting = Starting {
             function,
@@ -265,8 +265,14 @@ impl Pool {
         self.wake_keeper.notify_one();
     }
 
-    /// Waits for a turn among the starts of this host.
-    pub(super) async fn turn(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    /// Waits for a turn among the starts of this host; `None` if there will be no more.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.starts).acquire_owned().await.ok()
     }
+}
+
+/// Thaws on a thread that may block.
+pub(super) async fn thaw(environment: Environment<Frozen>) -> Option<Environment<Idle>> {
+    let thawed = tokio::task::spawn_blocking(move || environment.thaw()).await;
+    thawed.ok().flatten()
 }

@@ -30,7 +30,7 @@ pub(crate) async fn run_again(
     let launcher = &pool.launcher;
     let function = Arc::clone(&pool.function);
     let log_stream = Some(failed.log_stream);
-    let turn = pool.turn().await;
+    let turn = pool.turn().await.ok_or(InvokeError::ShuttingDown)?;
     let starting = Starting {
         function,
         log_stream,

@@ -3,16 +3,22 @@
 use std::time::Duration;
 
 use base::Timestamp;
+use sandbox::SandboxError;
 
 use super::{Environment, Frozen, Idle};
 use crate::info::EnvironmentState;
 
 impl Environment<Idle> {
-    /// Stops every process. An environment that cannot be frozen is of no use any more.
+    /// Stops every process; `None` if there is none any more. Blocks, on a busy host for
+    /// milliseconds: the kernel has one lock for all control groups.
     pub(crate) fn freeze(self) -> Option<Environment<Frozen>> {
-        if let Err(error) = self.core.sandbox.freeze() {
-            tracing::debug!(%error, function = %self.core.function.key, "freeze an environment");
-            return None;
+        match self.core.sandbox.freeze() {
+            Ok(()) => {}
+            Err(SandboxError::Ended) => return None,
+            // Half frozen, perhaps: to be thawed before its next event all the same.
+            Err(error) => {
+                tracing::debug!(%error, function = %self.core.function.key, "freeze an environment");
+            }
         }
         self.core.registration.is_now(EnvironmentState::Frozen);
         let idle_since = self.state.since;
@@ -39,7 +45,7 @@ impl Environment<Frozen> {
         self.state.idle_since
     }
 
-    /// Lets every process continue.
+    /// Lets every process continue; `None` if that cannot be. Blocks as freezing does.
     pub(crate) fn thaw(self) -> Option<Environment<Idle>> {
         if let Err(error) = self.core.sandbox.thaw() {
             tracing::debug!(%error, function = %self.core.function.key, "thaw an environment");

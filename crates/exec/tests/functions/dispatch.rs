@@ -259,25 +259,29 @@ async fn a_caller_that_hangs_up_does_not_end_the_invocation() {
 async fn shutdown_ends_everything_in_bounded_time() {
     let world = World::with(Clock::system(), |config| {
         config.shutdown_grace = Duration::from_millis(300);
+        config.parallel_starts = 1;
     });
     let function = which(&world);
     if world.run(&function, &json!(0)).await.is_none() {
         return;
     }
-    let busy = tokio::spawn({
-        let (exec, event) = (Arc::clone(&world.exec), event_for(&function, "60000"));
-        let function = Arc::clone(&function);
-        async move { exec.invoke(&function, event).await }
-    });
-    until(|| states(&world) == [EnvironmentState::Busy]).await;
+    let busy: Vec<_> = (0..5)
+        .map(|_| {
+            let (exec, event) = (Arc::clone(&world.exec), event_for(&function, "60000"));
+            let function = Arc::clone(&function);
+            tokio::spawn(async move { exec.invoke(&function, event).await })
+        })
+        .collect();
+    // One runs, others wait for environments that are being started.
+    until(|| states(&world).contains(&EnvironmentState::Busy)).await;
     let shutdown = world.exec.shutdown();
     tokio::time::timeout(Duration::from_secs(5), shutdown)
         .await
         .expect("within its bounds");
-    assert!(matches!(
-        busy.await.unwrap(),
-        Err(InvokeError::ShuttingDown)
-    ));
+    for call in busy {
+        let ended = call.await.unwrap();
+        assert!(matches!(ended, Err(InvokeError::ShuttingDown)), "{ended:?}");
+    }
     assert!(world.exec.environments().is_empty());
     let refused = world
         .exec

@@ -227,7 +227,7 @@ exports.exits = async () => process.exit(4);
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_that_cannot_be_loaded_say_why() {
     let world = World::new();
-    let cases: [(&str, &str, &str, &str); 6] = [
+    let cases: [(&str, &str, &str, &str); 7] = [
         (
             "gone.handler",
             "",
@@ -257,6 +257,12 @@ async fn functions_that_cannot_be_loaded_say_why() {
             "exports.handler = (;",
             "Runtime.UserCodeSyntaxError",
             "SyntaxError: Unexpected token ';'",
+        ),
+        (
+            "index.handler",
+            "exports.handler = awslambda.streamifyResponse(async () => {});",
+            "Runtime.StreamingNotSupported",
+            "index.handler streams its response, which Kagero cannot do yet",
         ),
         (
             "index.handler",

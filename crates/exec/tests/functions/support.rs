@@ -109,6 +109,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let mut config = ExecConfig::new(folder.path().join("exec"));
         config.interpreters = InterpreterSearch::from_variables(|name| std::env::var_os(name));
+        config.freeze_after = Duration::from_millis(5);
         configure(&mut config);
         let recorded = Arc::new(Recorded::default());
         let ports = ExecPorts {
