@@ -135,9 +135,10 @@ impl Invoker for Entrance {
     async fn invoke(&self, request: InvokeRequest) -> Result<Invocation, ServiceError> {
         let name = named(&request.function)?;
         let function = self.admit(&name, &request.context)?;
+        payload::check_size(&request.payload, InvocationType::RequestResponse)?;
         let call = Call {
             name,
-            payload: payload::check(Some(request.payload), InvocationType::RequestResponse)?,
+            payload: request.payload,
             client_context: None,
             tail: false,
         };
@@ -152,9 +153,10 @@ impl Invoker for Entrance {
     async fn invoke_async(&self, request: InvokeRequest) -> Result<(), ServiceError> {
         let name = named(&request.function)?;
         self.admit(&name, &request.context)?;
+        payload::check_size(&request.payload, InvocationType::Event)?;
         let call = Call {
             name,
-            payload: payload::check(Some(request.payload), InvocationType::Event)?,
+            payload: request.payload,
             client_context: None,
             tail: false,
         };

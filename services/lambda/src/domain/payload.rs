@@ -24,6 +24,23 @@ const MAX_CLIENT_CONTEXT: usize = 3_583;
 /// One that is too large or not JSON.
 pub fn check(payload: Option<Bytes>, kind: InvocationType) -> Result<Bytes, ServiceError> {
     let payload = payload.unwrap_or_default();
+    check_size(&payload, kind)?;
+    if payload.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    match syntax_error(&payload) {
+        None => Ok(payload),
+        Some(reason) => Err(error::invalid_content(format!(
+            "Could not parse request body into json: Could not parse payload into json: {reason}"
+        ))),
+    }
+}
+
+/// For events that this process has written itself, which are JSON.
+///
+/// # Errors
+/// One that is too large.
+pub fn check_size(payload: &Bytes, kind: InvocationType) -> Result<(), ServiceError> {
     let limit = match kind {
         InvocationType::Event => MAX_ASYNC,
         InvocationType::RequestResponse | InvocationType::DryRun => MAX_SYNC,
@@ -34,15 +51,7 @@ pub fn check(payload: Option<Bytes>, kind: InvocationType) -> Result<Bytes, Serv
             payload.len()
         )));
     }
-    if payload.is_empty() {
-        return Ok(Bytes::from_static(b"{}"));
-    }
-    match syntax_error(&payload) {
-        None => Ok(payload),
-        Some(reason) => Err(error::invalid_content(format!(
-            "Could not parse request body into json: Could not parse payload into json: {reason}"
-        ))),
-    }
+    Ok(())
 }
 
 /// Builds nothing: six megabytes of JSON take many times that as a tree.

@@ -1,5 +1,5 @@
 //! GetFunctionCodeSigningConfig, which Terraform asks of every function. There are no code signing
-//! configurations, so that none has one; Lambda then answers an empty object.
+//! configurations, so that none has one, which an empty ARN says.
 
 use std::sync::Arc;
 

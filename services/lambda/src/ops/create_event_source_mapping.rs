@@ -31,7 +31,12 @@ pub async fn create_event_source_mapping(
         .mappings
         .visibility_timeout(&queue, &name.arn(), &here)
         .await?;
-    check_visibility(&lambda, &queue, visibility, function.record.settings.timeout)?;
+    check_visibility(
+        &lambda,
+        &queue,
+        visibility,
+        function.record.settings.timeout,
+    )?;
     let record = MappingRecord {
         account: here.account,
         region: here.region,

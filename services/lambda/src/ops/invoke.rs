@@ -15,7 +15,6 @@ use crate::generated::{
     LogType,
 };
 use crate::invoker::Call;
-use crate::runner::LATEST;
 use crate::{Lambda, error};
 
 pub async fn invoke(
@@ -45,10 +44,7 @@ pub async fn invoke(
         ..InvocationResponse::default()
     };
     match kind {
-        InvocationType::DryRun => Ok(InvocationResponse {
-            executed_version: Some(LATEST.to_owned()),
-            ..answer(204)
-        }),
+        InvocationType::DryRun => Ok(answer(204)),
         InvocationType::Event => {
             lambda.entrance.enqueue(call, &context).await?;
             Ok(answer(202))

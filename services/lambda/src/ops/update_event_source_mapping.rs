@@ -38,7 +38,12 @@ pub async fn update_event_source_mapping(
             .mappings
             .visibility_timeout(&before.queue, &arn, &here)
             .await?;
-        check_visibility(&lambda, &before.queue, visibility, found.record.settings.timeout)?;
+        check_visibility(
+            &lambda,
+            &before.queue,
+            visibility,
+            found.record.settings.timeout,
+        )?;
     }
     let now = lambda.clock.now();
     let updated = lambda
