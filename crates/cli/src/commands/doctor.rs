@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::args::Doctor;
 use crate::output;
 
-pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Doctor) -> ExitCode {
     let report = server::doctor::report();
     if args.json {
         output::line(&report.to_string());
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     for feature in report["features"]
         .as_array()
@@ -20,7 +20,7 @@ pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
     {
         print_feature(feature);
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 fn print_feature(feature: &Value) {

@@ -21,8 +21,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Invoke(args) => block_on(invoke::run(args)),
         Command::Logs(args) => block_on(logs::run(args)),
         Command::Ps(args) => block_on(ps::run(args)),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Runtime(command) => runtime::run(&command),
+        Command::Doctor(args) => Ok(doctor::run(&args)),
+        Command::Runtime(command) => Ok(runtime::run(&command)),
         Command::Reset(args) => block_on(reset::run(args)),
     }
 }

@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::args::Runtime;
 use crate::output;
 
-pub fn run(command: &Runtime) -> anyhow::Result<ExitCode> {
+pub fn run(command: &Runtime) -> ExitCode {
     let Runtime::List { json } = command;
     let runtimes = server::doctor::runtimes();
     if *json {
         output::line(&runtimes.to_string());
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     let rows: Vec<Vec<String>> = runtimes
         .as_array()
@@ -22,7 +22,7 @@ pub fn run(command: &Runtime) -> anyhow::Result<ExitCode> {
         .map(row)
         .collect();
     output::table(&["RUNTIME", "RUNS ON", "NOTE"], &rows);
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 fn row(runtime: &Value) -> Vec<String> {
