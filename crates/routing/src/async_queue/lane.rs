@@ -22,6 +22,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// What a lane is told.
 #[derive(Debug)]
 pub enum Message {
+    /// An event is being stored. If it is run at once, its arrival is no news.
+    Coming(Box<Waiting>),
     /// An event is in the store.
     Arrived(Box<Waiting>),
     /// The function's events are no longer in the store.
@@ -37,6 +39,8 @@ pub struct Lane {
     window: Window,
     running: JoinSet<Finished>,
     running_ids: HashMap<task::Id, RequestId>,
+    /// Those that run whose arrival is still to come.
+    early: HashSet<RequestId>,
     /// Events whose run could not be recorded. They run again when the server has restarted.
     stuck: HashSet<RequestId>,
     throttle: Throttle,
@@ -56,6 +60,7 @@ impl Lane {
             window: Window::new(),
             running: JoinSet::new(),
             running_ids: HashMap::new(),
+            early: HashSet::new(),
             stuck: HashSet::new(),
             throttle: Throttle::new(),
             store_paused_until: None,
@@ -86,7 +91,12 @@ impl Lane {
 
     fn take(&mut self, message: Option<Message>) {
         match message {
-            Some(Message::Arrived(waiting)) => self.window.insert(*waiting),
+            Some(Message::Coming(waiting)) => self.start_early(*waiting),
+            Some(Message::Arrived(waiting)) => {
+                if !self.early.remove(&waiting.head.id) {
+                    self.window.insert(*waiting);
+                }
+            }
             Some(Message::Purged) => self.window.clear(),
             None => self.is_open = false,
         }
@@ -107,11 +117,27 @@ impl Lane {
             let Some(waiting) = self.window.pop_due(now) else {
                 return;
             };
-            let id = waiting.head.id;
-            let shared = Arc::clone(&self.shared);
-            let task = self.running.spawn(run(shared, self.name.clone(), waiting));
-            self.running_ids.insert(task.id(), id);
+            self.start_run(waiting);
         }
+    }
+
+    /// Runs an event that is not yet stored, if it overtakes none that is.
+    fn start_early(&mut self, waiting: Waiting) {
+        let now = self.shared.clock.now();
+        let is_first = waiting.slot.due <= now && self.window.is_drained();
+        // A payload that memory has no room for is read from the store.
+        let is_runnable = is_first && waiting.payload.is_some();
+        if self.is_open && is_runnable && self.throttle.admits(self.running.len(), now) {
+            self.early.insert(waiting.head.id);
+            self.start_run(waiting);
+        }
+    }
+
+    fn start_run(&mut self, waiting: Waiting) {
+        let id = waiting.head.id;
+        let shared = Arc::clone(&self.shared);
+        let task = self.running.spawn(run(shared, self.name.clone(), waiting));
+        self.running_ids.insert(task.id(), id);
     }
 
     fn finish(&mut self, finished: Result<(task::Id, Finished), JoinError>) {
@@ -122,7 +148,12 @@ impl Lane {
                 (error.id(), Finished::Stuck)
             }
         };
+        // The arrival of an event that ran early comes before the end of its run.
+        self.take_all();
         let id = self.running_ids.remove(&task);
+        if let Some(id) = &id {
+            self.early.remove(id);
+        }
         match finished {
             Finished::Ran(None) => self.throttle.ran(),
             Finished::Ran(Some(again)) => {
@@ -171,6 +202,7 @@ impl Lane {
                 slot,
                 head: row.value,
                 payload: None,
+                stored: None,
             })
         });
         Ok((waiting.collect(), page.next.is_none()))

@@ -1,6 +1,8 @@
 //! Asynchronous invocations: a durable queue a function, handed to the function at once.
 //!
 //! An event is in the store before it is acknowledged, and leaves it once it has been dealt with.
+//! Where nothing else waits its run begins while it is being stored: only the acknowledgement, and
+//! what is recorded of the run, wait for the disk.
 //! Each function has its own lane ([`lane`]), so that a slow one holds up no other. A lane keeps
 //! the first of its events in memory ([`window`]) and the rest in the store. What becomes of an
 //! event after a run is decided in [`decide`].
@@ -22,7 +24,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use base::{Arn, Clock};
 use parking_lot::Mutex;
 use store::{Batch, Key, Store, StoreError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use event::{Answer, AsyncEvent, Ending, EventRunner, RetryPolicy, RunOutcome};
 
@@ -96,19 +98,28 @@ impl AsyncQueue {
             records::payload_key(event.request_id),
             event.payload.clone(),
         );
-        shared.store.commit(batch).await?;
-        let payload = Payload::kept(
-            event.payload,
-            &shared.waiting_payload_bytes,
-            WAITING_PAYLOAD_BYTES,
-        );
-        let waiting = Waiting {
-            slot,
-            head,
-            payload,
+        let waiting = |stored| {
+            Box::new(Waiting {
+                slot,
+                head: head.clone(),
+                payload: Payload::kept(
+                    event.payload.clone(),
+                    &shared.waiting_payload_bytes,
+                    WAITING_PAYLOAD_BYTES,
+                ),
+                stored,
+            })
         };
-        shared.send(&lane, Some(Message::Arrived(Box::new(waiting))));
-        Ok(())
+        let (stored, told) = oneshot::channel();
+        shared.send(&lane, Some(Message::Coming(waiting(Some(told)))));
+        let outcome = shared.store.commit(batch).await;
+        if outcome.is_ok() {
+            // Before a run that has begun learns of it, so that its lane hears of this first.
+            shared.send(&lane, Some(Message::Arrived(waiting(None))));
+        }
+        // Nobody listens where no run has begun.
+        let _ = stored.send(outcome.is_ok());
+        outcome
     }
 
     /// Forgets every waiting event of a function, because it has been deleted. One that is running

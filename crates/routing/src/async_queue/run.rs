@@ -24,7 +24,7 @@ pub enum Finished {
     Stuck,
 }
 
-pub async fn run(shared: Arc<Shared>, lane: String, waiting: Waiting) -> Finished {
+pub async fn run(shared: Arc<Shared>, lane: String, mut waiting: Waiting) -> Finished {
     let id = waiting.head.id;
     let bytes = match payload(&shared, &waiting).await {
         Ok(Some(bytes)) => bytes,
@@ -44,6 +44,9 @@ pub async fn run(shared: Arc<Shared>, lane: String, waiting: Waiting) -> Finishe
     let policy = shared.runner.retry_policy(&waiting.head.function);
     let event = waiting.head.event(bytes);
     if decide::is_too_old(&waiting.head, &policy, shared.clock.now()) {
+        if !is_stored(&mut waiting).await {
+            return Finished::Skipped;
+        }
         let ended = end(
             &shared,
             &lane,
@@ -57,6 +60,10 @@ pub async fn run(shared: Arc<Shared>, lane: String, waiting: Waiting) -> Finishe
     let outcome = shared.runner.run(&event).await;
     if let RunOutcome::SystemFailed(cause) = &outcome {
         tracing::warn!(%lane, request_id = %id, cause, "async queue: an event could not be run");
+    }
+    if !is_stored(&mut waiting).await {
+        // Whoever sent it has been told, and may send it again.
+        return Finished::Ran(None);
     }
     match decide::after_run(&waiting.head, &outcome, &policy, shared.clock.now()) {
         Next::End(ending) => {
@@ -75,6 +82,7 @@ pub async fn run(shared: Arc<Shared>, lane: String, waiting: Waiting) -> Finishe
                 slot,
                 head: *head,
                 payload,
+                stored: None,
             };
             told(moved, &lane, Finished::Ran(Some(Box::new(again))))
         }
@@ -89,6 +97,15 @@ fn told(stored: Result<(), StoreError>, lane: &str, finished: Finished) -> Finis
             tracing::error!(%lane, %error, "async queue: record a run");
             Finished::Stuck
         }
+    }
+}
+
+/// Waits until an event is stored, or is known not to be. If whoever stores it gives up waiting, it
+/// may be: what is recorded of the run holds either way.
+async fn is_stored(waiting: &mut Waiting) -> bool {
+    match waiting.stored.take() {
+        Some(stored) => stored.await.unwrap_or(true),
+        None => true,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base::{RequestId, Timestamp};
 use bytes::Bytes;
 use store::Key;
+use tokio::sync::oneshot;
 
 use super::records::Head;
 
@@ -21,6 +22,8 @@ pub struct Waiting {
     pub slot: Slot,
     pub head: Head,
     pub payload: Option<Payload>,
+    /// Tells whether the store has it, where that is not yet known.
+    pub stored: Option<oneshot::Receiver<bool>>,
 }
 
 /// Its place in the lane.
@@ -164,6 +167,11 @@ impl Window {
         self.waiting.first_key_value().map(|(slot, _)| slot.due)
     }
 
+    /// Whether nothing waits, here or in the store.
+    pub fn is_drained(&self) -> bool {
+        self.waiting.is_empty() && self.backlog == Backlog::Empty
+    }
+
     pub fn wants_more(&self) -> bool {
         match self.backlog {
             Backlog::Unknown => true,
@@ -204,6 +212,7 @@ mod tests {
                 client_context: None,
             },
             payload: None,
+            stored: None,
         }
     }
 

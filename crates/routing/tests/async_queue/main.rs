@@ -1,5 +1,6 @@
 //! The asynchronous queue on a real store, with time moved by hand.
 
+mod held_store;
 mod rig;
 
 use std::collections::HashSet;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use routing::async_queue::{AsyncQueue, Ending, RetryPolicy, RunOutcome};
 use store::{EmbeddedStore, MemoryStore, Reader, Scan};
 
+use held_store::{Disk, HeldStore};
 use rig::{Functions, answer, clock_at_zero, event, settle};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -195,5 +197,75 @@ async fn events_of_a_deleted_function_are_forgotten() {
     manual.advance(60 * MINUTE);
     settle().await;
     assert!(functions.no_run_yet());
+    assert!(store.scan(Scan::all()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_begins_before_the_disk_is_done_and_the_acknowledgement_does_not() {
+    let (manual, functions, store) = (clock_at_zero(), Functions::new(), HeldStore::new());
+    let store = Arc::new(store);
+    let queue = AsyncQueue::new(store.clone(), manual.clock(), functions.clone());
+    let queue = Arc::new(queue);
+    // Until a lane has looked into the store it overtakes nothing.
+    queue.accept(event("hello", &manual)).await.unwrap();
+    functions.next_ending().await;
+    functions.next_run().await;
+    for fails_once in [true, false] {
+        if fails_once {
+            functions.answer_with(|_| RunOutcome::FunctionFailed(answer()));
+        }
+        settle().await;
+        store.set(Disk::Holds);
+        let event = event("hello", &manual);
+        let accepted = tokio::spawn({
+            let (queue, event) = (Arc::clone(&queue), event.clone());
+            async move { queue.accept(event).await }
+        });
+        assert_eq!(functions.next_run().await.request_id, event.request_id);
+        settle().await;
+        assert!(!accepted.is_finished(), "acknowledged before it was stored");
+        assert!(functions.ending_so_far().is_none());
+        store.set(Disk::Works);
+        accepted.await.unwrap().unwrap();
+        settle().await;
+        assert!(functions.no_run_yet(), "ran twice");
+        if fails_once {
+            functions.answer_with(|_| RunOutcome::Succeeded(answer()));
+            manual.advance(MINUTE);
+            assert_eq!(functions.next_run().await.request_id, event.request_id);
+        }
+        let ended = functions.next_ending().await;
+        assert_eq!(ended, (event.request_id, Ending::Succeeded));
+    }
+    queue.close().await;
+    assert!(store.scan(Scan::all()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_that_could_not_be_stored_leaves_nothing_but_its_run() {
+    let (manual, functions) = (clock_at_zero(), Functions::new());
+    let store = Arc::new(HeldStore::new());
+    functions.answer_with(|_| RunOutcome::FunctionFailed(answer()));
+    let queue = AsyncQueue::new(store.clone(), manual.clock(), functions.clone());
+    queue.accept(event("hello", &manual)).await.unwrap();
+    for minutes in [0, 1, 2] {
+        settle().await;
+        manual.advance(minutes * MINUTE);
+        functions.next_run().await;
+    }
+    functions.next_ending().await;
+    settle().await;
+    store.set(Disk::Fails);
+    assert!(queue.accept(event("hello", &manual)).await.is_err());
+    settle().await;
+    store.set(Disk::Works);
+    while !functions.no_run_yet() {
+        functions.next_run().await;
+    }
+    manual.advance(60 * MINUTE);
+    settle().await;
+    assert!(functions.no_run_yet(), "retried though its sender was refused");
+    assert!(functions.ending_so_far().is_none());
+    queue.close().await;
     assert!(store.scan(Scan::all()).await.unwrap().is_empty());
 }
