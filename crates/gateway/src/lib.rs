@@ -23,6 +23,7 @@ mod streamed;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base::{Clock, Region};
+use tokio::sync::Semaphore;
 
 pub use caller::Caller;
 pub use internal::Admin;
@@ -46,6 +47,9 @@ pub struct Config {
     pub default_region: Region,
     /// Origins of web pages that may call us besides those of this machine; `*` for all.
     pub cors_origins: Vec<String>,
+    /// Most connections that the functions hold to us together; more of them wait. What functions
+    /// do must leave descriptors for everybody else.
+    pub environment_connections: usize,
 }
 
 /// The port's behaviour, over whatever services are registered at the moment.
@@ -54,6 +58,8 @@ pub struct Gateway {
     clock: Clock,
     registry: RwLock<Arc<Registry>>,
     admin: Arc<dyn Admin>,
+    /// Places for connections from inside environments.
+    places: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -63,7 +69,9 @@ impl Gateway {
         registry: Arc<Registry>,
         admin: Arc<dyn Admin>,
     ) -> Self {
+        let places = config.environment_connections.min(listen::MOST_PLACES);
         Self {
+            places: Arc::new(Semaphore::new(places)),
             config,
             clock,
             registry: RwLock::new(registry),

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::Gateway;
 
@@ -23,6 +23,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after a failed accept (no file descriptors left, say), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Most connections of one environment, which may open 1,024 files: five SDK clients' pools.
+const PLACES_OF_ONE: usize = 256;
+/// Most connections of all environments, by the memory they take.
+pub(crate) const MOST_PLACES: usize = 16_384;
+
+/// Leave to serve a connection, given back when it ends.
+type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
@@ -43,6 +51,9 @@ impl Gateway {
         mut stop: watch::Receiver<bool>,
     ) {
         let graceful = GracefulShutdown::new();
+        let own_places = identity
+            .is_some()
+            .then(|| Arc::new(Semaphore::new(PLACES_OF_ONE)));
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -55,13 +66,20 @@ impl Gateway {
                     continue;
                 }
             };
+            let place = match &own_places {
+                Some(own) => tokio::select! {
+                    place = self.place(own) => place,
+                    _ = stop.wait_for(|stopping| *stopping) => break,
+                },
+                None => None,
+            };
             let (identity, region) = identity.clone().unzip();
             let connection = Arc::new(Connection {
                 peer: Some(peer),
                 identity,
                 region,
             });
-            self.spawn_connection(stream, connection, &graceful);
+            self.spawn_connection(stream, connection, place, &graceful);
         }
         drop(listener);
         tokio::select! {
@@ -72,10 +90,18 @@ impl Gateway {
         }
     }
 
+    /// Waits for a place for a connection of an environment, first among its own.
+    async fn place(&self, own: &Arc<Semaphore>) -> Option<Place> {
+        let own = Arc::clone(own).acquire_owned().await.ok()?;
+        let of_all = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        Some((own, of_all))
+    }
+
     fn spawn_connection(
         self: &Arc<Self>,
         stream: TcpStream,
         connection: Arc<Connection>,
+        place: Option<Place>,
         graceful: &GracefulShutdown,
     ) {
         // Small answers must not wait for the client's acknowledgements.
@@ -107,6 +133,7 @@ impl Gateway {
             if let Err(error) = pin!(served).await {
                 tracing::debug!(%error, "connection ended");
             }
+            drop(place);
         });
     }
 }

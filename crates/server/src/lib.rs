@@ -7,6 +7,7 @@ mod compose;
 pub mod config;
 pub mod doctor;
 mod late;
+mod open_files;
 mod root_key;
 mod sockets;
 mod state;
@@ -42,6 +43,7 @@ pub struct Server {
 impl Server {
     /// Opens the state, wires the services, listens. Once this returns, requests are answered.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let open_files = open_files::raise();
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!(
                 "listen on {}; if another server holds the port, end it or choose one with \
@@ -73,6 +75,8 @@ impl Server {
                 },
                 default_region: config.region,
                 cors_origins: config.cors_origins,
+                // The other half is for callers, files and the environments themselves.
+                environment_connections: usize::try_from(open_files / 2).unwrap_or(usize::MAX),
             },
             clock,
             registry,
