@@ -37,6 +37,21 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn what_a_crash_left_of_a_creation_does_not_get_in_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["store.new", "store.new-wal", "store.db-wal", "store.db-shm"] {
+        fs::write(dir.path().join(name), [7; 5_000]).unwrap();
+    }
+    let store = EmbeddedStore::open(dir.path()).unwrap();
+    assert!(store.scan(Scan::all()).await.unwrap().is_empty());
+    commit(&store, "a", Durability::Sync).await;
+    drop(store);
+    assert!(!dir.path().join("store.new").exists());
+    let store = EmbeddedStore::open(dir.path()).unwrap();
+    assert_eq!(store.scan(Scan::all()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_second_opening_is_refused_with_the_pid() {
     let dir = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(dir.path()).unwrap();

@@ -1,6 +1,7 @@
 //! SQLite connections, and the statements that run on them.
 
 use std::fmt::Write;
+use std::fs::{self, File};
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
@@ -13,6 +14,8 @@ use crate::scan::{range_is_empty, slice};
 use crate::{Entry, Scan, StoreError};
 
 const FILE_NAME: &str = "store.db";
+/// What the file is called until it is whole.
+const UNFINISHED_NAME: &str = "store.new";
 /// "KGRO": tells our file from anyone else's.
 const APPLICATION_ID: i32 = 0x4b47_524f;
 const FORMAT_VERSION: u8 = 1;
@@ -34,6 +37,9 @@ const SCHEMA: &str = "
     INSERT INTO syncs VALUES (0, 0);";
 
 pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
+    if !dir.join(FILE_NAME).exists() {
+        make_file(dir)?;
+    }
     let connection = open(dir, OpenFlags::SQLITE_OPEN_CREATE, WRITER_CACHE_KIB)?;
     let id: i32 = pragma(&connection, "application_id")?;
     let empty =
@@ -56,6 +62,37 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
         });
     }
     Ok(connection)
+}
+
+/// Makes an empty store with one sync where SQLite, step by step, would take seven: nobody needs it
+/// before it is whole, and it has its name only from then on. The directory is yet to be synced.
+fn make_file(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join(UNFINISHED_NAME);
+    // A log without its file belongs to nothing, and must not be taken for the new file's.
+    for (name, end) in [UNFINISHED_NAME, FILE_NAME]
+        .into_iter()
+        .flat_map(|name| ["", "-journal", "-wal", "-shm"].map(|end| (name, end)))
+    {
+        match fs::remove_file(dir.join(format!("{name}{end}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io("remove an unfinished store", error));
+            }
+            _ => {}
+        }
+    }
+    let make = || -> rusqlite::Result<()> {
+        let connection = Connection::open(&path)?;
+        connection.pragma_update(None, "synchronous", "off")?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        create(&connection)?;
+        // Folds the log into the file.
+        connection.close().map_err(|(_, error)| error)
+    };
+    make().map_err(|error| classify("create the store", error))?;
+    File::open(&path)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&path, dir.join(FILE_NAME)))
+        .map_err(|error| StoreError::io("create the store", error))
 }
 
 pub(super) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
