@@ -69,13 +69,14 @@ impl Launcher {
         let orders = Worker::start("launcher", move |orders| {
             block_all_signals();
             shed_bounding_set(last_capability);
-            let table = own_table(kept);
-            let failed = table.is_err();
-            let _ = ready.send(table);
-            if !failed {
-                // SAFETY: this thread's table has its own copies of both, owned by nobody yet.
-                let [hatch, init] = kept.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-                serve(&orders, &hatch, &init, &stack);
+            match own_table(kept) {
+                Ok([hatch, init]) => {
+                    let _ = ready.send(Ok(()));
+                    serve(&orders, &hatch, &init, &stack);
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
             }
         })?;
         let table = is_ready
@@ -112,23 +113,38 @@ impl Launcher {
 }
 
 /// Leaves this thread with a descriptor table of its own, in which only these (and the standard
-/// streams) are open.
-fn own_table(mut kept: [RawFd; 2]) -> io::Result<()> {
-    kept.sort_unstable();
+/// streams) are open, at the lowest numbers: where they were, they might stand in the way of those
+/// that init inherits.
+fn own_table(kept: [RawFd; 2]) -> io::Result<[OwnedFd; 2]> {
+    let mut sorted = kept;
+    sorted.sort_unstable();
     // SAFETY: takes only flags, and changes only this thread.
     if unsafe { libc::unshare(libc::CLONE_FILES) } != 0 {
         return Err(io::Error::last_os_error());
     }
     for (first, last) in [
-        (3, kept[0] - 1),
-        (kept[0] + 1, kept[1] - 1),
-        (kept[1] + 1, i32::MAX),
+        (3, sorted[0] - 1),
+        (sorted[0] + 1, sorted[1] - 1),
+        (sorted[1] + 1, i32::MAX),
     ] {
         if first <= last {
             close_range(first, last)?;
         }
     }
-    Ok(())
+    let [hatch, init] = kept;
+    Ok([lowest(hatch)?, lowest(init)?])
+}
+
+/// Moves a descriptor of this thread's own table to the lowest free number.
+fn lowest(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: duplicates a descriptor that is open in this thread's table.
+    let moved = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+    if moved < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    close_range(fd, fd)?;
+    // SAFETY: a fresh descriptor of this thread's table, owned by nobody yet.
+    Ok(unsafe { OwnedFd::from_raw_fd(moved) })
 }
 
 fn serve(orders: &Receiver<Errand>, hatch: &OwnedFd, init: &OwnedFd, stack: &Stack) {

@@ -299,3 +299,17 @@ fn the_report_names_every_feature_and_tries_one() {
     assert_eq!(trial.feature, "sandbox");
     assert!(trial.available, "{}", trial.detail);
 }
+
+/// A server with some hundred connections opens its host at descriptor numbers that the sandbox's
+/// own descriptors are given later.
+#[test]
+fn a_host_opened_among_many_descriptors_starts_sandboxes() {
+    let crowd: Vec<_> = (0..280)
+        .map(|_| std::fs::File::open("/dev/null").unwrap())
+        .collect();
+    let rigs: Vec<Rig> = (0..12).map(|_| Rig::new()).collect();
+    for rig in &rigs {
+        assert_eq!(rig.shell("echo here"), "here\n");
+    }
+    drop(crowd);
+}
