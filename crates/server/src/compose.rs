@@ -108,7 +108,10 @@ impl Composer {
             clock,
             is_permissive,
             hot_reload: self.config.hot_reload,
-            limits: lambda::Limits::default(),
+            limits: lambda::Limits {
+                concurrency: self.config.concurrency,
+                ..lambda::Limits::default()
+            },
             authority: self.address.to_string(),
         };
         let lambda = lambda::service(lambda_config, api)
@@ -160,8 +163,8 @@ impl Composition {
 
     /// Ends every environment and writes what still waits.
     pub async fn end(&self) {
-        self.lambda.end().await;
-        self.exec.shutdown().await;
+        // Together: mappings and events wait for the invocations that the executor cuts short.
+        tokio::join!(self.lambda.end(), self.exec.shutdown());
         self.logs.flush().await;
         self.ledger.flush().await;
     }
