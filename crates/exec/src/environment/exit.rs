@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sandbox::Sandbox;
 use tokio::io::unix::AsyncFd;
 
+use super::link::Lost;
 use crate::readiness::watch;
 
 /// How long the kernel may take to end a sandbox whose runtime has ended.
@@ -43,7 +44,11 @@ impl ExitWatch {
     }
 
     /// Why the runtime of a sandbox that is ending has ended; makes sure that it does.
-    pub(crate) async fn cause(&self, sandbox: &Arc<Sandbox>) -> ExitCause {
+    pub(crate) async fn cause(&self, sandbox: &Arc<Sandbox>, lost: Lost) -> ExitCause {
+        if lost == Lost::Garbled {
+            // Nobody waits for one that will not end by itself.
+            let _ = sandbox.kill();
+        }
         if tokio::time::timeout(PATIENCE, self.ended()).await.is_err() {
             // It closed its connection and lives on: useless, and about to be dropped.
             let _ = sandbox.kill();

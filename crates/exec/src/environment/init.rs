@@ -120,7 +120,7 @@ async fn initialise(core: &mut Core, started: Instant) -> Result<(), Cause> {
     let reached = tokio::select! {
         biased;
         reached = steps => reached,
-        () = core.exit.ended() => Err(Lost),
+        () = core.exit.ended() => Err(Lost::Ended),
     };
     match reached {
         Ok((booted, Readiness::Ready { code, init })) => {
@@ -143,6 +143,6 @@ async fn initialise(core: &mut Core, started: Instant) -> Result<(), Cause> {
             error_type,
             document,
         }),
-        Err(Lost) => Err(Cause::Exited(core.exit.cause(&core.sandbox).await)),
+        Err(lost) => Err(Cause::Exited(core.exit.cause(&core.sandbox, lost).await)),
     }
 }

@@ -141,12 +141,12 @@ impl Core {
         let answered = tokio::select! {
             biased;
             answered = self.link.invoke(event, deadline) => answered,
-            () = self.exit.ended() => Err(Lost),
+            () = self.exit.ended() => Err(Lost::Ended),
             () = self.clock.sleep(timeout) => return End::TimedOut,
         };
         match answered {
             Ok(answer) => End::Answered(answer),
-            Err(Lost) => End::Exited(self.exit.cause(&self.sandbox).await),
+            Err(lost) => End::Exited(self.exit.cause(&self.sandbox, lost).await),
         }
     }
 

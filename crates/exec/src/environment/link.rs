@@ -49,9 +49,13 @@ pub(crate) enum Readiness {
     },
 }
 
-/// The runtime ended, or stopped speaking sense.
-#[derive(Debug)]
-pub(crate) struct Lost;
+/// Why nothing more can be had from a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Ended,
+    /// It lives, but what it sends is no frame, or none that belongs here.
+    Garbled,
+}
 
 #[derive(Serialize)]
 struct Specialise<'a> {
@@ -228,13 +232,17 @@ async fn receive(socket: &mut FrameSocket) -> Result<Frame, Lost> {
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err takes")]
 fn lost(error: FrameError) -> Lost {
-    if !matches!(error, FrameError::Closed) {
-        tracing::debug!(%error, "an environment's runtime is lost");
+    if matches!(error, FrameError::Closed) {
+        return Lost::Ended;
     }
-    Lost
+    tracing::debug!(%error, "an environment's runtime is lost");
+    match error {
+        FrameError::Garbage => Lost::Garbled,
+        _ => Lost::Ended,
+    }
 }
 
 fn unexpected(kind: Kind) -> Lost {
     tracing::debug!(?kind, "an environment's runtime sent a frame out of turn");
-    Lost
+    Lost::Garbled
 }

@@ -67,6 +67,37 @@ def handler(event, context):
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_writes_nonsense_to_its_socket_is_killed_at_once() {
+    let code = "
+import os, stat, time
+def handler(event, context):
+    if not event: return 'fine'
+    for descriptor in range(3, 20):
+        try:
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, b'\\xff' * 5000)
+        except OSError:
+            pass
+    time.sleep(60)
+";
+    let world = World::new();
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    let Some(_) = world.run(&function, &json!("")).await else {
+        return;
+    };
+    let asked = Instant::now();
+    let outcome = world.run(&function, &json!("garble")).await.unwrap();
+    // Neither the function's timeout nor the patience with a runtime that is ending.
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_eq!(document(&outcome)["errorType"], "Runtime.ExitError");
+    assert!(world.run(&function, &json!("")).await.unwrap().cold());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_that_exits_is_reported_and_replaced() {
     let code = "
 import os, signal, sys
