@@ -84,11 +84,11 @@ async fn serve(
     (address, stop)
 }
 
-fn function() -> Option<(Principal, Region)> {
+fn function() -> (Principal, Region) {
     let principal = Principal::Root {
         account: AccountId::DEFAULT,
     };
-    Some((principal, "us-east-1".parse().unwrap()))
+    (principal, "us-east-1".parse().unwrap())
 }
 
 /// Sends a request and keeps the connection.
@@ -114,7 +114,7 @@ async fn is_answered(stream: &mut TcpStream, within: Duration) -> bool {
 #[tokio::test]
 async fn a_function_that_hoards_connections_waits_and_nobody_else_does() {
     let gateway = gateway(2);
-    let (inside, _stop_inside) = serve(&gateway, function()).await;
+    let (inside, _stop_inside) = serve(&gateway, Some(function())).await;
     let (outside, _stop_outside) = serve(&gateway, None).await;
 
     let mut first = ask(inside).await;
