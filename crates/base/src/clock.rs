@@ -133,14 +133,14 @@ mod tests {
         let sleeper = tokio::spawn({
             let clock = clock.clone();
             async move {
-                clock.sleep(Duration::from_secs(3600)).await;
+                clock.sleep(Duration::from_hours(1)).await;
                 clock.now()
             }
         });
         tokio::task::yield_now().await;
-        manual.advance(Duration::from_secs(1800));
+        manual.advance(Duration::from_mins(30));
         assert!(!sleeper.is_finished());
-        manual.advance(Duration::from_secs(1800));
+        manual.advance(Duration::from_mins(30));
         assert_eq!(sleeper.await.unwrap().millis(), 3_600_000);
     }
 }
