@@ -26,23 +26,21 @@ pub fn python_start(interpreter: &str, count: usize) -> anyhow::Result<Samples> 
 }
 
 /// What AWS's own Python client reaches.
-pub struct RuntimeClient {
+pub struct Rounds {
     /// From the event's first byte out until its response is in.
     pub latency: Samples,
     /// Whole rounds, with the acknowledgement and the question for the next event.
-    pub rounds_per_second: f64,
+    pub per_second: f64,
 }
 
 /// AWS's own Python client with the same no-op handler, driven by a Runtime API server that does
 /// nothing else: no HTTP on the caller's side, no sandbox, no logs.
-pub fn awslambdaric(tools: &Tools, count: usize) -> anyhow::Result<RuntimeClient> {
+pub fn awslambdaric(tools: &Tools, count: usize) -> anyhow::Result<Rounds> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("function.py"), crate::functions::NO_OP)?;
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let mut client = Client::start(tools, folder.path(), listener.local_addr()?.port())?;
-    let (stream, _) = listener.accept().context("wait for the runtime client")?;
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream);
+    let mut reader = accept(&listener)?;
     read_request(&mut reader)?;
     let mut round = || -> anyhow::Result<Duration> {
         let began = Instant::now();
@@ -61,12 +59,66 @@ pub fn awslambdaric(tools: &Tools, count: usize) -> anyhow::Result<RuntimeClient
     let latencies = (0..count)
         .map(|_| round())
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let rounds_per_second = count as f64 / began.elapsed().as_secs_f64();
+    let per_second = count as f64 / began.elapsed().as_secs_f64();
     client.end();
-    Ok(RuntimeClient {
+    Ok(Rounds {
         latency: Samples::new(latencies),
-        rounds_per_second,
+        per_second,
     })
+}
+
+/// The same client behind the least HTTP server there can be: one thread that takes a call, hands
+/// it to the runtime, and passes the response back. What Kagero does without doing anything else.
+pub fn awslambdaric_behind_http(tools: &Tools, count: usize) -> anyhow::Result<Rounds> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("function.py"), crate::functions::NO_OP)?;
+    let runtime = TcpListener::bind(("127.0.0.1", 0))?;
+    let front = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = front.local_addr()?.port();
+    let mut client = Client::start(tools, folder.path(), runtime.local_addr()?.port())?;
+    let relay = std::thread::spawn(move || relay(&front, &runtime));
+    let mut connection = crate::http::Connection::open(port)?;
+    for _ in 0..100 {
+        crate::functions::invoke(&mut connection, "floor")?;
+    }
+    let began = Instant::now();
+    let mut latencies = Vec::with_capacity(count);
+    for _ in 0..count {
+        let sent = Instant::now();
+        crate::functions::invoke(&mut connection, "floor")?;
+        latencies.push(sent.elapsed());
+    }
+    let per_second = count as f64 / began.elapsed().as_secs_f64();
+    drop(connection);
+    client.end();
+    // It ends with an error, because its caller hung up.
+    let _ = relay.join();
+    Ok(Rounds {
+        latency: Samples::new(latencies),
+        per_second,
+    })
+}
+
+fn relay(front: &TcpListener, runtime: &TcpListener) -> anyhow::Result<()> {
+    let mut runtime = accept(runtime)?;
+    read_request(&mut runtime)?;
+    let mut caller = accept(front)?;
+    loop {
+        read_request(&mut caller)?;
+        answer_next(runtime.get_mut())?;
+        read_request(&mut runtime)?;
+        caller.get_mut().write_all(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\nnull",
+        )?;
+        accept_response(runtime.get_mut())?;
+        read_request(&mut runtime)?;
+    }
+}
+
+fn accept(listener: &TcpListener) -> anyhow::Result<BufReader<TcpStream>> {
+    let (stream, _) = listener.accept().context("wait for a connection")?;
+    stream.set_nodelay(true)?;
+    Ok(BufReader::new(stream))
 }
 
 struct Client(Child);
