@@ -264,7 +264,10 @@ async fn an_event_that_could_not_be_stored_leaves_nothing_but_its_run() {
     }
     manual.advance(60 * MINUTE);
     settle().await;
-    assert!(functions.no_run_yet(), "retried though its sender was refused");
+    assert!(
+        functions.no_run_yet(),
+        "retried though its sender was refused"
+    );
     assert!(functions.ending_so_far().is_none());
     queue.close().await;
     assert!(store.scan(Scan::all()).await.unwrap().is_empty());
