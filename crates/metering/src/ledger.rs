@@ -39,13 +39,26 @@ impl Ledger {
     pub fn start(store: Arc<dyn Store>, clock: Clock) -> Arc<Self> {
         let (writer, messages) = mpsc::channel(MAX_WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
-        tokio::spawn(write(Arc::clone(&store), clock, messages, Arc::clone(&dropped)));
-        Arc::new(Self { store, writer, dropped })
+        tokio::spawn(write(
+            Arc::clone(&store),
+            clock,
+            messages,
+            Arc::clone(&dropped),
+        ));
+        Arc::new(Self {
+            store,
+            writer,
+            dropped,
+        })
     }
 
     /// Takes a record. Never waits.
     pub fn record(&self, usage: Usage) {
-        if self.writer.try_send(Message::Record(Box::new(usage))).is_err() {
+        if self
+            .writer
+            .try_send(Message::Record(Box::new(usage)))
+            .is_err()
+        {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -60,7 +73,9 @@ impl Ledger {
     ) -> Result<Vec<Usage>, StoreError> {
         self.flush().await;
         let function = (account.as_str(), region.as_str(), function);
-        let page = USAGE.scan_reversed(&self.store, function, None, limit).await?;
+        let page = USAGE
+            .scan_reversed(&self.store, function, None, limit)
+            .await?;
         Ok(page.rows.into_iter().map(|row| row.value).collect())
     }
 
@@ -153,7 +168,13 @@ mod tests {
             ledger.record(usage("f", at));
         }
         ledger.record(usage("ff", 9));
-        let recent = ledger.recent(AccountId::DEFAULT, &Region::us_east_1(), "f", 2).await.unwrap();
-        assert_eq!(recent.iter().map(|one| one.at.millis()).collect::<Vec<_>>(), [3, 2]);
+        let recent = ledger
+            .recent(AccountId::DEFAULT, &Region::us_east_1(), "f", 2)
+            .await
+            .unwrap();
+        assert_eq!(
+            recent.iter().map(|one| one.at.millis()).collect::<Vec<_>>(),
+            [3, 2]
+        );
     }
 }
