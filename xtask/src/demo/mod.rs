@@ -25,7 +25,7 @@ const EXERCISES: [Exercise; 4] = [
         folder: "1-hello",
         title: "A function is created and called",
         matters: "The code ran: in its own namespaces, with its own user, a read-only root and \
-                  limits on memory, processor and processes. No Docker was involved, no account \
+                  the limits that `kagero doctor` lists for this machine. No Docker was involved, no account \
                   and no cloud; the client was the unmodified AWS CLI.",
         function: "example-hello",
     },

@@ -64,13 +64,15 @@ pub fn print(server: &Demo, functions: &[&str]) -> anyhow::Result<()> {
 }
 
 fn bar(call: &Value, longest: f64) -> String {
-    PHASES
+    let bar: String = PHASES
         .iter()
         .flat_map(|(_, field, mark)| {
             let columns = (micros(call, field) / longest * WIDTH).round() as usize;
             std::iter::repeat_n(*mark, columns)
         })
-        .collect()
+        .collect();
+    // What is too short for a column was there all the same.
+    if bar.is_empty() { "·".to_owned() } else { bar }
 }
 
 fn total(call: &Value) -> f64 {
