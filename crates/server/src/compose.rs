@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context;
 use base::Clock;
@@ -30,6 +31,9 @@ pub struct Composer {
     pub state: State,
     pub root: Option<RootKey>,
     pub sockets: Arc<Sockets>,
+    /// Compositions made so far. Each has a folder, and so control groups, of its own: the one
+    /// before may still be letting go of its.
+    pub made: AtomicU32,
 }
 
 /// The services of a running server, and what must be ended with them.
@@ -82,13 +86,14 @@ impl Composer {
             events: None,
         };
         let s3 = Arc::new(s3::service(s3_config, s3_ports));
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
         let exec = Exec::new(
             ExecConfig {
                 interpreters: config::interpreters(),
                 strict_runtimes: self.config.strict_runtimes,
                 idle_timeout: self.config.idle,
                 account_concurrency: self.config.concurrency,
-                ..ExecConfig::new(folder.join("environments"))
+                ..ExecConfig::new(folder.join("environments").join(made.to_string()))
             },
             ExecPorts {
                 clock: clock.clone(),

@@ -17,6 +17,7 @@ mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use anyhow::Context;
 use base::Clock;
@@ -63,6 +64,7 @@ impl Server {
             state,
             root,
             sockets: Arc::clone(&sockets),
+            made: AtomicU32::new(0),
         };
         let composition = composer.compose().await?;
         let registry = Arc::clone(&composition.registry);

@@ -19,7 +19,11 @@ pub async fn run(args: Logs) -> anyhow::Result<ExitCode> {
     };
     let mut seen = Seen::default();
     loop {
-        print_new(&args, &group, &mut seen).await?;
+        match print_new(&args, &group, &mut seen).await {
+            // The function has not been called yet, or its first lines are on their way.
+            Err(error) if args.follow && is_not_found(&error) => {}
+            printed => printed?,
+        }
         if !args.follow {
             return Ok(ExitCode::SUCCESS);
         }
@@ -81,6 +85,11 @@ async fn print_new(args: &Logs, group: &str, seen: &mut Seen) -> anyhow::Result<
             return Ok(());
         }
     }
+}
+
+/// The answer that names no such log group.
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.to_string().contains("ResourceNotFoundException")
 }
 
 fn print_event(at: i64, event: &Value) {
