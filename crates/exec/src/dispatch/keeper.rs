@@ -10,9 +10,9 @@ use base::Timestamp;
 use super::pool::{self, Acquired, Pool, Resting, State};
 use crate::environment::{Environment, Frozen, Idle};
 
-/// Makes sure that the keeper looks at an environment that has just become idle.
-pub(super) fn expect(pool: &Arc<Pool>, state: &mut State) {
-    let due = pool.launcher.ports.clock.now() + pool.launcher.config.freeze_after;
+/// Makes sure that the keeper looks at an environment that became idle at that time.
+pub(super) fn expect(pool: &Arc<Pool>, state: &mut State, idle_since: Timestamp) {
+    let due = idle_since + pool.launcher.config.freeze_after;
     match state.keeper {
         Some(looks) if looks <= due => {}
         Some(_) => {
@@ -108,6 +108,7 @@ fn put_back(pool: &Pool, frozen: Option<Environment<Frozen>>) -> Option<Environm
         .iter()
         .position(later)
         .unwrap_or(state.idle.len());
+    environment.rests();
     state.idle.insert(at, Resting::Frozen(environment));
     None
 }

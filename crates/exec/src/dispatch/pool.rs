@@ -187,8 +187,9 @@ impl Pool {
                 drop(state);
                 drop(environment);
             } else {
+                let since = environment.idle_since();
                 state.idle.push(Resting::Idle(environment));
-                keeper::expect(self, &mut state);
+                keeper::expect(self, &mut state, since);
             }
         }
     }

@@ -128,8 +128,8 @@ impl Environment<Busy> {
     }
 
     fn idle(self) -> Environment<Idle> {
-        self.core.registration.is_now(EnvironmentState::Idle);
         let since = self.core.clock.now();
+        self.core.registration.is_now(EnvironmentState::Idle);
         self.into_state(Idle { since })
     }
 }

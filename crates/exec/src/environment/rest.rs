@@ -20,7 +20,6 @@ impl Environment<Idle> {
                 tracing::debug!(%error, function = %self.core.function.key, "freeze an environment");
             }
         }
-        self.core.registration.is_now(EnvironmentState::Frozen);
         let idle_since = self.state.since;
         Some(self.into_state(Frozen { idle_since }))
     }
@@ -41,6 +40,11 @@ impl Environment<Idle> {
 const CREDENTIALS_MARGIN: Duration = Duration::from_secs(30);
 
 impl Environment<Frozen> {
+    /// Shows it as frozen: from when the next event can have it, not earlier.
+    pub(crate) fn rests(&self) {
+        self.core.registration.is_now(EnvironmentState::Frozen);
+    }
+
     pub(crate) fn idle_since(&self) -> Timestamp {
         self.state.idle_since
     }
