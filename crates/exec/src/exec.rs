@@ -58,6 +58,7 @@ impl Exec {
             host,
             interpreters,
             registry: Arc::default(),
+            awaited: Arc::default(),
             compiled: Mutex::default(),
         });
         let inner = Inner {

@@ -25,11 +25,15 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::readiness::{watch, watch_for};
 
 /// Where the bootstrap finds the socket.
 pub(crate) const CONTROL_FD: i32 = 3;
@@ -41,6 +45,8 @@ const PREFIX: usize = 12;
 const MAX_HEADER: usize = 1 << 20;
 /// Payloads up to this size are sent with their header in one write.
 const COPY_BELOW: usize = 32 << 10;
+/// Least room for one read.
+const ROOM: usize = 4 << 10;
 
 /// What a frame means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +116,13 @@ impl Frame {
 }
 
 /// The server's end.
+///
+/// It is watched for reading only. A stream socket of the reactor's own would be watched for
+/// writing as well, and the kernel would wake the server each time the runtime takes an event.
 #[derive(Debug)]
 pub(crate) struct FrameSocket {
-    stream: UnixStream,
-    received: BytesMut,
+    socket: AsyncFd<OwnedFd>,
+    received: Vec<u8>,
     /// Reused from frame to frame.
     sending: Vec<u8>,
 }
@@ -123,10 +132,9 @@ impl FrameSocket {
     pub(crate) fn pair() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let stream = UnixStream::from_std(ours)?;
         let socket = Self {
-            stream,
-            received: BytesMut::new(),
+            socket: watch(ours.into())?,
+            received: Vec::new(),
             sending: Vec::new(),
         };
         Ok((socket, theirs.into()))
@@ -134,11 +142,16 @@ impl FrameSocket {
 
     /// Whether the runtime has closed its end, or sent what nobody asked for.
     pub(crate) fn is_disturbed(&self) -> bool {
-        let mut byte = [0];
-        !matches!(
-            self.stream.try_read(&mut byte),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock
-        )
+        let peeked = self
+            .socket
+            .try_io(Interest::READABLE, |socket| Ok(peek(socket)?));
+        !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Whether there is something to receive, or will be nothing any more. Asks the kernel, where
+    /// the reactor would know only of what it has been told.
+    pub(crate) fn has_arrived(&self) -> bool {
+        !matches!(peek(self.socket.get_ref()), Err(Errno::AGAIN | Errno::INTR))
     }
 
     pub(crate) async fn send(
@@ -158,31 +171,62 @@ impl FrameSocket {
         }
         if payload.len() <= COPY_BELOW {
             self.sending.extend_from_slice(payload);
-            self.stream.write_all(&self.sending).await.map_err(closed)
+            self.write(&self.sending).await.map_err(closed)
         } else {
-            self.stream.write_all(&self.sending).await.map_err(closed)?;
-            self.stream.write_all(payload).await.map_err(closed)
+            self.write(&self.sending).await.map_err(closed)?;
+            self.write(payload).await.map_err(closed)
         }
+    }
+
+    async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        // Made when the socket's buffer is full: the reactor takes a descriptor only once.
+        let mut writable = None;
+        while !bytes.is_empty() {
+            match rustix::net::send(self.socket.get_ref(), bytes, SendFlags::NOSIGNAL) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let full = match &writable {
+                        Some(full) => full,
+                        None => writable.insert(watch_for(
+                            self.socket.get_ref().try_clone()?,
+                            Interest::WRITABLE,
+                        )?),
+                    };
+                    full.writable().await?.clear_ready();
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// The next frame; of a payload above `limit` only the size is kept.
     pub(crate) async fn receive(&mut self, limit: usize) -> Result<Frame, FrameError> {
         self.fill(PREFIX).await?;
-        let mut next = || self.received.get_u32_le();
-        let (kind, header_length, length) = (next(), next() as usize, next() as usize);
+        let mut prefix = &self.received[..PREFIX];
+        let (kind, header_length) = (prefix.get_u32_le(), prefix.get_u32_le() as usize);
+        let length = prefix.get_u32_le() as usize;
         let kind = Kind::read(kind).ok_or(FrameError::Garbage)?;
         if header_length > MAX_HEADER {
             return Err(FrameError::Garbage);
         }
-        self.fill(header_length).await?;
-        let header = self.received.split_to(header_length).freeze();
-        let payload = if length > limit {
+        let payload_at = PREFIX + header_length;
+        if length > limit {
+            self.fill(payload_at).await?;
+            let header = self.take(payload_at).split_off(PREFIX);
             self.skip(length).await?;
-            Payload::TooLarge(length)
-        } else {
-            self.fill(length).await?;
-            Payload::Whole(self.received.split_to(length).freeze())
-        };
+            let payload = Payload::TooLarge(length);
+            return Ok(Frame {
+                kind,
+                header,
+                payload,
+            });
+        }
+        self.fill(payload_at + length).await?;
+        let mut header = self.take(payload_at + length);
+        let payload = Payload::Whole(header.split_off(payload_at));
+        header.advance(PREFIX);
         Ok(Frame {
             kind,
             header,
@@ -190,30 +234,50 @@ impl FrameSocket {
         })
     }
 
+    /// What was received first. Without a copy if that is all, as when a runtime keeps to its turn.
+    fn take(&mut self, length: usize) -> Bytes {
+        if length == self.received.len() {
+            return std::mem::take(&mut self.received).into();
+        }
+        let taken = Bytes::copy_from_slice(&self.received[..length]);
+        self.received.drain(..length);
+        taken
+    }
+
+    /// Receives until so much is there.
     async fn fill(&mut self, length: usize) -> Result<(), FrameError> {
         if let Some(missing) = length.checked_sub(self.received.len()) {
             // Room for a small frame behind a prefix spares a second read.
-            self.received.reserve(missing.max(4 << 10));
+            self.received.reserve(missing.max(ROOM));
         }
         while self.received.len() < length {
-            if self
-                .stream
-                .read_buf(&mut self.received)
-                .await
-                .map_err(closed)?
-                == 0
-            {
+            if self.read().await.map_err(closed)? == 0 {
                 return Err(FrameError::Closed);
             }
         }
         Ok(())
     }
 
+    /// Receives what is there, as far as there is room. Asks the kernel first: the reactor may not
+    /// have heard yet of what [`Self::has_arrived`] saw.
+    async fn read(&mut self) -> io::Result<usize> {
+        loop {
+            let buffer = rustix::buffer::spare_capacity(&mut self.received);
+            match rustix::net::recv(self.socket.get_ref(), buffer, RecvFlags::empty()) {
+                Ok((_, read)) => return Ok(read),
+                Err(Errno::INTR) => {}
+                // What is cleared may be news since then, which the next turn receives.
+                Err(Errno::AGAIN) => self.socket.readable().await?.clear_ready(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     async fn skip(&mut self, length: usize) -> Result<(), FrameError> {
         let mut left = length;
         loop {
             let here = left.min(self.received.len());
-            self.received.advance(here);
+            self.received.drain(..here);
             left -= here;
             if left == 0 {
                 return Ok(());
@@ -221,6 +285,10 @@ impl FrameSocket {
             self.fill(left.min(64 << 10)).await?;
         }
     }
+}
+
+fn peek(socket: &OwnedFd) -> rustix::io::Result<()> {
+    rustix::net::recv(socket, &mut [0], RecvFlags::PEEK).map(drop)
 }
 
 /// A runtime that died with the frame half-written resets the socket rather than ending it.

@@ -12,6 +12,7 @@ mod images;
 mod info;
 mod invocation;
 mod logs;
+mod lookout;
 mod ports;
 mod readiness;
 mod runtime_api;

@@ -1,6 +1,6 @@
 //! One line a request: who asked for what, and how it went.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base::RequestId;
 use http::StatusCode;
@@ -18,9 +18,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Writes the line to the `access` target, at debug for health checks and at info otherwise.
-    pub fn write(&self, status: StatusCode) {
-        let millis = self.began.elapsed().as_secs_f64() * 1_000.0;
+    /// Writes the line once the worker has sent the answer, which must not wait for it. Needs a
+    /// tokio runtime.
+    pub fn write_later(self, status: StatusCode) {
+        let took = self.began.elapsed();
+        tokio::spawn(async move { self.write(status, took) });
+    }
+
+    /// Writes the line to the `access` target.
+    fn write(&self, status: StatusCode, took: Duration) {
+        let millis = took.as_secs_f64() * 1_000.0;
         let service = self.service.unwrap_or("-");
         let operation = self.operation.as_deref().unwrap_or("-");
         let account = self

@@ -58,7 +58,7 @@ impl Gateway {
         }
         let id = HeaderValue::try_from(entry.request_id.to_string()).expect("a UUID is ASCII");
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
-        entry.write(response.status());
+        entry.write_later(response.status());
         response
     }
 

@@ -18,6 +18,7 @@ mod listen;
 mod modelled;
 mod registry;
 mod route;
+mod self_wake;
 mod streamed;
 
 use std::sync::{Arc, PoisonError, RwLock};

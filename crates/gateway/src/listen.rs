@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::Gateway;
+use crate::self_wake::SelfWaking;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -130,7 +130,7 @@ impl Gateway {
         );
         tokio::spawn(async move {
             // Clients hang up and send garbage; neither is news.
-            if let Err(error) = pin!(served).await {
+            if let Err(error) = SelfWaking::new(served).await {
                 tracing::debug!(%error, "connection ended");
             }
             drop(place);

@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 32 << 20;
 const MAX_STREAM_BYTES: usize = 4 << 20;
 /// How long lines gather before they are written: without it every invocation would be a commit of
 /// its own, a quarter of the server's work under load.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(100);
 /// A stream with this many bytes is not let gather further.
 const PLENTY_BYTES: usize = MAX_STREAM_BYTES / 4;
 /// Counted for a line besides its text.

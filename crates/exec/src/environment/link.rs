@@ -11,6 +11,7 @@ use super::exit::error_document;
 use super::variables::TASK_ROOT;
 use crate::frames::{Frame, FrameError, FrameSocket, Kind, Payload};
 use crate::invocation::InvokeEvent;
+use crate::lookout::Lookout;
 use crate::runtime_api::RuntimeApi;
 
 /// Largest response: 6 MB and what Lambda allows on top of it.
@@ -20,7 +21,7 @@ pub(crate) const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
 /// The connection to one environment's runtime.
 #[derive(Debug)]
 pub(crate) enum Link {
-    Frames(FrameSocket),
+    Frames(FrameSocket, Lookout),
     Api(RuntimeApi),
 }
 
@@ -94,7 +95,7 @@ impl Link {
     /// Resolves when everything generic is loaded. A runtime of the Runtime API never says so.
     pub(crate) async fn booted(&mut self) -> Result<(), Lost> {
         match self {
-            Self::Frames(socket) => match receive(socket).await?.kind {
+            Self::Frames(socket, _) => match receive(socket).await?.kind {
                 Kind::Booted => Ok(()),
                 other => Err(unexpected(other)),
             },
@@ -109,7 +110,7 @@ impl Link {
         environment: &BTreeMap<String, String>,
     ) -> Result<Readiness, Lost> {
         let socket = match self {
-            Self::Frames(socket) => socket,
+            Self::Frames(socket, _) => socket,
             Self::Api(api) => return Ok(api.ready().await),
         };
         let header = Specialise {
@@ -152,8 +153,8 @@ impl Link {
         event: &InvokeEvent,
         deadline: Timestamp,
     ) -> Result<Answer, Lost> {
-        let socket = match self {
-            Self::Frames(socket) => socket,
+        let (socket, lookout) = match self {
+            Self::Frames(socket, lookout) => (socket, lookout),
             Self::Api(api) => return Ok(api.invoke(event, deadline).await),
         };
         let header = Invoke {
@@ -168,7 +169,10 @@ impl Link {
             .send(Kind::Invoke, &header, &event.payload)
             .await
             .map_err(lost)?;
+        let answer = lookout.expect();
+        answer.look_out(|| socket.has_arrived());
         let frame = receive(socket).await?;
+        lookout.came(&answer);
         match frame.kind {
             Kind::Response => Ok(match frame.payload {
                 Payload::Whole(payload) => Answer::Response(payload),
@@ -189,7 +193,7 @@ impl Link {
     /// Whether the runtime waits for its next event already.
     pub(crate) fn is_settled(&self) -> bool {
         match self {
-            Self::Frames(_) => true,
+            Self::Frames(..) => true,
             Self::Api(api) => api.is_settled(),
         }
     }
@@ -204,7 +208,7 @@ impl Link {
     /// Whether a runtime that nobody asked anything has ended or spoken.
     pub(crate) fn is_disturbed(&self) -> bool {
         match self {
-            Self::Frames(socket) => socket.is_disturbed(),
+            Self::Frames(socket, _) => socket.is_disturbed(),
             Self::Api(_) => false,
         }
     }

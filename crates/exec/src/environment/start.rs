@@ -22,6 +22,7 @@ use crate::frames::FrameSocket;
 use crate::function::FunctionSpec;
 use crate::invocation::{Phases, StartTier};
 use crate::logs::{LogTap, Pipes, report};
+use crate::lookout::{Awaited, Lookout};
 use crate::ports::{EnvironmentIdentity, ExecPorts};
 use crate::runtime_api::RuntimeApi;
 use crate::runtimes::{Family, Interpreter, Interpreters, Resolved};
@@ -36,6 +37,7 @@ pub(crate) struct Launcher {
     pub(crate) host: Host,
     pub(crate) interpreters: Interpreters,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) awaited: Arc<Awaited>,
     /// Interpreters that the bootstraps have been compiled for.
     pub(crate) compiled: Mutex<Vec<PathBuf>>,
 }
@@ -124,7 +126,8 @@ impl Launcher {
         let core = Core {
             registration,
             clock: self.ports.clock.clone(),
-            link: link(connections.frames, api).map_err(internal("open the Runtime API"))?,
+            link: link(connections.frames, api, &self.awaited)
+                .map_err(internal("open the Runtime API"))?,
             log,
             exit: ExitWatch::new(&sandbox).map_err(internal("watch the environment"))?,
             _gateway: gateway.and_then(|listener| self.open_gateway(listener, &function)),
@@ -241,9 +244,13 @@ impl Launcher {
     }
 }
 
-fn link(frames: Option<FrameSocket>, api: Option<TcpListener>) -> io::Result<Link> {
+fn link(
+    frames: Option<FrameSocket>,
+    api: Option<TcpListener>,
+    awaited: &Arc<Awaited>,
+) -> io::Result<Link> {
     match (frames, api) {
-        (Some(frames), _) => Ok(Link::Frames(frames)),
+        (Some(frames), _) => Ok(Link::Frames(frames, Lookout::new(Arc::clone(awaited)))),
         (None, Some(api)) => RuntimeApi::serve(api).map(Link::Api),
         (None, None) => Err(io::ErrorKind::NotFound.into()),
     }
