@@ -16,9 +16,6 @@ pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     deprecated,
     reason = "its successor is unsafe for types that may change their descriptor; OwnedFd cannot"
 )]
-pub(crate) fn watch_for(
-    descriptor: OwnedFd,
-    interest: Interest,
-) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn watch_for(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(descriptor, interest)
 }
