@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::floors::Rounds;
 use crate::functions::{CLOCKED, NO_OP, create, invoke, json_call, sightings};
 use crate::http::Connection;
 use crate::server::Server;
@@ -50,36 +51,35 @@ fn start_and_idle(tools: &Tools) -> anyhow::Result<Vec<Row>> {
 }
 
 fn warm_invoke(tools: &Tools) -> anyhow::Result<Vec<Row>> {
-    const CALLS: usize = 4_000;
+    const ROUNDS: usize = 5;
+    const CALLS: usize = 2_000;
     let server = Server::start(&tools.kagero)?;
     let mut connection = server.connect()?;
     create(tools, &mut connection, "warm", NO_OP)?;
     for _ in 0..100 {
         invoke(&mut connection, "warm")?;
     }
-    // Floors before and after: the better of the two counts.
-    let before = [
-        floors::awslambdaric(tools, CALLS)?,
-        floors::awslambdaric_behind_http(tools, CALLS)?,
-    ];
-    let began = Instant::now();
-    let ours = Samples::new(timed(CALLS, || invoke(&mut connection, "warm"))?);
-    let rate = CALLS as f64 / began.elapsed().as_secs_f64();
-    let after = [
-        floors::awslambdaric(tools, CALLS)?,
-        floors::awslambdaric_behind_http(tools, CALLS)?,
-    ];
-    let best = |which: usize| {
-        let p50 = before[which].latency.p50().min(after[which].latency.p50());
-        (p50, before[which].per_second.max(after[which].per_second))
-    };
-    let (alone, behind_http) = (best(0), best(1));
-    let compared = |what, floor: (Duration, f64)| Row {
-        what,
-        measured: format!("{rate:.0}/s, {:.2} ×", rate / floor.1),
-        floor: format!("{:.0}/s, p50 {}", floor.1, ms(floor.0)),
-        promise: "≥ 1.5 ×",
-        kept: rate / floor.1 >= 1.5,
+    // In turns, so that what else the machine does falls on all of them.
+    let (mut ours, mut rates) = (Vec::new(), Vec::new());
+    let (mut behind_http, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        behind_http.push(floors::awslambdaric_behind_http(tools, CALLS)?);
+        let began = Instant::now();
+        ours.extend(timed(CALLS, || invoke(&mut connection, "warm"))?);
+        rates.push(CALLS as f64 / began.elapsed().as_secs_f64());
+        alone.push(floors::awslambdaric(tools, CALLS)?);
+    }
+    let ours = Samples::new(ours);
+    let rate = median(rates);
+    let compared = |what, floor: &[Rounds]| {
+        let floor_rate = median(floor.iter().map(|round| round.per_second).collect());
+        Row {
+            what,
+            measured: format!("{rate:.0}/s, {:.2} ×", rate / floor_rate),
+            floor: format!("{floor_rate:.0}/s, p50 {}", ms(p50(floor))),
+            promise: "≥ 1.5 ×",
+            kept: rate / floor_rate >= 1.5,
+        }
     };
     Ok(vec![
         Row {
@@ -87,20 +87,30 @@ fn warm_invoke(tools: &Tools) -> anyhow::Result<Vec<Row>> {
             measured: ours.summary(),
             floor: format!(
                 "awslambdaric behind a minimal server: p50 {}",
-                ms(behind_http.0)
+                ms(p50(&behind_http))
             ),
             promise: "p50 ≤ 0.5 ms",
             kept: ours.p50() <= Duration::from_micros(500),
         },
         compared(
             "throughput beside awslambdaric behind a minimal HTTP server",
-            behind_http,
+            &behind_http,
         ),
         compared(
             "throughput beside awslambdaric alone, with nobody calling by HTTP",
-            alone,
+            &alone,
         ),
     ])
+}
+
+/// The median of what the rounds' medians are.
+fn p50(rounds: &[Rounds]) -> Duration {
+    Samples::new(rounds.iter().map(|round| round.latency.p50()).collect()).p50()
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
 }
 
 fn cold_invoke(tools: &Tools) -> anyhow::Result<Vec<Row>> {

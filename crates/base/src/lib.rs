@@ -3,6 +3,7 @@
 mod account;
 mod arn;
 mod clock;
+mod lookout;
 mod region;
 mod request_id;
 mod timestamp;
@@ -10,6 +11,7 @@ mod timestamp;
 pub use account::{AccountId, InvalidAccountId};
 pub use arn::{Arn, InvalidArn};
 pub use clock::{Clock, ManualClock};
+pub use lookout::Lookout;
 pub use region::{InvalidRegion, Region};
 pub use request_id::RequestId;
 pub use timestamp::Timestamp;

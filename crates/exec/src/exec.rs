@@ -12,6 +12,7 @@ use base::{AccountId, Region};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
+use crate::awaited::Awaited;
 use crate::bootstraps;
 use crate::config::ExecConfig;
 use crate::dispatch::{Acquired, Concurrency, FolderWatch, Pool, entrypoint_failure, run_again};
@@ -58,7 +59,7 @@ impl Exec {
             host,
             interpreters,
             registry: Arc::default(),
-            awaited: Arc::default(),
+            awaited: Awaited::default(),
             compiled: Mutex::default(),
         });
         let inner = Inner {

@@ -1,5 +1,6 @@
 //! Runs functions: environment lifecycle, Runtime API, code images, dispatcher.
 
+mod awaited;
 mod bootstraps;
 mod config;
 mod dispatch;
@@ -12,7 +13,6 @@ mod images;
 mod info;
 mod invocation;
 mod logs;
-mod lookout;
 mod ports;
 mod readiness;
 mod runtime_api;

@@ -11,6 +11,7 @@ mod authorize;
 mod body;
 mod caller;
 mod chunked;
+mod client_stream;
 mod cors;
 mod host;
 mod internal;
@@ -20,6 +21,7 @@ mod registry;
 mod route;
 mod self_wake;
 mod streamed;
+mod traffic;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -29,6 +31,7 @@ use tokio::sync::Semaphore;
 pub use caller::Caller;
 pub use internal::Admin;
 pub use registry::{Endpoint, Registry};
+use traffic::Traffic;
 
 /// How strictly callers are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +64,7 @@ pub struct Gateway {
     admin: Arc<dyn Admin>,
     /// Places for connections from inside environments.
     places: Arc<Semaphore>,
+    traffic: Traffic,
 }
 
 impl Gateway {
@@ -73,6 +77,7 @@ impl Gateway {
         let places = config.environment_connections.min(listen::MOST_PLACES);
         Self {
             places: Arc::new(Semaphore::new(places)),
+            traffic: Traffic::default(),
             config,
             clock,
             registry: RwLock::new(registry),

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::Gateway;
+use crate::client_stream::ClientStream;
 use crate::self_wake::SelfWaking;
 
 /// How long a client may take to send a request's head.
@@ -109,10 +110,15 @@ impl Gateway {
             tracing::debug!(%error, "set TCP_NODELAY");
         }
         let gateway = Arc::clone(self);
+        let number = gateway.traffic.connection();
+        let stream = ClientStream::new(stream, Arc::clone(self), number);
         let answer = service_fn(move |request: Request<Incoming>| {
             let gateway = Arc::clone(&gateway);
             let connection = Arc::clone(&connection);
-            async move { Ok::<_, std::convert::Infallible>(gateway.answer(request, &connection).await) }
+            async move {
+                let _in_progress = gateway.traffic.request_of(number);
+                Ok::<_, std::convert::Infallible>(gateway.answer(request, &connection).await)
+            }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder

@@ -1,17 +1,17 @@
 //! The connection to a runtime: our bootstraps' frames, or the Runtime API of everybody else's.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use base::Timestamp;
+use base::{Lookout, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::exit::error_document;
 use super::variables::TASK_ROOT;
+use crate::awaited::Awaited;
 use crate::frames::{Frame, FrameError, FrameSocket, Kind, Payload};
 use crate::invocation::InvokeEvent;
-use crate::lookout::Lookout;
 use crate::runtime_api::RuntimeApi;
 
 /// Largest response: 6 MB and what Lambda allows on top of it.
@@ -21,8 +21,16 @@ pub(crate) const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
 /// The connection to one environment's runtime.
 #[derive(Debug)]
 pub(crate) enum Link {
-    Frames(FrameSocket, Lookout),
+    Frames(Frames),
     Api(RuntimeApi),
+}
+
+/// A runtime of ours.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    socket: FrameSocket,
+    awaited: Awaited,
+    lookout: Lookout,
 }
 
 /// What a runtime answered to an event.
@@ -95,7 +103,7 @@ impl Link {
     /// Resolves when everything generic is loaded. A runtime of the Runtime API never says so.
     pub(crate) async fn booted(&mut self) -> Result<(), Lost> {
         match self {
-            Self::Frames(socket, _) => match receive(socket).await?.kind {
+            Self::Frames(frames) => match receive(&mut frames.socket).await?.kind {
                 Kind::Booted => Ok(()),
                 other => Err(unexpected(other)),
             },
@@ -110,7 +118,7 @@ impl Link {
         environment: &BTreeMap<String, String>,
     ) -> Result<Readiness, Lost> {
         let socket = match self {
-            Self::Frames(socket, _) => socket,
+            Self::Frames(frames) => &mut frames.socket,
             Self::Api(api) => return Ok(api.ready().await),
         };
         let header = Specialise {
@@ -153,8 +161,8 @@ impl Link {
         event: &InvokeEvent,
         deadline: Timestamp,
     ) -> Result<Answer, Lost> {
-        let (socket, lookout) = match self {
-            Self::Frames(socket, lookout) => (socket, lookout),
+        let frames = match self {
+            Self::Frames(frames) => frames,
             Self::Api(api) => return Ok(api.invoke(event, deadline).await),
         };
         let header = Invoke {
@@ -165,14 +173,12 @@ impl Link {
             client_context: event.client_context.as_deref(),
             cognito_identity: event.cognito_identity.as_deref(),
         };
-        socket
+        frames
+            .socket
             .send(Kind::Invoke, &header, &event.payload)
             .await
             .map_err(lost)?;
-        let answer = lookout.expect();
-        answer.look_out(|| socket.has_arrived());
-        let frame = receive(socket).await?;
-        lookout.came(&answer);
+        let frame = frames.answer().await?;
         match frame.kind {
             Kind::Response => Ok(match frame.payload {
                 Payload::Whole(payload) => Answer::Response(payload),
@@ -208,9 +214,31 @@ impl Link {
     /// Whether a runtime that nobody asked anything has ended or spoken.
     pub(crate) fn is_disturbed(&self) -> bool {
         match self {
-            Self::Frames(socket, _) => socket.is_disturbed(),
+            Self::Frames(frames) => frames.socket.is_disturbed(),
             Self::Api(_) => false,
         }
+    }
+}
+
+impl Frames {
+    pub(crate) fn new(socket: FrameSocket, awaited: Awaited) -> Self {
+        Self {
+            socket,
+            awaited,
+            lookout: Lookout::default(),
+        }
+    }
+
+    /// The frame that answers what was sent last.
+    async fn answer(&mut self) -> Result<Frame, Lost> {
+        let since = Instant::now();
+        let awaiting = self.awaited.begin();
+        let socket = &self.socket;
+        self.lookout
+            .look_out(since, || awaiting.is_alone(), || socket.has_arrived());
+        let frame = receive(&mut self.socket).await?;
+        self.lookout.came_after(since.elapsed());
+        Ok(frame)
     }
 }
 

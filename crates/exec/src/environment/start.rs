@@ -13,8 +13,10 @@ use service::ports::LogStream;
 
 use super::blueprint::blueprint;
 use super::connections::{Connections, Sockets};
+use super::link::Frames;
 use super::variables::{Particulars, variables};
 use super::{Booting, Core, Environment, ExitWatch, Link, MemoryPeak, Registry};
+use crate::awaited::Awaited;
 use crate::bootstraps;
 use crate::config::ExecConfig;
 use crate::error::InvokeError;
@@ -22,7 +24,6 @@ use crate::frames::FrameSocket;
 use crate::function::FunctionSpec;
 use crate::invocation::{Phases, StartTier};
 use crate::logs::{LogTap, Pipes, report};
-use crate::lookout::{Awaited, Lookout};
 use crate::ports::{EnvironmentIdentity, ExecPorts};
 use crate::runtime_api::RuntimeApi;
 use crate::runtimes::{Family, Interpreter, Interpreters, Resolved};
@@ -37,7 +38,7 @@ pub(crate) struct Launcher {
     pub(crate) host: Host,
     pub(crate) interpreters: Interpreters,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) awaited: Arc<Awaited>,
+    pub(crate) awaited: Awaited,
     /// Interpreters that the bootstraps have been compiled for.
     pub(crate) compiled: Mutex<Vec<PathBuf>>,
 }
@@ -247,10 +248,10 @@ impl Launcher {
 fn link(
     frames: Option<FrameSocket>,
     api: Option<TcpListener>,
-    awaited: &Arc<Awaited>,
+    awaited: &Awaited,
 ) -> io::Result<Link> {
     match (frames, api) {
-        (Some(frames), _) => Ok(Link::Frames(frames, Lookout::new(Arc::clone(awaited)))),
+        (Some(frames), _) => Ok(Link::Frames(Frames::new(frames, awaited.clone()))),
         (None, Some(api)) => RuntimeApi::serve(api).map(Link::Api),
         (None, None) => Err(io::ErrorKind::NotFound.into()),
     }
