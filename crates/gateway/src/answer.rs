@@ -109,7 +109,7 @@ impl Gateway {
                 self.answer_form(&registry, (parts, body), connection, entry)
                     .await
             }
-            Err(Unrouted::UnknownService(name)) => unknown_service(&name),
+            Err(Unrouted::UnknownService(name)) => not_implemented(&format!("the service {name}")),
         }
     }
 
@@ -262,13 +262,13 @@ fn refuse_host(host: &str) -> Response<Body> {
     )
 }
 
-/// The request names a service that is not here. JSON clients read the body, all read the status.
-pub(crate) fn unknown_service(name: &str) -> Response<Body> {
+/// The request is for something that is not here. JSON clients read the body, all read the status.
+pub(crate) fn not_implemented(what: &str) -> Response<Body> {
     json_answer(
         StatusCode::NOT_IMPLEMENTED,
         &json!({
             "__type": "NotImplementedException",
-            "message": format!("Kagero does not implement the service {name} yet."),
+            "message": format!("Kagero does not implement {what} yet."),
         }),
     )
 }

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use service::{Body, BoxError};
 
+use crate::prompt_body::PromptBody;
+
 /// Why a body could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -28,13 +30,13 @@ pub fn limit(signing_name: &str) -> usize {
 /// Reads a whole body of at most `limit` bytes, refusing before reading when its length is known.
 pub async fn collect<B>(body: B, limit: usize) -> Result<Bytes, BodyError>
 where
-    B: http_body::Body<Data = Bytes> + Send,
+    B: http_body::Body<Data = Bytes> + Send + Unpin,
     B::Error: Into<BoxError>,
 {
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge { limit });
     }
-    match Limited::new(body, limit).collect().await {
+    match Limited::new(PromptBody::new(body), limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(BodyError::TooLarge { limit })

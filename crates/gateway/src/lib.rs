@@ -17,6 +17,7 @@ mod host;
 mod internal;
 mod listen;
 mod modelled;
+mod prompt_body;
 mod registry;
 mod route;
 mod self_wake;

@@ -13,7 +13,7 @@ use wire::{
 };
 
 use crate::access_log::Entry;
-use crate::answer::{in_words, unknown_service};
+use crate::answer::{in_words, not_implemented};
 use crate::authenticate::Caller;
 use crate::body::{BodyError, collect, full, limit};
 use crate::host::HostHint;
@@ -65,7 +65,7 @@ impl Gateway {
         entry: &mut Entry,
     ) -> Response<Body> {
         let Ok(body) = collect(body, limit("form")).await else {
-            return unknown_service("of an unsigned form that is too large");
+            return not_implemented("an unsigned form of that size");
         };
         let form = String::from_utf8_lossy(&body);
         let version = route::query_parameter(&form, "Version");
@@ -73,7 +73,10 @@ impl Gateway {
             .by_query_version(version.as_deref(), parts.uri.path())
             .cloned();
         let Some(Endpoint::Modelled(service)) = found else {
-            return unknown_service(&format!("of an unsigned form of version {version:?}"));
+            return not_implemented(&match version {
+                Some(version) => format!("an API of version {version}"),
+                None => "an unsigned form without a Version".to_owned(),
+            });
         };
         entry.service = Some(service.schema().signing_name);
         let host = HostHint::default();

@@ -9,13 +9,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use service::{Body, BoxError, HttpService, RequestContext, TrailingHeaders};
+use service::{Body, HttpService, RequestContext, TrailingHeaders};
 
 use crate::Gateway;
 use crate::answer::in_words;
 use crate::authenticate::Caller;
 use crate::chunked::{Dechunked, Hashed};
 use crate::host::HostHint;
+use crate::prompt_body::PromptBody;
 
 const PAYLOAD_HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
@@ -84,7 +85,7 @@ fn unwrap_body(
     signed: Option<&SignedRequest>,
     caller: &Caller,
 ) -> Result<Body, AuthError> {
-    let body: Body = body.map_err(BoxError::from).boxed_unsync();
+    let body: Body = PromptBody::new(body).boxed_unsync();
     let expected = caller.seed.as_ref().and_then(|seed| seed.expected_sha256);
     let Some(format) = chunk_format(&parts.headers, signed)? else {
         return Ok(match expected {

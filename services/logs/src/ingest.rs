@@ -15,7 +15,7 @@ use crate::Logs;
 const MAX_BYTES: usize = 32 << 20;
 const MAX_STREAM_BYTES: usize = 4 << 20;
 /// How long lines gather before they are written: without it every invocation would be a commit of
-/// its own, a quarter of the server's work under load.
+/// its own, a quarter of the server's work under load. Whoever reads does not wait for it.
 const GATHER: Duration = Duration::from_millis(100);
 /// A stream with this many bytes is not let gather further.
 const PLENTY_BYTES: usize = MAX_STREAM_BYTES / 4;
@@ -28,6 +28,8 @@ pub struct Ingest {
     waiting: Mutex<Waiting>,
     arrived: Notify,
     plenty: Notify,
+    /// Held while lines that no longer wait are being written.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -98,8 +100,9 @@ pub(crate) async fn write_arrivals(logs: std::sync::Weak<Logs>, ingest: Arc<Inge
     }
 }
 
-/// Writes all that waits now.
+/// Writes all that waits now. Once it returns, every line taken before the call can be read.
 pub(crate) async fn write_waiting(logs: &Logs) {
+    let _one_by_one = logs.ingest.writing.lock().await;
     for (stream, pending) in logs.ingest.take() {
         let mut lines = pending.lines;
         if pending.dropped > 0 {

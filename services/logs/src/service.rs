@@ -39,7 +39,8 @@ impl Logs {
         logs
     }
 
-    /// Writes every line taken so far. For a graceful end.
+    /// Writes every line taken so far: before the end, and before any operation, so that what a
+    /// function wrote is there for whoever asks after its answer.
     pub async fn flush(&self) {
         ingest::write_waiting(self).await;
     }
@@ -77,6 +78,7 @@ impl Service for LogsService {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
+        self.0.flush().await;
         dispatch(
             OPERATIONS,
             "CloudWatch Logs",

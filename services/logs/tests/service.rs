@@ -246,7 +246,6 @@ async fn lines_of_environments_arrive_in_order_in_a_new_group() {
     };
     fixture.logs.append(&stream, (0..3).map(line).collect());
     fixture.logs.append(&stream, vec![line(3)]);
-    fixture.logs.flush().await;
     let found = fixture
         .ok(
             "FilterLogEvents",
@@ -268,6 +267,28 @@ async fn lines_of_environments_arrive_in_order_in_a_new_group() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_logged_is_there_for_whoever_asks_next() {
+    let fixture = Fixture::new();
+    let stream = Arc::new(LogStream {
+        account: AccountId::DEFAULT,
+        region: Region::us_east_1(),
+        group: "g".to_owned(),
+        name: "s".to_owned(),
+    });
+    let names = [("logGroupName", text("g")), ("logStreamName", text("s"))];
+    // Long enough that the writer, too, takes some of the lines.
+    for count in 1..=200 {
+        let message = format!("line {count}\n");
+        fixture
+            .logs
+            .append(&stream, vec![LogLine { at: NOW, message }]);
+        let found = fixture.ok("GetLogEvents", &names).await;
+        assert_eq!(messages(&found).len(), count);
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_flood_is_bounded_and_says_what_was_lost() {
     let fixture = Fixture::new();
@@ -287,7 +308,6 @@ async fn a_flood_is_bounded_and_says_what_was_lost() {
             }],
         );
     }
-    fixture.logs.flush().await;
     let lost = [
         ("logGroupName", text("/aws/lambda/flood")),
         ("filterPattern", text("dropped")),
