@@ -9,6 +9,8 @@ const { load } = require("./lib/handler.cjs");
 const { patchConsole, setRequestId } = require("./lib/output.cjs");
 
 const frames = new Frames();
+// Whatever functions put in its place.
+const nextTurn = setImmediate;
 
 // Where an error goes that nobody caught: to the init, or to the invocation under way.
 let report = (error) => frames.send(Kind.initError, ...errorFrame(error));
@@ -44,6 +46,9 @@ async function become(specialise) {
   const started = performance.now();
   try {
     const { handler, codeMicros } = await load(specialise.task_root, specialise.handler);
+    // A rejection that nobody handles is told at the end of the turn: it belongs to the init.
+    await new Promise(nextTurn);
+    report = () => {};
     const total = Math.round((performance.now() - started) * 1000);
     frames.send(Kind.ready, { code_us: codeMicros, init_us: Math.max(total - codeMicros, 0) });
     return handler;

@@ -140,12 +140,10 @@ impl FrameSocket {
         Ok((socket, theirs.into()))
     }
 
-    /// Whether the runtime has closed its end, or sent what nobody asked for.
+    /// Whether the runtime has closed its end, or sent what nobody asked for: it is there to be
+    /// received, or came in one read with the last answer.
     pub(crate) fn is_disturbed(&self) -> bool {
-        let peeked = self
-            .socket
-            .try_io(Interest::READABLE, |socket| Ok(peek(socket)?));
-        !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        !self.received.is_empty() || self.has_arrived()
     }
 
     /// Whether there is something to receive, or will be nothing any more. Asks the kernel, where
@@ -354,6 +352,23 @@ mod tests {
         writer.join().unwrap();
         assert!(matches!(frame.payload, Payload::Whole(payload) if payload == "x"));
         assert!(matches!(socket.receive(1).await, Err(FrameError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn what_came_with_an_answer_disturbs_whether_it_has_been_read_or_not() {
+        let (mut socket, fd) = FrameSocket::pair().unwrap();
+        let mut end = runtime_end(fd);
+        end.write_all(&raw(6, b"", b"one")).unwrap();
+        socket.receive(10).await.unwrap();
+        assert!(!socket.is_disturbed());
+        let both = [raw(6, b"", b"two"), raw(6, b"", b"stale")].concat();
+        end.write_all(&both).unwrap();
+        socket.receive(10).await.unwrap();
+        assert!(socket.is_disturbed());
+        socket.receive(10).await.unwrap();
+        assert!(!socket.is_disturbed());
+        end.write_all(b"x").unwrap();
+        assert!(socket.is_disturbed());
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ const TURNS: usize = 4;
 
 const RESTING: u8 = 0;
 const POLLED: u8 = 1;
+/// A poll is to come, and somebody sees to it.
 const WOKEN: u8 = 2;
 
 /// A future whose wakes during its own poll do not reach the scheduler.
@@ -54,7 +55,8 @@ impl<F: Future> Future for SelfWaking<F> {
         let this = &mut *self;
         this.shared.task.register(context.waker());
         for _ in 0..TURNS {
-            this.shared.state.store(POLLED, Ordering::Release);
+            // Exchanged, not stored: what was written before a wake is then visible to this poll.
+            this.shared.state.swap(POLLED, Ordering::AcqRel);
             let polled = this
                 .inner
                 .as_mut()
@@ -63,7 +65,7 @@ impl<F: Future> Future for SelfWaking<F> {
                 return polled;
             }
         }
-        this.shared.state.store(RESTING, Ordering::Release);
+        // Still woken: further wakes have nothing to add.
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -84,10 +86,9 @@ impl Wake for Shared {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let noted = self
-            .state
-            .compare_exchange(POLLED, WOKEN, Ordering::AcqRel, Ordering::Acquire);
-        if noted == Err(RESTING) {
+        // Written each time, even where it is the same: a wake that only looked could be missed by
+        // a poll that begins meanwhile and does not yet see what the wake is about.
+        if self.state.swap(WOKEN, Ordering::AcqRel) == RESTING {
             self.task.wake();
         }
     }
@@ -142,6 +143,26 @@ mod tests {
         let (future, polled) = ready_after(usize::MAX);
         assert_eq!(poll(&mut SelfWaking::new(future)), (false, 1));
         assert_eq!(polled.load(Ordering::Relaxed), TURNS);
+    }
+
+    #[test]
+    fn wakes_between_two_polls_reach_the_scheduler_once() {
+        let kept = Arc::new(AtomicWaker::new());
+        let keeping = Arc::clone(&kept);
+        let mut future = SelfWaking::new(poll_fn(move |context| {
+            keeping.register(context.waker());
+            Poll::<()>::Pending
+        }));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        for round in 1..=3 {
+            let polled = Pin::new(&mut future).poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            let inner = kept.take().unwrap();
+            inner.wake_by_ref();
+            inner.wake();
+            assert_eq!(woken.0.load(Ordering::Relaxed), round);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

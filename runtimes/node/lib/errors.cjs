@@ -50,16 +50,24 @@ class UnhandledPromiseRejection extends RuntimeError {
   }
 }
 
-// The error document.
+// The error document. An error may be anything, and asking it for its parts may throw again.
 function describe(error) {
-  if (isError(error)) {
+  try {
+    if (isError(error)) {
+      return {
+        errorType: String(error.name),
+        errorMessage: String(error.message),
+        trace: String(error.stack ?? "").split("\n"),
+      };
+    }
+    return { errorType: typeof error, errorMessage: String(error), trace: [] };
+  } catch {
     return {
-      errorType: String(error.name),
-      errorMessage: String(error.message),
-      trace: String(error.stack ?? "").split("\n"),
+      errorType: "handled",
+      errorMessage:
+        "callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack",
     };
   }
-  return { errorType: typeof error, errorMessage: String(error), trace: [] };
 }
 
 // The error for the log, with everything that was attached to it.

@@ -50,7 +50,8 @@ def log(document):
 def frame(document):
     """Header and payload of the frame that reports it."""
     header = encode.to_json({"error_type": document["errorType"]})
-    return header, encode.to_json(document)
+    # A file's name in a message need not be UTF-8. Python's escapes of it are JSON's too.
+    return header, encode.to_json(document, "backslashreplace")
 
 
 def _indent(line):

@@ -19,6 +19,17 @@ _SOCKET = 3
 _PREFIX = struct.Struct("<III")
 _READ = 65536
 
+_is_fork = False
+
+
+def _forked():
+    global _is_fork
+    _is_fork = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 
 def receive(unpack=_PREFIX.unpack_from, read=os.read, size=_PREFIX.size):
     """The next frame: kind, header and payload. Ends the runtime when the server is gone."""
@@ -34,7 +45,10 @@ def receive(unpack=_PREFIX.unpack_from, read=os.read, size=_PREFIX.size):
 
 
 def send(kind, header=b"", payload=b""):
-    """Sends one frame."""
+    """Sends one frame. Ends a process that the function forked and that returned from its handler
+    too: one event has one answer, and the next is for one process."""
+    if _is_fork:
+        os._exit(0)
     prefix = _PREFIX.pack(kind, len(header), len(payload))
     if len(payload) < _READ:
         _write(prefix + header + payload)

@@ -10,29 +10,34 @@ import os
 import struct
 import sys
 import time
-from _thread import allocate_lock
+from _thread import RLock
 
 _PIPE = 4
 _RECORD = 1
 _STDOUT = 2
 _STDERR = 3
+_RECORD_GOES_ON = 4
 
 _PREFIX = struct.Struct("<IIQ")
-# Writes up to this size are never mixed with those of another thread (PIPE_BUF).
-_ATOMIC = 4096
+# A record up to PIPE_BUF is never mixed with what others write at the same time.
+_MOST = 4096 - _PREFIX.size
 
-_lock = allocate_lock()
+# Keeps the pieces of a thread's text together. A signal's handler may write in their midst.
+_lock = RLock()
 
 
 def _write(kind, text):
-    record = _PREFIX.pack(kind, len(text), int(time.time() * 1000)) + text
-    if len(record) <= _ATOMIC:
-        os.write(_PIPE, record)
-        return
+    now = int(time.time() * 1000)
+    size = len(text)
     with _lock:
-        view = memoryview(record)
-        while view:
-            view = view[os.write(_PIPE, view) :]
+        if size <= _MOST:
+            os.write(_PIPE, _PREFIX.pack(kind, size, now) + text)
+            return
+        piece = _RECORD_GOES_ON if kind == _RECORD else kind
+        for at in range(0, size, _MOST):
+            part = text[at : at + _MOST]
+            last = at + _MOST >= size
+            os.write(_PIPE, _PREFIX.pack(kind if last else piece, len(part), now) + part)
 
 
 def log(text):
@@ -73,7 +78,7 @@ def _text(kind, descriptor, name):
 def _new_lock():
     # A fork may have happened while another thread was writing.
     global _lock
-    _lock = allocate_lock()
+    _lock = RLock()
 
 
 def install():

@@ -30,11 +30,13 @@ impl Service for Iam {
         dispatch(OPERATIONS, "IAM", &self.0, operation, context, input).await
     }
 
-    /// The role, user or policy the input names; lists are about `*`.
+    /// The role, user or policy the input names; lists are about what is under a path.
     fn resource(&self, operation: &str, context: &RequestContext, input: &Value) -> String {
         let member = |name: &str| input.get(name).and_then(Value::as_str);
         let path = member("Path").unwrap_or("/");
         let arn = |kind: &str, name: &str| ids::arn(context.account, kind, path, name).to_string();
+        let prefix = member("PathPrefix").unwrap_or("/");
+        let listed = |kind: &str| ids::arn(context.account, kind, prefix, "").to_string();
         let state = self.0.directory.read();
         if let Some(name) = member("RoleName") {
             let role = state.find::<Role>(context.account, name);
@@ -50,10 +52,12 @@ impl Service for Iam {
         match member("PolicyName") {
             Some(name) => arn("policy", name),
             // Without a name the operations on users are about the caller.
-            None if operation.starts_with("List") && !operation.contains("AccessKey") => {
-                "*".to_owned()
-            }
-            None => caller::name(&context.principal),
+            None => match operation {
+                "ListRoles" => listed("role"),
+                "ListUsers" => listed("user"),
+                "ListPolicies" => format!("policy path {prefix}"),
+                _ => caller::name(&context.principal),
+            },
         }
     }
 }

@@ -71,7 +71,10 @@ async fn actions_and_resources_are_what_policies_name() {
         of("role/team/r")
     );
     assert_eq!(resource(&*iam, "CreateAccessKey", &[]), of("user/bob"));
-    assert_eq!(resource(&*iam, "ListRoles", &[]), "*");
+    assert_eq!(resource(&*iam, "ListRoles", &[]), of("role/"));
+    let under = [("PathPrefix", "/team/")];
+    assert_eq!(resource(&*iam, "ListUsers", &under), of("user/team/"));
+    assert_eq!(resource(&*iam, "ListPolicies", &[]), "policy path /");
     assert_eq!(iam.action("CreateRole"), "iam:CreateRole");
     let arn = of("role/team/r");
     assert_eq!(resource(&*sts, "AssumeRole", &[("RoleArn", &arn)]), arn);

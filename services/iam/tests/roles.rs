@@ -253,6 +253,11 @@ async fn tags_come_and_go() {
         .refused("TagRole", json!({"RoleName": "r", "Tags": twice}))
         .await;
     assert_eq!(refused.0, "InvalidInput");
+    let of_aws = json!([{"Key": "AWS:x", "Value": ""}]);
+    let refused = server
+        .refused("TagRole", json!({"RoleName": "r", "Tags": of_aws}))
+        .await;
+    assert_eq!(refused.0, "InvalidInput");
 }
 
 #[tokio::test]

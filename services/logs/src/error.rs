@@ -28,13 +28,6 @@ pub fn stream_not_found() -> ServiceError {
     )
 }
 
-pub fn resource_not_found() -> ServiceError {
-    modelled(
-        &errors::RESOURCE_NOT_FOUND_EXCEPTION,
-        "The specified resource does not exist.",
-    )
-}
-
 pub fn group_exists() -> ServiceError {
     modelled(
         &errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,

@@ -169,14 +169,15 @@ impl Group {
 
 /// The group's name of `logGroupName` or `logGroupIdentifier`, of which exactly one is given.
 pub(crate) fn group_name(
+    context: &RequestContext,
     name: Option<String>,
     identifier: Option<&str>,
 ) -> Result<String, ServiceError> {
     match (name, identifier) {
         (Some(name), None) => Ok(name),
-        (None, Some(identifier)) => names::group_of_identifier(identifier).ok_or_else(|| {
-            error::invalid_parameter(format!("{identifier} is not a valid log group identifier"))
-        }),
+        (None, Some(identifier)) => {
+            names::group_of_identifier(identifier, &context.region, context.account)
+        }
         _ => Err(error::invalid_parameter(
             "You must specify either logGroupName or logGroupIdentifier, but not both.",
         )),

@@ -19,7 +19,7 @@ pub struct Logs {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     pub(crate) ingest: Arc<Ingest>,
-    /// A stream's record is read, changed and written by one at a time.
+    /// A group's or a stream's record is read, changed and written by one at a time.
     pub(crate) writer: tokio::sync::Mutex<()>,
 }
 
@@ -90,19 +90,28 @@ impl Service for LogsService {
         .await
     }
 
-    /// The group an operation names, as `arn:…:log-group:NAME:*`.
+    /// The stream an operation names, as `arn:…:log-group:GROUP:log-stream:NAME`, else the group, as
+    /// `arn:…:log-group:NAME:*`; `arn:…:log-group::log-stream:` where none is named.
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
     fn resource(&self, _: &str, context: &RequestContext, input: &Value) -> String {
         let text = |name: &str| input.get(name).and_then(Value::as_str);
         if let Some(arn) = text("resourceArn") {
             return arn.to_owned();
         }
-        let group = text("logGroupName")
-            .or_else(|| text("logGroupIdentifier"))
-            .and_then(names::group_of_identifier);
-        let group = group.as_deref().unwrap_or("*");
-        format!(
-            "{}:*",
-            names::group_arn(&context.region, context.account, group)
-        )
+        let named = text("logGroupName").or_else(|| text("logGroupIdentifier"));
+        let group = match named {
+            Some(arn) if arn.starts_with("arn:") => {
+                arn.strip_suffix(":*").unwrap_or(arn).to_owned()
+            }
+            name => {
+                let name = name.unwrap_or_default();
+                names::group_arn(&context.region, context.account, name).to_string()
+            }
+        };
+        match text("logStreamName") {
+            Some(stream) => format!("{group}:log-stream:{stream}"),
+            None if named.is_none() => format!("{group}:log-stream:"),
+            None => format!("{group}:*"),
+        }
     }
 }

@@ -1,113 +1,15 @@
-//! The service through its table of operations, on a store in memory.
+//! Groups, streams and what arrives in them, through the table of operations.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod common;
 
 use std::sync::Arc;
 
-use base::{AccountId, Clock, ManualClock, Region, Timestamp};
-use logs::{Config, Logs, LogsService};
+use base::{AccountId, Region};
+use common::{Fixture, NOW, messages, text};
+use logs::LogsService;
 use service::ports::{LogLine, LogSink, LogStream};
-use service::{Principal, RequestContext, Service, ServiceError};
-use store::MemoryStore;
+use service::{Principal, RequestContext, Service};
 use wire::Value;
-
-const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-
-struct Fixture {
-    logs: Arc<Logs>,
-    clock: Clock,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let clock = ManualClock::starting_at(NOW).clock();
-        let store = Arc::new(MemoryStore::new());
-        let logs = logs::service(Config {
-            store,
-            clock: clock.clone(),
-        });
-        Self { logs, clock }
-    }
-
-    async fn call(
-        &self,
-        operation: &str,
-        members: &[(&str, Value)],
-    ) -> Result<Value, ServiceError> {
-        let account = AccountId::DEFAULT;
-        let principal = Principal::Root { account };
-        let region = Region::us_east_1();
-        let context = RequestContext::internal(principal, account, region, self.clock.now());
-        let members = members
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()));
-        LogsService(Arc::clone(&self.logs))
-            .call(operation, context, Value::Map(members.collect()))
-            .await
-    }
-
-    async fn ok(&self, operation: &str, members: &[(&str, Value)]) -> Value {
-        self.call(operation, members).await.unwrap()
-    }
-
-    async fn code(&self, operation: &str, members: &[(&str, Value)]) -> String {
-        self.call(operation, members)
-            .await
-            .unwrap_err()
-            .code
-            .into_owned()
-    }
-
-    async fn with_stream(group: &str, stream: &str) -> Self {
-        let fixture = Self::new();
-        fixture
-            .ok("CreateLogGroup", &[("logGroupName", text(group))])
-            .await;
-        fixture.create_stream(group, stream).await;
-        fixture
-    }
-
-    async fn create_stream(&self, group: &str, stream: &str) {
-        let names = [
-            ("logGroupName", text(group)),
-            ("logStreamName", text(stream)),
-        ];
-        self.ok("CreateLogStream", &names).await;
-    }
-
-    /// Events at these offsets from now in seconds, each with its offset as message.
-    async fn put(&self, group: &str, stream: &str, offsets: &[i64]) -> Value {
-        let events = offsets
-            .iter()
-            .map(|offset| {
-                let at = NOW.millis() + offset * 1_000;
-                let message = text(&format!("event {offset}"));
-                Value::Map(vec![
-                    ("timestamp".to_owned(), Value::Int(at)),
-                    ("message".to_owned(), message),
-                ])
-            })
-            .collect();
-        let names = [
-            ("logGroupName", text(group)),
-            ("logStreamName", text(stream)),
-            ("logEvents", Value::List(events)),
-        ];
-        self.ok("PutLogEvents", &names).await
-    }
-}
-
-fn text(text: &str) -> Value {
-    Value::Str(text.to_owned())
-}
-
-fn messages(answer: &Value) -> Vec<&str> {
-    let events = answer.get("events").and_then(Value::as_list).unwrap();
-    events
-        .iter()
-        .map(|event| event.get("message").and_then(Value::as_str).unwrap())
-        .collect()
-}
 
 #[tokio::test]
 async fn groups_and_streams_exist_once() {
@@ -133,102 +35,85 @@ async fn groups_and_streams_exist_once() {
 }
 
 #[tokio::test]
-async fn events_come_back_either_way_page_by_page() {
+async fn changes_of_one_group_at_once_are_all_kept() {
     let fixture = Fixture::with_stream("g", "s").await;
-    fixture.put("g", "s", &[-4, -3, -2, -1, 0]).await;
-    let names = [("logGroupName", text("g")), ("logStreamName", text("s"))];
-    let page = |extra: &[(&'static str, Value)]| [names.as_slice(), extra].concat();
+    let tag = async |n: u32| {
+        let tags = Value::Map(vec![(format!("k{n}"), text("v"))]);
+        let input = [("logGroupName", text("g")), ("tags", tags)];
+        fixture.ok("TagLogGroup", &input).await;
+    };
+    tokio::join!(tag(0), tag(1), tag(2), tag(3), async {
+        let input = [
+            ("logGroupName", text("g")),
+            ("retentionInDays", Value::Int(7)),
+        ];
+        fixture.ok("PutRetentionPolicy", &input).await;
+    });
+    let group = [("logGroupName", text("g"))];
+    let tags = fixture.ok("ListTagsLogGroup", &group).await;
+    for n in 0..4 {
+        let key = format!("k{n}");
+        assert!(tags.get("tags").and_then(|tags| tags.get(&key)).is_some());
+    }
+    let groups = fixture.ok("DescribeLogGroups", &[]).await;
+    let groups = groups.get("logGroups").and_then(Value::as_list).unwrap();
+    assert_eq!(groups[0].get("retentionInDays"), Some(&Value::Int(7)));
+}
 
-    let head = page(&[
-        ("startFromHead", Value::Bool(true)),
-        ("limit", Value::Int(2)),
-    ]);
-    let first = fixture.ok("GetLogEvents", &head).await;
-    assert_eq!(messages(&first), ["event -4", "event -3"]);
-    let token = first.get("nextForwardToken").unwrap().clone();
-    let rest = fixture
-        .ok("GetLogEvents", &page(&[("nextToken", token)]))
-        .await;
-    assert_eq!(messages(&rest), ["event -2", "event -1", "event 0"]);
-    let token = rest.get("nextForwardToken").unwrap().clone();
-    let end = fixture
-        .ok("GetLogEvents", &page(&[("nextToken", token.clone())]))
-        .await;
-    assert!(messages(&end).is_empty());
+#[tokio::test]
+async fn names_and_tags_of_aws_are_reserved() {
+    let fixture = Fixture::new();
+    let group = [("logGroupName", text("aws/lambda/f"))];
     assert_eq!(
-        end.get("nextForwardToken"),
-        Some(&token),
-        "at the end the token stays"
+        fixture.code("CreateLogGroup", &group).await,
+        "InvalidParameterException"
     );
-
-    let tail = fixture
-        .ok("GetLogEvents", &page(&[("limit", Value::Int(2))]))
-        .await;
-    assert_eq!(messages(&tail), ["event -1", "event 0"]);
-    let token = tail.get("nextBackwardToken").unwrap().clone();
-    let before = page(&[("nextToken", token), ("limit", Value::Int(2))]);
+    let tags = Value::Map(vec![("aws:stack".to_owned(), text("v"))]);
+    let group = [("logGroupName", text("g")), ("tags", tags)];
     assert_eq!(
-        messages(&fixture.ok("GetLogEvents", &before).await),
-        ["event -3", "event -2"]
-    );
-
-    let garbage = page(&[("nextToken", text("x"))]);
-    assert_eq!(
-        fixture.code("GetLogEvents", &garbage).await,
+        fixture.code("CreateLogGroup", &group).await,
         "InvalidParameterException"
     );
 }
 
-/// Two events a page, until there is no token.
-async fn all_pages(fixture: &Fixture, from_head: bool) -> Vec<String> {
-    let mut seen = Vec::new();
-    let mut token = None;
-    loop {
-        let mut input = vec![
-            ("logGroupName", text("g")),
-            ("limit", Value::Int(2)),
-            ("startFromHead", Value::Bool(from_head)),
-        ];
-        if let Some(token) = token {
-            input.push(("nextToken", token));
-        }
-        let page = fixture.ok("FilterLogEvents", &input).await;
-        seen.extend(messages(&page).into_iter().map(str::to_owned));
-        token = page.get("nextToken").cloned();
-        if token.is_none() {
-            return seen;
-        }
-    }
-}
-
 #[tokio::test]
-async fn filtering_merges_streams_by_time_and_pages_without_gaps() {
-    let fixture = Fixture::with_stream("g", "a").await;
-    fixture.create_stream("g", "b").await;
-    fixture.put("g", "a", &[-5, -3, -1]).await;
-    fixture.put("g", "b", &[-4, -3, -2]).await;
-    let mut expected = [
-        "event -5", "event -4", "event -3", "event -3", "event -2", "event -1",
-    ];
-    assert_eq!(all_pages(&fixture, true).await, expected);
-    expected.reverse();
-    assert_eq!(all_pages(&fixture, false).await, expected);
-
-    let some = [
-        ("logGroupName", text("g")),
-        ("filterPattern", text("\"event -3\"")),
-    ];
+async fn policies_are_about_streams_where_a_stream_is_named() {
+    let fixture = Fixture::new();
+    let service = LogsService(Arc::clone(&fixture.logs));
+    let resource = |operation: &str, members: &[(&str, &str)]| {
+        let account = AccountId::DEFAULT;
+        let principal = Principal::Root { account };
+        let region = Region::us_east_1();
+        let context = RequestContext::internal(principal, account, region, NOW);
+        let members = members
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), text(value)));
+        service.resource(operation, &context, &Value::Map(members.collect()))
+    };
+    let group = "arn:aws:logs:us-east-1:000000000000:log-group:g";
+    let stream = [("logGroupName", "g"), ("logStreamName", "s")];
     assert_eq!(
-        messages(&fixture.ok("FilterLogEvents", &some).await).len(),
-        2
+        resource("PutLogEvents", &stream),
+        format!("{group}:log-stream:s")
     );
-    let window = [
-        ("logGroupName", text("g")),
-        ("startTime", Value::Int(NOW.millis() - 4_000)),
-        ("endTime", Value::Int(NOW.millis() - 3_000)),
-    ];
-    let found = fixture.ok("FilterLogEvents", &window).await;
-    assert_eq!(messages(&found), ["event -4", "event -3", "event -3"]);
+    let identified = [("logGroupIdentifier", group), ("logStreamName", "s")];
+    assert_eq!(
+        resource("GetLogEvents", &identified),
+        format!("{group}:log-stream:s")
+    );
+    assert_eq!(
+        resource("FilterLogEvents", &[("logGroupName", "g")]),
+        format!("{group}:*")
+    );
+    assert_eq!(
+        resource("DescribeLogGroups", &[("logGroupNamePrefix", "g")]),
+        "arn:aws:logs:us-east-1:000000000000:log-group::log-stream:"
+    );
+    let elsewhere = "arn:aws:logs:eu-west-1:210987654321:log-group:g";
+    assert_eq!(
+        resource("FilterLogEvents", &[("logGroupIdentifier", elsewhere)]),
+        format!("{elsewhere}:*")
+    );
 }
 
 #[tokio::test]

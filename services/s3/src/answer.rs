@@ -11,6 +11,7 @@ use service::{Body, RequestContext, ServiceError};
 use wire::Value;
 
 use crate::call;
+use crate::error::Error;
 
 /// A whole body.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
@@ -116,12 +117,39 @@ fn escape(text: &str) -> String {
 
 /// Words for the errors the wire layer finds by itself, which it often leaves without any.
 pub fn wire_error(code: &str, message: &str, status: StatusCode) -> ServiceError {
+    if let Some((name, value)) = unreadable_argument(message) {
+        let words = unreadable_words(name, message);
+        return Error::invalid_argument(words, name, value).into_service_error();
+    }
     let message = match code {
         "NotImplemented" => not_implemented(message),
         _ if !message.is_empty() => message.to_owned(),
         _ => default_message(code).to_owned(),
     };
     ServiceError::new(code.to_owned(), status, message)
+}
+
+/// The name and value of a parameter or header the wire layer could not read.
+fn unreadable_argument(message: &str) -> Option<(&str, &str)> {
+    let argument = message
+        .strip_prefix("invalid query: ")
+        .or_else(|| message.strip_prefix("invalid header: "))?;
+    let (name, value) = argument.split_once(": ")?;
+    Some((name, value.trim_matches('"')))
+}
+
+/// S3's words for it, where it has its own.
+fn unreadable_words(name: &str, message: &str) -> String {
+    match name {
+        "max-buckets" | "max-keys" | "max-parts" | "max-uploads" => {
+            format!("Provided {name} not an integer or within integer range")
+        }
+        "partNumber" => "Part number must be an integer between 1 and 10000, inclusive".to_owned(),
+        "x-amz-copy-source" => {
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey".to_owned()
+        }
+        _ => message.to_owned(),
+    }
 }
 
 fn not_implemented(message: &str) -> String {
@@ -144,6 +172,7 @@ fn default_message(code: &str) -> &'static str {
              schema"
         }
         "MaxMessageLengthExceeded" => "Your request was too big.",
+        "MissingRequestBodyError" => "Request Body is empty",
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
         "MissingContentLength" => "You must provide the Content-Length HTTP header.",
         "IncompleteBody" => {

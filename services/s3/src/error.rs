@@ -137,6 +137,9 @@ pub fn broken_body(error: &service::BoxError) -> ServiceError {
         let parts = error.to_parts(auth::ServiceStyle::S3);
         return ServiceError::new(parts.code, parts.status, parts.message);
     }
+    if let Some(error) = error.downcast_ref::<ServiceError>() {
+        return error.clone();
+    }
     ServiceError::bad_request(
         "IncompleteBody",
         "You did not provide the number of bytes specified by the Content-Length HTTP header",

@@ -11,8 +11,8 @@ use service::{Access, Body, HttpService, RequestContext, ServiceError};
 
 use crate::call::Call;
 use crate::dispatch::{Failure, Status};
-use crate::error::broken_body;
-use crate::{S3, answer, domain, port};
+use crate::error::{Error, broken_body};
+use crate::{S3, answer, document, domain, port};
 
 #[async_trait]
 impl HttpService for S3 {
@@ -67,6 +67,7 @@ impl S3 {
             ));
         }
         announce_length(&mut parts, &body);
+        let body = document::guard(&parts, body).map_err(Error::into_service_error)?;
         let call = Arc::new(Call::take(context.clone(), &mut parts));
         let failure = Failure::default();
         parts.extensions.insert(call);
@@ -141,7 +142,8 @@ async fn read_wire_error(response: Response<Body>) -> ServiceError {
         Some(
             text.replace("&quot;", "\"")
                 .replace("&lt;", "<")
-                .replace("&gt;", ">"),
+                .replace("&gt;", ">")
+                .replace("&amp;", "&"),
         )
     };
     let code = element("Code").unwrap_or_else(|| "InternalError".to_owned());

@@ -6,6 +6,7 @@ mod call;
 mod commit;
 mod content;
 mod dispatch;
+mod document;
 mod domain;
 mod error;
 mod http;

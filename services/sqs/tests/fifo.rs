@@ -53,6 +53,11 @@ async fn what_comes_back_is_received_before_what_follows_it() {
         "the first is still in flight"
     );
     sqs.ok("ChangeMessageVisibility", show(0)).await;
+    assert!(
+        sqs.receive(&url).await.is_empty(),
+        "whoever still holds the last has the group to itself"
+    );
+    sqs.delete(&url, &held[2]).await;
     assert_eq!(bodies(&sqs.receive(&url).await), ["1", "2"]);
 }
 
@@ -181,15 +186,38 @@ async fn an_attempt_can_be_repeated_until_its_messages_change() {
 }
 
 #[tokio::test]
-async fn a_delayed_message_holds_back_its_group() {
+async fn the_delay_is_that_of_the_messages_already_there() {
+    let sqs = Sqs::start().await;
+    let attributes = json!({"FifoQueue": "true", "DelaySeconds": "10"});
+    let url = sqs.queue("q.fifo", attributes).await;
+    let delay = |seconds: &str| json!({"QueueUrl": url, "Attributes": {"DelaySeconds": seconds}});
+    sqs.send_to_group(&url, "g", "1").await;
+    sqs.advance(5);
+    sqs.send_to_group(&url, "g", "2").await;
+    assert_eq!(sqs.counts(&url).await, ["0", "0", "2"]);
+    sqs.ok("SetQueueAttributes", delay("5")).await;
+    let first = sqs.receive(&url).await;
+    assert_eq!(bodies(&first), ["1"]);
+    sqs.ok("SetQueueAttributes", delay("20")).await;
+    sqs.delete(&url, &first[0]).await;
+    sqs.advance(19);
+    assert!(sqs.receive(&url).await.is_empty());
+    sqs.advance(1);
+    assert_eq!(bodies(&sqs.receive(&url).await), ["2"]);
+}
+
+#[tokio::test]
+async fn each_message_waits_for_its_own_delay() {
     let sqs = Sqs::start().await;
     let attributes = json!({"FifoQueue": "true", "DelaySeconds": "10"});
     let url = sqs.queue("q.fifo", attributes).await;
     sqs.send_to_group(&url, "g", "1").await;
-    let none = json!({"QueueUrl": url, "Attributes": {"DelaySeconds": "0"}});
-    sqs.ok("SetQueueAttributes", none).await;
+    sqs.advance(5);
     sqs.send_to_group(&url, "g", "2").await;
-    assert!(sqs.receive(&url).await.is_empty());
-    sqs.advance(10);
-    assert_eq!(bodies(&sqs.receive(&url).await), ["1", "2"]);
+    sqs.advance(5);
+    let first = sqs.receive(&url).await;
+    assert_eq!(bodies(&first), ["1"], "the second waits");
+    sqs.delete(&url, &first[0]).await;
+    sqs.advance(5);
+    assert_eq!(bodies(&sqs.receive(&url).await), ["2"]);
 }

@@ -414,3 +414,20 @@ async fn contents_beyond_the_memory_budget_are_read_back() {
     sqs.delete(&url, &received[0]).await;
     assert_eq!(sqs.counts(&url).await, ["0", "1", "0"]);
 }
+
+#[tokio::test]
+async fn a_trace_header_holds_what_a_body_may_hold() {
+    let sqs = Sqs::start().await;
+    let url = sqs.queue("q", json!({})).await;
+    let traced = |header: &str| {
+        json!({
+            "QueueUrl": url, "MessageBody": "m",
+            "MessageSystemAttributes": {
+                "AWSTraceHeader": {"DataType": "String", "StringValue": header},
+            },
+        })
+    };
+    sqs.ok("SendMessage", traced("Root=1-2-3")).await;
+    let (_, code, _) = sqs.refused("SendMessage", traced("Root=\u{1}")).await;
+    assert_eq!(code, "InvalidMessageContents");
+}

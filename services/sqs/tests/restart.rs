@@ -4,7 +4,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -99,15 +99,36 @@ async fn deleted_and_purged_stay_gone() {
     assert_eq!(left.len(), 1, "only the queue that is left: {left:?}");
 }
 
-/// Fails commits when told to.
+#[tokio::test]
+async fn the_delay_of_a_fifo_queue_is_its_present_one() {
+    let store = MemoryStore::new();
+    let sqs = Sqs::on(Arc::new(store.clone()), Config::default()).await;
+    let attributes = json!({"FifoQueue": "true", "DelaySeconds": "100"});
+    let url = sqs.queue("q.fifo", attributes).await;
+    sqs.send_to_group(&url, "g", "m").await;
+    let shorter = json!({"QueueUrl": url, "Attributes": {"DelaySeconds": "5"}});
+    sqs.ok("SetQueueAttributes", shorter).await;
+
+    let sqs = restarted(sqs, &store).await;
+    assert!(sqs.receive(&url).await.is_empty());
+    sqs.advance(5);
+    assert_eq!(bodies(&sqs.receive(&url).await), ["m"]);
+}
+
+/// Fails commits when told to, and reads after so many.
 struct FailingStore {
     inner: MemoryStore,
     fails: AtomicBool,
+    reads_left: AtomicUsize,
 }
 
 #[async_trait]
 impl Reader for FailingStore {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        if self.reads_left.load(Ordering::Relaxed) == 0 {
+            return Err(StoreError::Full);
+        }
+        self.reads_left.fetch_sub(1, Ordering::Relaxed);
         self.inner.get(key).await
     }
 
@@ -136,12 +157,47 @@ impl Store for FailingStore {
 }
 
 async fn on_failing_store() -> (Sqs, Arc<FailingStore>) {
+    with_config(Config::default()).await
+}
+
+async fn with_config(config: Config) -> (Sqs, Arc<FailingStore>) {
     let store = Arc::new(FailingStore {
         inner: MemoryStore::new(),
         fails: AtomicBool::new(false),
+        reads_left: AtomicUsize::new(usize::MAX),
     });
-    let sqs = Sqs::on(Arc::clone(&store) as Arc<dyn Store>, Config::default()).await;
+    let sqs = Sqs::on(Arc::clone(&store) as Arc<dyn Store>, config).await;
     (sqs, store)
+}
+
+#[tokio::test]
+async fn a_move_that_fails_half_way_locks_no_group() {
+    let (sqs, store) = with_config(Config {
+        content_in_memory: 0,
+        ..Config::default()
+    })
+    .await;
+    let dead = sqs.queue("dead.fifo", json!({"FifoQueue": "true"})).await;
+    let policy = json!({
+        "deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead.fifo",
+        "maxReceiveCount": 1,
+    });
+    let attributes = json!({
+        "FifoQueue": "true", "RedrivePolicy": policy.to_string(), "VisibilityTimeout": "1",
+    });
+    let source = sqs.queue("source.fifo", attributes).await;
+    for group in ["a", "b"] {
+        sqs.send_to_group(&source, group, group).await;
+    }
+    assert_eq!(sqs.receive(&source).await.len(), 2);
+    sqs.advance(1);
+    store.reads_left.store(1, Ordering::Relaxed);
+    let receive = json!({"QueueUrl": source});
+    let (code, _, _) = sqs.refused("ReceiveMessage", receive).await;
+    assert_eq!(code, "InternalFailure");
+    store.reads_left.store(usize::MAX, Ordering::Relaxed);
+    assert!(sqs.receive(&source).await.is_empty());
+    assert_eq!(bodies(&sqs.receive(&dead).await), ["a", "b"]);
 }
 
 #[tokio::test]
@@ -195,4 +251,37 @@ async fn a_sender_that_hangs_up_leaves_a_whole_message() {
     );
     settle().await;
     assert_eq!(bodies(&sqs.receive(&url).await), ["m"]);
+}
+
+#[tokio::test]
+async fn a_repeated_request_succeeds_no_sooner_than_the_first() {
+    let (sqs, store) = on_failing_store().await;
+    let url = sqs.queue("q.fifo", json!({"FifoQueue": "true"})).await;
+    let send = json!({
+        "QueueUrl": url, "MessageBody": "1", "MessageGroupId": "g", "MessageDeduplicationId": "1",
+    });
+    let twice = async |operation: &str, input: &serde_json::Value| {
+        let (first, second) = tokio::join!(
+            sqs.call(operation, input.clone()),
+            sqs.call(operation, input.clone())
+        );
+        [first, second].map(|answer| answer.map_err(|error| error.code.into_owned()))
+    };
+    let failure = || Err("InternalFailure".to_owned());
+
+    store.fails.store(true, Ordering::Relaxed);
+    assert_eq!(twice("SendMessage", &send).await, [failure(), failure()]);
+    store.fails.store(false, Ordering::Relaxed);
+    let [first, second] = twice("SendMessage", &send).await;
+    assert_eq!(first.unwrap(), second.unwrap());
+
+    let held = sqs.receive(&url).await;
+    let delete = json!({"QueueUrl": url, "ReceiptHandle": held[0]["ReceiptHandle"]});
+    store.fails.store(true, Ordering::Relaxed);
+    assert_eq!(
+        twice("DeleteMessage", &delete).await,
+        [failure(), failure()]
+    );
+    store.fails.store(false, Ordering::Relaxed);
+    assert_eq!(bodies(&sqs.receive(&url).await), ["1"]);
 }

@@ -96,11 +96,16 @@ impl Pool {
     /// An environment for an event. `None` only if the server is ending.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Option<Acquired> {
         loop {
-            let resting = match self.take_idle_or_wait() {
-                Ok(resting) => resting,
-                Err(waiting) => return waiting.await.ok(),
+            let environment = match self.take_idle_or_wait() {
+                Ok(resting) => self.awaken(resting).await,
+                Err(waiting) => match waiting.await.ok()? {
+                    Acquired::Ready(environment) => {
+                        Some(environment).filter(|environment| !environment.is_spoilt())
+                    }
+                    failed => return Some(failed),
+                },
             };
-            if let Some(environment) = self.awaken(resting).await {
+            if let Some(environment) = environment {
                 return Some(Acquired::Ready(environment));
             }
             self.state.lock().busy -= 1;

@@ -144,9 +144,15 @@ impl Core {
             () = self.exit.ended() => Err(Lost::Ended),
             () = self.clock.sleep(timeout) => return End::TimedOut,
         };
-        match answered {
-            Ok(answer) => End::Answered(answer),
-            Err(lost) => End::Exited(self.exit.cause(&self.sandbox, lost).await),
+        let lost = match answered {
+            Ok(answer) => return End::Answered(answer),
+            Err(lost) => lost,
+        };
+        tokio::select! {
+            biased;
+            cause = self.exit.cause(&self.sandbox, lost) => End::Exited(cause),
+            // It closed its connection, and works on.
+            () = self.clock.sleep_until(deadline) => End::TimedOut,
         }
     }
 

@@ -28,6 +28,13 @@ impl Environment<Idle> {
         self.state.since
     }
 
+    /// Whether an event ended it or left it with more to say, as a forked child that answers too
+    /// does: the next event would get that. A new environment counts as good, for its first event
+    /// is to tell what is wrong with it.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.core.first.is_none() && self.core.link.is_disturbed()
+    }
+
     /// Whether it can take an event: alive, silent, and with credentials that outlast it.
     pub(crate) fn is_sound(&self, now: Timestamp) -> bool {
         let until = self.core.credentials_until;

@@ -3,64 +3,126 @@
 //! A record is a little-endian `u32` kind, a `u32` length, a `u64` of milliseconds since the epoch,
 //! and that many bytes of UTF-8. Kind 1 is one event. Kinds 2 and 3 are pieces of the language's
 //! standard output and error: lines, of which each is one event, in their true order among the
-//! records.
+//! records. Kind 4 is a piece of an event that the next record of kind 4 or 1 goes on with: where
+//! several threads or processes write, only short records are sure to stay whole.
+//!
+//! What came of a record is passed on before the rest is there: its length, which a function may
+//! have made up, is nothing that the server keeps room for.
+
+use std::time::Duration;
 
 use base::Timestamp;
+use bytes::Buf;
 
 use super::lines::{Lines, MAX_EVENT_BYTES, clamp};
 
 const PREFIX: usize = 16;
-/// No bootstrap sends longer ones; see [`MAX_EVENT_BYTES`].
-const MAX_RECORD: usize = 64 << 20;
+/// The age of what an environment wrote before it froze for long. A record that is older, or of a
+/// time to come, bears no time of this machine's.
+const OLDEST: Duration = Duration::from_hours(24);
 
 /// Turns bytes of the pipe into events.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    pending: Vec<u8>,
+    /// As much of a prefix as has come.
+    prefix: Vec<u8>,
+    current: Option<Record>,
+    /// What has come of an event.
+    event: Vec<u8>,
     output: Lines,
     error: Lines,
     /// Whether somebody wrote to the pipe who does not speak the format. Then all of it is lines.
     broken: bool,
 }
 
+/// One of which more is to come.
+#[derive(Debug)]
+struct Record {
+    kind: Kind,
+    at: Timestamp,
+    /// Bytes that are to come.
+    left: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Event,
+    PieceOfEvent,
+    Output,
+    Error,
+}
+
 impl Records {
-    /// Takes what was read, and gives each event that is complete with the instant it bears.
+    /// Takes what was read, and gives each event that is complete with the instant it bears, which
+    /// is never after `now`.
     pub(super) fn feed(
         &mut self,
-        bytes: &[u8],
+        mut bytes: &[u8],
         now: Timestamp,
         mut event: impl FnMut(Timestamp, String),
     ) {
-        if self.broken {
-            return self.output.feed(bytes, |line| event(now, line));
-        }
-        self.pending.extend_from_slice(bytes);
-        let mut rest = self.pending.as_slice();
-        while rest.len() >= PREFIX {
-            let number = |at: usize| {
-                u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]])
-            };
-            let (kind, length) = (number(0), number(4) as usize);
-            let at = i64::from(number(8)) | i64::from(number(12)) << 32;
-            if !(1..=3).contains(&kind) || length > MAX_RECORD {
-                self.broken = true;
-                self.output.feed(rest, |line| event(now, line));
-                self.pending.clear();
-                return;
+        while !bytes.is_empty() {
+            if self.broken {
+                return self.output.feed(bytes, |line| event(now, line));
             }
-            let Some(text) = rest.get(PREFIX..PREFIX + length) else {
-                break;
+            bytes = match self.current.take() {
+                Some(record) => self.go_on(record, bytes, &mut event),
+                None => self.begin(bytes, now, &mut event),
             };
-            let at = Timestamp::from_millis(at);
-            match kind {
-                1 => whole(text, |text| event(at, text)),
-                2 => self.output.feed(text, |line| event(at, line)),
-                _ => self.error.feed(text, |line| event(at, line)),
-            }
-            rest = &rest[PREFIX + length..];
         }
-        let used = self.pending.len() - rest.len();
-        self.pending.drain(..used);
+    }
+
+    /// Takes what belongs to the record, and gives back the rest.
+    fn go_on<'a>(
+        &mut self,
+        mut record: Record,
+        bytes: &'a [u8],
+        event: &mut impl FnMut(Timestamp, String),
+    ) -> &'a [u8] {
+        let (text, rest) = bytes.split_at(record.left.min(bytes.len()));
+        record.left -= text.len();
+        let at = record.at;
+        match record.kind {
+            Kind::Event | Kind::PieceOfEvent => {
+                append(&mut self.event, text, |text| event(at, text));
+            }
+            Kind::Output => self.output.feed(text, |line| event(at, line)),
+            Kind::Error => self.error.feed(text, |line| event(at, line)),
+        }
+        self.keep_or_end(record, event);
+        rest
+    }
+
+    /// Takes what belongs to the next prefix, and gives back the rest.
+    fn begin<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        now: Timestamp,
+        event: &mut impl FnMut(Timestamp, String),
+    ) -> &'a [u8] {
+        let missing = PREFIX - self.prefix.len();
+        let (part, rest) = bytes.split_at(missing.min(bytes.len()));
+        self.prefix.extend_from_slice(part);
+        if self.prefix.len() < PREFIX {
+            return rest;
+        }
+        let prefix = std::mem::take(&mut self.prefix);
+        if let Some(record) = Record::read(&prefix, now) {
+            self.keep_or_end(record, event);
+        } else {
+            self.broken = true;
+            self.output.feed(&prefix, |line| event(now, line));
+        }
+        rest
+    }
+
+    fn keep_or_end(&mut self, record: Record, event: &mut impl FnMut(Timestamp, String)) {
+        if record.left > 0 {
+            self.current = Some(record);
+        } else if record.kind == Kind::Event {
+            end(&self.event, |text| event(record.at, text));
+            self.event.clear();
+        }
     }
 
     /// Gives the last lines, which lack their end.
@@ -70,10 +132,38 @@ impl Records {
     }
 }
 
-/// One event with exactly one line end, in pieces if it is too long for one.
-fn whole(text: &[u8], mut event: impl FnMut(String)) {
+impl Record {
+    /// `None` if this is no prefix of a record.
+    fn read(mut prefix: &[u8], now: Timestamp) -> Option<Self> {
+        let kind = match prefix.get_u32_le() {
+            1 => Kind::Event,
+            2 => Kind::Output,
+            3 => Kind::Error,
+            4 => Kind::PieceOfEvent,
+            _ => return None,
+        };
+        let left = prefix.get_u32_le() as usize;
+        let at = Timestamp::from_millis(prefix.get_i64_le());
+        let possible = at <= now && now.since(at) <= OLDEST;
+        let at = if possible { at } else { now };
+        Some(Self { kind, at, left })
+    }
+}
+
+/// Adds to an event, and gives the pieces that make it too long for one. A line end may follow.
+fn append(so_far: &mut Vec<u8>, text: &[u8], mut event: impl FnMut(String)) {
+    so_far.extend_from_slice(text);
+    while so_far.len() > MAX_EVENT_BYTES + 1 {
+        let rest = so_far.split_off(clamp(so_far, MAX_EVENT_BYTES));
+        event(String::from_utf8_lossy(so_far).into_owned());
+        *so_far = rest;
+    }
+}
+
+/// Gives the last or only piece of an event, with exactly one line end.
+fn end(text: &[u8], mut event: impl FnMut(String)) {
     let mut text = text.strip_suffix(b"\n").unwrap_or(text);
-    while text.len() > MAX_EVENT_BYTES {
+    if text.len() > MAX_EVENT_BYTES {
         let (piece, rest) = text.split_at(clamp(text, MAX_EVENT_BYTES));
         event(String::from_utf8_lossy(piece).into_owned());
         text = rest;
@@ -133,6 +223,26 @@ mod tests {
     }
 
     #[test]
+    fn an_event_in_pieces_is_one_whatever_is_printed_meanwhile() {
+        let stream = [
+            record(4, 1, "on\u{e9}".as_bytes()),
+            record(2, 2, b"printed\n"),
+            record(4, 3, b"\ntwo"),
+            record(1, 4, b" three\n"),
+            record(1, 5, b"next"),
+        ]
+        .concat();
+        let expected = [
+            (2, "printed\n".to_owned()),
+            (4, "on\u{e9}\ntwo three\n".to_owned()),
+            (5, "next\n".to_owned()),
+        ];
+        for cut in 1..stream.len() {
+            assert_eq!(events(&[&stream[..cut], &stream[cut..]]), expected);
+        }
+    }
+
+    #[test]
     fn a_stranger_on_the_pipe_is_read_as_lines() {
         let stream = [record(1, 1, b"good"), b"who speaks here\nnot us\n".to_vec()].concat();
         let texts: Vec<_> = events(&[&stream])
@@ -144,9 +254,56 @@ mod tests {
 
     #[test]
     fn a_long_record_is_split_at_the_bound() {
-        let long = vec![b'x'; MAX_EVENT_BYTES + 10];
-        let pieces = events(&[&record(1, 1, &long)]);
-        assert_eq!(pieces.len(), 2);
-        assert_eq!(pieces[1].1, "xxxxxxxxxx\n");
+        for (more, last) in [(0, None), (1, Some("x\n")), (10, Some("xxxxxxxxxx\n"))] {
+            for end in ["", "\n"] {
+                let mut long = vec![b'x'; MAX_EVENT_BYTES + more];
+                long.extend_from_slice(end.as_bytes());
+                let long = record(1, 1, &long);
+                for cut in [1, PREFIX, long.len() / 2, long.len() - 1] {
+                    let pieces = events(&[&long[..cut], &long[cut..]]);
+                    let second = pieces.get(1).map(|(_, text)| text.as_str());
+                    assert_eq!(second, last, "{more} more, cut at {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_record_is_an_empty_line() {
+        let stream = [record(1, 1, b""), record(2, 1, b""), record(1, 1, b"x")].concat();
+        let expected = [(1, "\n".to_owned()), (1, "x\n".to_owned())];
+        assert_eq!(events(&[&stream]), expected);
+    }
+
+    #[test]
+    fn a_record_without_end_leaves_as_it_comes() {
+        let mut records = Records::default();
+        let mut seen = 0;
+        let now = Timestamp::from_millis(99);
+        for kind in [1, 2] {
+            let mut bytes = record(kind, 1, &vec![b'x'; 4 * MAX_EVENT_BYTES]);
+            bytes[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+            for chunk in bytes.chunks(16 << 10) {
+                records.feed(chunk, now, |_, text| seen += text.trim_end().len());
+            }
+            assert!(seen >= 3 * MAX_EVENT_BYTES);
+            (records, seen) = (Records::default(), 0);
+        }
+    }
+
+    #[test]
+    fn an_impossible_time_is_the_present() {
+        let mut records = Records::default();
+        let mut times = Vec::new();
+        let now = 1_800_000_000_000;
+        let day = 24 * 60 * 60 * 1_000;
+        for at in [now, now - day, now + 1, now - day - 1, 0, 1 << 63, u64::MAX] {
+            let now = Timestamp::from_millis(i64::try_from(now).unwrap());
+            records.feed(&record(1, at, b""), now, |at, _| times.push(at.millis()));
+        }
+        let now = i64::try_from(now).unwrap();
+        let mut expected = vec![now; 7];
+        expected[1] = now - i64::try_from(day).unwrap();
+        assert_eq!(times, expected);
     }
 }

@@ -180,7 +180,7 @@ impl State {
                 .feed(bytes, now, |at, text| events.push((at, text)));
         });
         for (at, text) in events {
-            self.event(at, text);
+            self.event(now, at, text);
         }
         more
     }
@@ -191,15 +191,15 @@ impl State {
             self.raw.feed(bytes, |text| events.push(text));
         });
         for text in events {
-            self.event(now, text);
+            self.event(now, now, text);
         }
         more
     }
 
-    /// One event of the function's, if it has not logged too much.
-    fn event(&mut self, at: Timestamp, message: String) {
-        if self.allowance.take(at, message.len() as u64 + EVENT) {
-            self.report_dropped(at);
+    /// One event of the function's, if it has not logged too much by now.
+    fn event(&mut self, now: Timestamp, at: Timestamp, message: String) {
+        if self.allowance.take(now, message.len() as u64 + EVENT) {
+            self.report_dropped(now);
             self.keep(at, message);
         } else {
             self.allowance.dropped += 1;
@@ -212,7 +212,7 @@ impl State {
         self.records.finish(|line| last.push(line));
         self.raw.finish(|line| last.push(line));
         for line in last {
-            self.event(at, line);
+            self.event(at, at, line);
         }
         self.report_dropped(at);
     }

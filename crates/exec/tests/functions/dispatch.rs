@@ -75,6 +75,33 @@ async fn a_burst_of_short_calls_starts_few_environments() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_runtime_says_too_much_is_no_answer_to_the_next_event() {
+    let code = "
+import os, struct
+def frame(text):
+    return struct.pack('<III', 6, 0, len(text)) + text
+def handler(event, context):
+    if event['twice']:
+        os.write(3, frame(b'%d' % event['n']) + frame(b'-1'))
+    return event['n']
+";
+    let world = World::with(Clock::system(), |config| config.parallel_starts = 1);
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    for twice in [true, false] {
+        let event = |n| json!({"twice": twice, "n": n});
+        let events: Vec<Value> = (0..12).map(event).collect();
+        let (last, at_once) = events.split_last().unwrap();
+        let calls = at_once.iter().map(|event| world.run(&function, event));
+        let mut outcomes = join_all(calls).await;
+        outcomes.push(world.run(&function, last).await);
+        for (n, outcome) in outcomes.iter().enumerate() {
+            let Some(outcome) = outcome else { return };
+            assert_eq!(document(outcome), n, "twice: {twice}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn idle_environments_freeze_and_go() {
     let manual = ManualClock::starting_at(Timestamp::from_millis(1_795_466_144_000));
     let world = World::with(manual.clock(), |config| {

@@ -98,6 +98,56 @@ def handler(event, context):
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_closes_its_socket_and_works_on_times_out_as_any_other() {
+    let code = "
+import os, time
+def handler(event, context):
+    os.close(3)
+    time.sleep(60)
+";
+    let world = World::new();
+    let mut function = world.function("python3.12", "app.handler", &[("app.py", code)]);
+    function.timeout = Duration::from_secs(1);
+    let started = Instant::now();
+    let Some(outcome) = world.run(&Arc::new(function), &json!({})).await else {
+        return;
+    };
+    assert_eq!(document(&outcome)["errorType"], "Sandbox.Timedout");
+    assert!(started.elapsed() < Duration::from_secs(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forked_child_that_returns_from_the_handler_is_no_second_runtime() {
+    let code = "
+import os, time
+count = 0
+def handler(event, context):
+    global count
+    count += 1
+    if event == 'fork':
+        if os.fork() == 0:
+            time.sleep(0.05)
+            print('the child')
+            if count == 1:
+                raise ValueError('of the child')
+    else:
+        time.sleep(0.1)
+    return count
+";
+    let world = World::new();
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    for (count, event) in (1..).zip(["fork", "wait", "fork", "wait"]) {
+        let Some(outcome) = world.run(&function, &json!(event)).await else {
+            return;
+        };
+        assert_eq!(document(&outcome), count);
+    }
+    let log = world.recorded.log();
+    let of_children = log.iter().filter(|line| *line == "the child\n").count();
+    assert_eq!(of_children, 2, "{log:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_that_exits_is_reported_and_replaced() {
     let code = "
 import os, signal, sys

@@ -109,6 +109,78 @@ def handler(event, context):
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn records_with_times_of_the_functions_own_are_bounded_too() {
+    let code = "
+import os, struct
+def handler(event, context):
+    at, text = 2 ** 42, b'x' * 60000
+    for _ in range(1000):
+        at += 10 ** 9
+        os.write(4, struct.pack('<IIQ', 1, len(text), at) + text)
+";
+    let world = World::new();
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    let Some(outcome) = world.run(&function, &json!({})).await else {
+        return;
+    };
+    let log = world.recorded.log();
+    let kept = log.iter().filter(|line| line.starts_with("xxx")).count();
+    let allowed = 20.0 + 10.0 * outcome.duration.as_secs_f64();
+    let taken = kept as f64 * 60_000.0 / f64::from(1 << 20);
+    assert!(taken <= allowed * 1.1, "{taken} MB of {allowed} MB");
+    let said = |line: &String| line.starts_with("[kagero] ") && line.contains("were dropped");
+    assert!(kept < 1_000 && log.iter().any(said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_and_short_lines_of_threads_and_processes_stay_whole() {
+    let code = "
+import logging, os, sys, threading
+def write(text):
+    for _ in range(10):
+        sys.stdout.write(text * 200000 + '\\n')
+        logging.warning(text * 20000)
+        print('short')
+def handler(event, context):
+    threads = [threading.Thread(target=write, args=(text,)) for text in 'ab']
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    child = os.fork()
+    if child == 0:
+        write('c')
+        os._exit(0)
+    for _ in range(1000):
+        os.write(4, bytes((2, 0, 0, 0, 6)) + bytes(11) + b'short\\n')
+    os.waitpid(child, 0)
+";
+    let world = World::new();
+    let function = Arc::new(world.function("python3.12", "app.handler", &[("app.py", code)]));
+    let Some(outcome) = world.run(&function, &json!({})).await else {
+        return;
+    };
+    assert!(outcome.function_error.is_none(), "{:?}", outcome.payload);
+    let log = world.recorded.log();
+    let strange = log
+        .iter()
+        .find(|line| line.contains(['\0', '\u{1}', '\u{2}', '\u{4}']));
+    assert!(strange.is_none(), "{strange:?}");
+    // Threads keep out of each other's lines.
+    for text in ["a", "b"] {
+        let line = text.repeat(200_000) + "\n";
+        assert_eq!(log.iter().filter(|logged| **logged == line).count(), 10);
+        let end = format!("\t{}\n", text.repeat(20_000));
+        assert_eq!(
+            log.iter().filter(|logged| logged.ends_with(&end)).count(),
+            10
+        );
+    }
+    let logged = |line: &&String| line.starts_with("[WARNING]\t") && line.ends_with("c\n");
+    assert_eq!(log.iter().filter(logged).count(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_line_becomes_events_of_bounded_length() {
     let code = "
 def handler(event, context):

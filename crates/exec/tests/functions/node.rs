@@ -225,9 +225,40 @@ exports.exits = async () => process.exit(4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn errors_that_cannot_be_read_are_still_answered_and_the_environment_lives() {
+    let code = "
+exports.handler = async (event) => {
+    if (event === 'count') return count;
+    count += 1;
+    if (event === 'bare') throw Object.create(null);
+    throw new Proxy({}, { get() { throw new Error('trap'); } });
+};
+let count = 0;
+";
+    let world = World::new();
+    let mut function = world.function(RUNTIME, "index.handler", &[("index.js", code)]);
+    function.memory_mb = 512;
+    let function = Arc::new(function);
+    for event in ["bare", "proxy"] {
+        let Some(outcome) = world.run(&function, &json!(event)).await else {
+            return;
+        };
+        assert_eq!(document(&outcome)["errorType"], "handled");
+    }
+    let count = world.run(&function, &json!("count")).await.unwrap();
+    assert_eq!(document(&count), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn functions_that_cannot_be_loaded_say_why() {
     let world = World::new();
-    let cases: [(&str, &str, &str, &str); 7] = [
+    let cases: [(&str, &str, &str, &str); 8] = [
+        (
+            "index.handler",
+            "Promise.reject(new Error('left alone')); exports.handler = async () => {};",
+            "Runtime.UnhandledPromiseRejection",
+            "Error: left alone",
+        ),
         (
             "gone.handler",
             "",

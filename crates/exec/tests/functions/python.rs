@@ -204,14 +204,23 @@ def handler(event, context):
 #[tokio::test(flavor = "multi_thread")]
 async fn results_are_encoded_as_lambdas_runtime_encodes_them() {
     let code = "
-import decimal, math
+import collections, decimal
+Point = collections.namedtuple('Point', 'x y')
 def handler(event, context):
+    if event == 'bad name':
+        open(b'/tmp/\\xff')
+    circular = []
+    circular.append(circular)
     return {
         'decimal': {'a': decimal.Decimal('1.10'), 'b': [decimal.Decimal('3')]},
         'bytes': b'{\"raw\": true}',
         'nothing': None,
         'set': {1},
-        'mark': 'kagero-decimal-0',
+        'mark': ['kagero-decimal-0', decimal.Decimal('2.50')],
+        'named': [Point(1, {'p': Point(2, 'é')}), (3, [4])],
+        'text': {b'k\\xc3\\xa9y': [b'v', {'a': b'\\xc3\\xa9'}]},
+        'no text': [b'\\xff'],
+        'circular': circular,
     }[event]
 ";
     let world = World::new();
@@ -223,18 +232,36 @@ def handler(event, context):
     for (event, expected) in [
         ("bytes", r#"{"raw": true}"#),
         ("nothing", "null"),
-        ("mark", "\"kagero-decimal-0\""),
+        ("mark", r#"["kagero-decimal-0", 2.50]"#),
+        (
+            "named",
+            r#"[{"x": 1, "y": {"p": {"x": 2, "y": "é"}}}, [3, [4]]]"#,
+        ),
+        ("text", r#"{"kéy": ["v", {"a": "é"}]}"#),
     ] {
         assert_eq!(
             world.run(&function, &json!(event)).await.unwrap().payload,
             expected
         );
     }
-    let unserialisable = document(&world.run(&function, &json!("set")).await.unwrap());
-    assert_eq!(unserialisable["errorType"], "Runtime.MarshalError");
-    assert_eq!(
-        unserialisable["errorMessage"],
-        "Unable to marshal response: Object of type set is not JSON serializable"
+    for (event, reason) in [
+        ("set", "Object of type set is not JSON serializable"),
+        (
+            "no text",
+            "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        ),
+        ("circular", "Circular reference detected"),
+    ] {
+        let unserialisable = document(&world.run(&function, &json!(event)).await.unwrap());
+        assert_eq!(unserialisable["errorType"], "Runtime.MarshalError");
+        let message = format!("Unable to marshal response: {reason}");
+        assert_eq!(unserialisable["errorMessage"], message);
+    }
+    let error = world.run(&function, &json!("bad name")).await.unwrap();
+    let document = String::from_utf8(error.payload.to_vec()).unwrap();
+    assert!(
+        document.contains(r#""errorType": "FileNotFoundError""#),
+        "{document}"
     );
 }
 

@@ -10,11 +10,18 @@ use crate::error;
 use crate::records::Tag;
 
 pub const MAX_TAGS: usize = 50;
+/// Keys that begin so, in any case, are AWS's own.
+const RESERVED: &str = "aws:";
 
 /// Adds tags, replacing those of the same key. Adds none when it fails.
 pub fn add(tags: &mut Vec<Tag>, new: impl IntoIterator<Item = Tag>) -> Result<(), ServiceError> {
     let mut merged: BTreeMap<String, Tag> = BTreeMap::new();
     for tag in new {
+        if tag.key.to_lowercase().starts_with(RESERVED) {
+            return Err(error::invalid_input(
+                "aws: prefixed tag key names are not allowed for external use.",
+            ));
+        }
         if merged.insert(tag.key.to_lowercase(), tag).is_some() {
             return Err(error::invalid_input(
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.",

@@ -39,6 +39,8 @@ impl Default for Limits {
 const DEFAULT_TIMEOUT: i32 = 3;
 const DEFAULT_MEMORY: i32 = 128;
 const DEFAULT_EPHEMERAL_STORAGE: i32 = 512;
+/// In MB.
+const MAX_EPHEMERAL_STORAGE: u32 = 10_240;
 
 /// The settings of a new function.
 ///
@@ -62,7 +64,7 @@ pub fn of_new(
         description: input.description.clone().unwrap_or_default(),
         timeout: timeout(input.timeout.unwrap_or(DEFAULT_TIMEOUT), limits)?,
         memory_size: memory(input.memory_size.unwrap_or(DEFAULT_MEMORY), limits)?,
-        ephemeral_storage: ephemeral_storage(input.ephemeral_storage.as_ref()),
+        ephemeral_storage: ephemeral_storage(input.ephemeral_storage.as_ref())?,
         environment: input
             .environment
             .as_ref()
@@ -131,7 +133,7 @@ pub fn updated(
         settings.memory_size = memory(megabytes, limits)?;
     }
     if input.ephemeral_storage.is_some() {
-        settings.ephemeral_storage = ephemeral_storage(input.ephemeral_storage.as_ref());
+        settings.ephemeral_storage = ephemeral_storage(input.ephemeral_storage.as_ref())?;
     }
     if let Some(environment) = &input.environment {
         settings.environment = Some(environment.variables.clone().unwrap_or_default());
@@ -227,9 +229,9 @@ fn bounded(value: i32, least: u32, most: u32, member: &str) -> Result<u32, Servi
     }
 }
 
-fn ephemeral_storage(given: Option<&EphemeralStorage>) -> u32 {
+fn ephemeral_storage(given: Option<&EphemeralStorage>) -> Result<u32, ServiceError> {
     let size = given.map_or(DEFAULT_EPHEMERAL_STORAGE, |storage| storage.size);
-    size.unsigned_abs()
+    bounded(size, 512, MAX_EPHEMERAL_STORAGE, "ephemeralStorage.size")
 }
 
 fn tracing_mode(given: Option<&TracingConfig>) -> String {
@@ -330,6 +332,11 @@ mod tests {
                 .message
                 .contains("greater than or equal to 128")
         );
+        let wide = CreateFunctionRequest {
+            ephemeral_storage: Some(EphemeralStorage { size: 10_241 }),
+            ..new()
+        };
+        assert!(settings(&wide).is_err());
     }
 
     #[test]

@@ -9,12 +9,22 @@ use service::ServiceError;
 use crate::error;
 
 const MAX_TAGS: usize = 50;
+/// Keys that begin so are AWS's own.
+const RESERVED: &str = "aws:";
 
 /// The tags after adding some.
+///
+/// # Errors
+/// More than 50 in all; a key of AWS's.
 pub fn with(
     before: &BTreeMap<String, String>,
     added: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, ServiceError> {
+    if added.keys().any(|key| key.starts_with(RESERVED)) {
+        return Err(error::invalid_parameter(
+            "aws: prefixed tag key names are not allowed for external use.",
+        ));
+    }
     let mut tags = before.clone();
     tags.extend(added);
     if tags.len() > MAX_TAGS {
@@ -48,5 +58,12 @@ mod tests {
             without(&full, &["k1".to_owned(), "none".to_owned()]).len(),
             49
         );
+    }
+
+    #[test]
+    fn keys_of_aws_are_reserved() {
+        let named = |key: &str| BTreeMap::from([(key.to_owned(), String::new())]);
+        assert!(with(&BTreeMap::new(), named("aws:stack")).is_err());
+        assert!(with(&BTreeMap::new(), named("aws")).is_ok());
     }
 }

@@ -25,6 +25,13 @@ pub async fn put_function_concurrency(
     input: PutFunctionConcurrencyRequest,
 ) -> Result<Concurrency, ServiceError> {
     let name = named(&context, &input.function_name, None)?;
+    if name.qualifier.is_some() {
+        return Err(error::invalid_parameter(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not \
+             support this operation. Please specify either a function name or an unqualified \
+             function ARN.",
+        ));
+    }
     let wanted = input.reserved_concurrent_executions.unsigned_abs();
     reserve(&lambda, &name, Some(wanted)).await?;
     Ok(Concurrency {

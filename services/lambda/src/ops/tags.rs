@@ -67,6 +67,10 @@ impl Tagged {
     fn of(resource: &str, context: &RequestContext) -> Result<Self, ServiceError> {
         let here = place(context);
         if let Some((_, uuid)) = resource.split_once(":event-source-mapping:") {
+            // Of another region or account there is none here, whatever its UUID.
+            if here.mapping_arn(uuid).to_string() != resource {
+                return Err(error::no_such_resource());
+            }
             return Ok(Self::Mapping {
                 place: here,
                 uuid: uuid.to_owned(),

@@ -75,6 +75,16 @@ async fn a_hundred_are_always_left_unreserved() {
 }
 
 #[tokio::test]
+async fn concurrency_is_reserved_for_whole_functions() {
+    let world = World::new().await;
+    world.create("one", ECHO).await;
+    let reserve = json!({"FunctionName": "one:$LATEST", "ReservedConcurrentExecutions": 5});
+    let (code, message) = world.refused("PutFunctionConcurrency", reserve).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert!(message.starts_with("This operation is permitted on Lambda functions only."));
+}
+
+#[tokio::test]
 async fn code_storage_has_an_end() {
     let size = package(&[("index.py", ECHO)]).len() as u64;
     let limits = Limits {

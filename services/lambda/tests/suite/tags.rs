@@ -46,4 +46,14 @@ async fn mappings_have_tags_too() {
         .await;
     let listed = world.ok("ListTags", json!({"Resource": arn})).await;
     assert_eq!(listed["Tags"], json!({"a": "1", "b": "2"}));
+    let here = arn.as_str().unwrap();
+    for elsewhere in [
+        here.replace("us-east-1", "eu-west-1"),
+        here.replace("000000000000", "111111111111"),
+    ] {
+        let (code, _) = world
+            .refused("ListTags", json!({"Resource": elsewhere}))
+            .await;
+        assert_eq!(code, "ResourceNotFoundException");
+    }
 }

@@ -4,3 +4,4 @@ pub mod batch;
 pub mod filter;
 pub mod names;
 pub mod page;
+pub mod tags;

@@ -20,7 +20,11 @@ pub async fn answer(
             "Cannot order by LastEventTime with a logStreamNamePrefix.",
         ));
     }
-    let group = group_name(input.log_group_name, input.log_group_identifier.as_deref())?;
+    let group = group_name(
+        &context,
+        input.log_group_name,
+        input.log_group_identifier.as_deref(),
+    )?;
     logs.group(&context, &group).await?;
     let mut streams = logs.streams(&context, &group).await?;
     if let Some(prefix) = &input.log_stream_name_prefix {

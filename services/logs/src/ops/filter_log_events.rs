@@ -62,7 +62,11 @@ pub async fn answer(
         None if input.start_from_head == Some(false) => (Direction::LatestFirst, None),
         None => (Direction::OldestFirst, None),
     };
-    let group = group_name(input.log_group_name, input.log_group_identifier.as_deref())?;
+    let group = group_name(
+        &context,
+        input.log_group_name,
+        input.log_group_identifier.as_deref(),
+    )?;
     let kept = logs
         .group(&context, &group)
         .await?
@@ -82,6 +86,10 @@ pub async fn answer(
         after,
     };
     let mut streams = logs.streams(&context, &group).await?;
+    let exists = |wanted: &String| streams.iter().any(|(name, _)| name == wanted);
+    if !input.log_stream_names.iter().flatten().all(exists) {
+        return Err(error::stream_not_found());
+    }
     streams.retain(|(name, stream)| {
         input
             .log_stream_names
@@ -165,7 +173,7 @@ impl Search<'_> {
         }
         let (mut found, mut bytes, mut searched, mut last) = (Vec::new(), 0, 0, None);
         while let Some(Reverse((_, position, index))) = heads.pop() {
-            if found.len() == limit || bytes > MAX_BATCH_BYTES || searched == MAX_SEARCHED {
+            if found.len() == limit || searched == MAX_SEARCHED {
                 return Ok((found, last));
             }
             let cursor = &mut cursors[index];
@@ -175,6 +183,9 @@ impl Search<'_> {
             searched += 1;
             if pattern.matches(&event.message) {
                 bytes += event.message.len() + EVENT_OVERHEAD;
+                if bytes > MAX_BATCH_BYTES && !found.is_empty() {
+                    return Ok((found, last));
+                }
                 found.push(output(&position, event));
             }
             let name = position.1.clone();

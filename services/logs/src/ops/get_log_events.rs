@@ -27,7 +27,11 @@ pub async fn answer(
     context: RequestContext,
     input: GetLogEventsRequest,
 ) -> Result<GetLogEventsResponse, ServiceError> {
-    let group = group_name(input.log_group_name, input.log_group_identifier.as_deref())?;
+    let group = group_name(
+        &context,
+        input.log_group_name,
+        input.log_group_identifier.as_deref(),
+    )?;
     let mut window = Window {
         start: input
             .start_time
@@ -58,17 +62,25 @@ pub async fn answer(
     if stream.is_none() {
         return Err(error::stream_not_found());
     }
-    let token = match input.next_token.as_deref() {
-        Some(token) => StreamToken::decode(token)
-            .ok_or_else(|| error::invalid_parameter("The specified nextToken is invalid."))?,
-        None => window.first_token(input.start_from_head == Some(true)),
-    };
+    let given = input.next_token.as_deref().map(|token| {
+        StreamToken::decode(token)
+            .ok_or_else(|| error::invalid_parameter("The specified nextToken is invalid."))
+    });
+    let given = given.transpose()?;
+    let token = given.unwrap_or_else(|| {
+        window.first_token(match input.start_from_head {
+            Some(true) => Direction::Forward,
+            _ => Direction::Backward,
+        })
+    });
     let limit = usize::try_from(input.limit.unwrap_or(10_000)).unwrap_or(MAX_EVENTS);
     let found = read(&logs, key, token, window, limit.min(MAX_EVENTS))
         .await
         .map_err(|error| error::unavailable(&error))?;
     let edge = |position: Option<&Found>, direction| {
-        let (at, sequence) = position.map_or((token.at, token.sequence), |one| one.position);
+        // Where nothing was found, whoever follows a stream from here gets what comes later.
+        let here = given.unwrap_or_else(|| window.first_token(direction));
+        let (at, sequence) = position.map_or((here.at, here.sequence), |one| one.position);
         StreamToken {
             direction,
             at,
@@ -101,23 +113,20 @@ impl Found {
 impl Window {
     /// Where a reading without a token begins: before the first event going forward, after the
     /// last going backward.
-    fn first_token(self, from_head: bool) -> StreamToken {
-        if from_head {
-            let (at, sequence) = self
-                .start
+    fn first_token(self, direction: Direction) -> StreamToken {
+        let before_start = || {
+            self.start
                 .checked_sub(1)
-                .map_or((0, 0), |before| (before, u64::MAX));
-            StreamToken {
-                direction: Direction::Forward,
-                at,
-                sequence,
-            }
-        } else {
-            StreamToken {
-                direction: Direction::Backward,
-                at: self.end,
-                sequence: 0,
-            }
+                .map_or((0, 0), |before| (before, u64::MAX))
+        };
+        let (at, sequence) = match direction {
+            Direction::Forward => before_start(),
+            Direction::Backward => (self.end, 0),
+        };
+        StreamToken {
+            direction,
+            at,
+            sequence,
         }
     }
 }

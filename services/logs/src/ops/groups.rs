@@ -5,7 +5,7 @@ use store::{Batch, StoreError};
 use wire::Unit;
 
 use super::State;
-use crate::domain::{names, page};
+use crate::domain::{names, page, tags};
 use crate::error;
 use crate::generated::{
     CreateLogGroupRequest, DeleteLogGroupRequest, DescribeLogGroupsRequest,
@@ -18,17 +18,18 @@ pub async fn create(
     context: RequestContext,
     input: CreateLogGroupRequest,
 ) -> Result<Unit, ServiceError> {
-    let group = Group {
+    names::check_new_group(&input.log_group_name)?;
+    let mut group = Group {
         kms_key: input.kms_key_id,
         class: input
             .log_group_class
             .unwrap_or(LogGroupClass::Standard)
             .as_str()
             .to_owned(),
-        tags: input.tags.unwrap_or_default(),
         deletion_protected: input.deletion_protection_enabled.unwrap_or(false),
         ..Group::created_at(context.received_at)
     };
+    tags::add(&mut group.tags, input.tags.unwrap_or_default())?;
     let key = group_key(&context.account, &context.region, &input.log_group_name);
     let mut batch = Batch::new();
     GROUPS.expect_absent(&mut batch, key);
@@ -101,8 +102,10 @@ pub async fn describe(
                 .is_none_or(|identifiers| {
                     identifiers
                         .iter()
-                        .filter_map(|one| names::group_of_identifier(one))
-                        .any(|one| one == name)
+                        .map(|one| {
+                            names::group_of_identifier(one, &context.region, context.account)
+                        })
+                        .any(|one| one.is_ok_and(|one| one == name))
                 })
             && after.as_deref().is_none_or(|after| name > after)
     };

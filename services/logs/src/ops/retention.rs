@@ -28,6 +28,7 @@ pub async fn put(
             input.retention_in_days
         )));
     };
+    let _one_writer = logs.writer.lock().await;
     let mut group = logs.group(&context, &input.log_group_name).await?;
     group.retention_days = Some(days);
     logs.put_group(&context, &input.log_group_name, &group)
@@ -40,6 +41,7 @@ pub async fn delete(
     context: RequestContext,
     input: DeleteRetentionPolicyRequest,
 ) -> Result<Unit, ServiceError> {
+    let _one_writer = logs.writer.lock().await;
     let mut group = logs.group(&context, &input.log_group_name).await?;
     group.retention_days = None;
     logs.put_group(&context, &input.log_group_name, &group)

@@ -6,22 +6,19 @@ use service::{RequestContext, ServiceError};
 use wire::Unit;
 
 use super::State;
-use crate::domain::names;
-use crate::error;
+use crate::domain::{names, tags};
 use crate::generated::{
     ListTagsForResourceRequest, ListTagsForResourceResponse, ListTagsLogGroupRequest,
     ListTagsLogGroupResponse, TagLogGroupRequest, TagResourceRequest, UntagLogGroupRequest,
     UntagResourceRequest,
 };
 
-const MAX_TAGS: usize = 50;
-
 pub async fn list_for_resource(
     logs: State,
     context: RequestContext,
     input: ListTagsForResourceRequest,
 ) -> Result<ListTagsForResourceResponse, ServiceError> {
-    let group = group_of_arn(&input.resource_arn)?;
+    let group = group_of_arn(&context, &input.resource_arn)?;
     let tags = Some(logs.group(&context, &group).await?.tags);
     Ok(ListTagsForResourceResponse { tags })
 }
@@ -40,7 +37,7 @@ pub async fn tag_resource(
     context: RequestContext,
     input: TagResourceRequest,
 ) -> Result<Unit, ServiceError> {
-    let group = group_of_arn(&input.resource_arn)?;
+    let group = group_of_arn(&context, &input.resource_arn)?;
     tag(&logs, &context, &group, input.tags).await
 }
 
@@ -57,7 +54,7 @@ pub async fn untag_resource(
     context: RequestContext,
     input: UntagResourceRequest,
 ) -> Result<Unit, ServiceError> {
-    let group = group_of_arn(&input.resource_arn)?;
+    let group = group_of_arn(&context, &input.resource_arn)?;
     untag(&logs, &context, &group, &input.tag_keys).await
 }
 
@@ -73,13 +70,11 @@ async fn tag(
     logs: &State,
     context: &RequestContext,
     name: &str,
-    tags: BTreeMap<String, String>,
+    new: BTreeMap<String, String>,
 ) -> Result<Unit, ServiceError> {
+    let _one_writer = logs.writer.lock().await;
     let mut group = logs.group(context, name).await?;
-    group.tags.extend(tags);
-    if group.tags.len() > MAX_TAGS {
-        return Err(error::too_many_tags());
-    }
+    tags::add(&mut group.tags, new)?;
     logs.put_group(context, name, &group).await?;
     Ok(Unit {})
 }
@@ -90,12 +85,13 @@ async fn untag(
     name: &str,
     keys: &[String],
 ) -> Result<Unit, ServiceError> {
+    let _one_writer = logs.writer.lock().await;
     let mut group = logs.group(context, name).await?;
     group.tags.retain(|key, _| !keys.contains(key));
     logs.put_group(context, name, &group).await?;
     Ok(Unit {})
 }
 
-fn group_of_arn(arn: &str) -> Result<String, ServiceError> {
-    names::group_of_identifier(arn).ok_or_else(error::resource_not_found)
+fn group_of_arn(context: &RequestContext, arn: &str) -> Result<String, ServiceError> {
+    names::group_of_identifier(arn, &context.region, context.account)
 }

@@ -102,7 +102,9 @@ impl Expected {
         }
     }
 
-    fn check(&self, size: u64, md5: [u8; 16], checksum: &Checksum) -> Result<(), Error> {
+    /// # Errors
+    /// `BadDigest` when the bytes that arrived are others.
+    pub fn check(&self, size: u64, md5: [u8; 16], checksum: &Checksum) -> Result<(), Error> {
         if self.length.is_some_and(|length| length != size) {
             return Err(Error::Body(
                 "the body is shorter or longer than announced".into(),

@@ -87,7 +87,11 @@ impl Conditions {
                     "x-amz-copy-source-If-Modified-Since"
                 })
             }
-            other => other,
+            _ => Error::precondition_failed(if self.if_match.is_some() {
+                "x-amz-copy-source-If-Match"
+            } else {
+                "x-amz-copy-source-If-Unmodified-Since"
+            }),
         })
     }
 

@@ -3,6 +3,7 @@
 //! <https://www.rfc-editor.org/rfc/rfc9110.html#section-14.1.2>; S3 ignores ranges it cannot read
 //! and several ranges at once, and answers with the whole object.
 
+use std::fmt;
 use std::ops::Range;
 
 /// A range as asked for.
@@ -45,6 +46,19 @@ impl ByteRange {
             Self::Last(length) => size.saturating_sub(length)..size,
         };
         (range.start < range.end).then_some(range)
+    }
+}
+
+impl fmt::Display for ByteRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::From { first, last: None } => write!(f, "bytes={first}-"),
+            Self::From {
+                first,
+                last: Some(last),
+            } => write!(f, "bytes={first}-{last}"),
+            Self::Last(length) => write!(f, "bytes=-{length}"),
+        }
     }
 }
 

@@ -108,7 +108,7 @@ fn region_of(constraint: Option<&str>, endpoint: &Region) -> Result<Region, Erro
             .with("LocationConstraint", constraint)
     };
     let region: Region = name.parse().map_err(|_| invalid())?;
-    if region == Region::us_east_1() {
+    if region == Region::us_east_1() || !is_regional(name) {
         return Err(invalid());
     }
     if at_us_east_1 || region == *endpoint {
@@ -116,6 +116,15 @@ fn region_of(constraint: Option<&str>, endpoint: &Region) -> Result<Region, Erro
     } else {
         Err(illegal_location(constraint))
     }
+}
+
+/// Whether the name has the form of a region's, such as `us-gov-west-1`.
+fn is_regional(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let [areas @ .., number] = &parts[..] else {
+        return false;
+    };
+    areas.len() >= 2 && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn illegal_location(constraint: &str) -> Error {

@@ -90,7 +90,9 @@ fn replaces(input: &CopyObjectInput) -> bool {
         .metadata_directive
         .as_ref()
         .map(MetadataDirective::as_str);
-    directive == Some("REPLACE") || input.storage_class.is_some()
+    directive == Some("REPLACE")
+        || input.storage_class.is_some()
+        || input.server_side_encryption.is_some()
 }
 
 /// What the copy keeps of its source and what it is given. Storage class and encryption are never

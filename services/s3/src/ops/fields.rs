@@ -85,14 +85,22 @@ impl Given {
             .as_ref()
             .map(dto::ServerSideEncryption::as_str)
         {
-            None => None,
-            Some("AES256") => Some("AES256".to_owned()),
-            Some(other) => {
+            // Every bucket's default.
+            None | Some("AES256") => Some("AES256".to_owned()),
+            Some(key @ ("aws:kms" | "aws:kms:dsse")) => {
                 return Err(Error::not_implemented(format!(
-                    "server-side encryption by {other}"
+                    "server-side encryption by {key}"
                 )));
             }
+            Some(other) => {
+                return Err(Error::invalid_argument(
+                    "The encryption method specified is not supported",
+                    "x-amz-server-side-encryption",
+                    other,
+                ));
+            }
         };
+        check_redirect(self.headers.website_redirect_location.as_deref())?;
         let metadata = self.metadata.unwrap_or_default();
         let size: usize = metadata
             .iter()
@@ -115,6 +123,21 @@ impl Given {
             encryption,
         })
     }
+}
+
+/// A redirect leads to an object of the bucket or to a URL.
+fn check_redirect(location: Option<&str>) -> Result<(), Error> {
+    let leads = |location: &str| {
+        ["/", "http://", "https://"]
+            .iter()
+            .any(|p| location.starts_with(p))
+    };
+    if location.is_none_or(leads) {
+        return Ok(());
+    }
+    let message = "The website redirect location must have a prefix of 'http://' or 'https://' or \
+                   '/'.";
+    Err(Error::bad_request("InvalidRedirectLocation", message))
 }
 
 /// Buckets here are as S3 makes them by default: their owner owns every object and ACLs are off.
@@ -201,18 +224,20 @@ pub fn choose_checksum(
     asked: Option<Algorithm>,
 ) -> Result<(Algorithm, Option<String>), Error> {
     match (one_checksum(values)?, asked) {
-        (Some((given, _)), Some(asked)) if given != asked => {
-            let lower = |a: Algorithm| a.name().to_ascii_lowercase();
-            Err(Error::invalid_request(format!(
-                "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum \
-                 Type: {}",
-                lower(asked),
-                lower(given)
-            )))
-        }
+        (Some((given, _)), Some(asked)) if given != asked => Err(checksum_mismatch(asked, given)),
         (Some((given, value)), _) => Ok((given, Some(value))),
         (None, asked) => Ok((asked.unwrap_or(Algorithm::DEFAULT), None)),
     }
+}
+
+/// A checksum of another algorithm than the one there must be.
+pub fn checksum_mismatch(expected: Algorithm, actual: Algorithm) -> Error {
+    let lower = |a: Algorithm| a.name().to_ascii_lowercase();
+    Error::invalid_request(format!(
+        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+        lower(expected),
+        lower(actual)
+    ))
 }
 
 /// # Errors

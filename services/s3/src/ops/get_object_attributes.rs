@@ -20,6 +20,14 @@ use crate::state::State;
 
 /// Most parts of a page.
 const MAX_PARTS: usize = 1000;
+/// What can be asked for.
+const ATTRIBUTES: [&str; 5] = [
+    "ETag",
+    "Checksum",
+    "ObjectParts",
+    "StorageClass",
+    "ObjectSize",
+];
 
 pub async fn get_object_attributes(
     state: Arc<State>,
@@ -38,6 +46,13 @@ pub async fn get_object_attributes(
         .flat_map(|values| values.as_str().split(','))
         .map(str::trim)
         .collect();
+    if let Some(unknown) = asked.iter().find(|name| !ATTRIBUTES.contains(name)) {
+        return Err(Error::invalid_argument(
+            "Invalid attribute name specified.",
+            "x-amz-object-attributes",
+            unknown,
+        ));
+    }
     let wants = |name: &str| asked.contains(&name);
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(fields::time(object.last_modified)),

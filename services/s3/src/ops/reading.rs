@@ -69,6 +69,7 @@ pub fn select(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "The requested range is not satisfiable",
             )
+            .with("RangeRequested", range.to_string())
             .with("ActualObjectSize", size.to_string())),
         },
         (None, None) => Ok(whole(size)),

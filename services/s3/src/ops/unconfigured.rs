@@ -14,6 +14,8 @@ use s3s::dto::{
     GetBucketVersioningOutput, GetBucketWebsiteInput, GetBucketWebsiteOutput,
     GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, GetPublicAccessBlockInput,
     GetPublicAccessBlockOutput, ObjectOwnership, OwnershipControls, OwnershipControlsRule, Payer,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule,
 };
 
 use crate::buckets;
@@ -45,10 +47,7 @@ answers! {
         "NoSuchCORSConfiguration",
         "The CORS configuration does not exist",
     );
-    get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = none(
-        "ServerSideEncryptionConfigurationNotFoundError",
-        "The server side encryption configuration was not found",
-    );
+    get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = encryption;
     get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
         -> GetBucketLifecycleConfigurationOutput = none(
             "NoSuchLifecycleConfiguration",
@@ -89,6 +88,27 @@ fn nothing<O: Default>(_: &str) -> Result<O, Error> {
 /// A 404 with the code S3 has for it.
 fn none<O>(code: &'static str, message: &'static str) -> impl Fn(&str) -> Result<O, Error> {
     move |bucket| Err(Error::new(code, StatusCode::NOT_FOUND, message).with("BucketName", bucket))
+}
+
+/// Every bucket encrypts with S3's own keys unless told otherwise.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html>
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one of several answers of one shape"
+)]
+fn encryption(_: &str) -> Result<GetBucketEncryptionOutput, Error> {
+    let rule = ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
+            kms_master_key_id: None,
+            sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AES256),
+        }),
+        bucket_key_enabled: Some(false),
+    };
+    Ok(GetBucketEncryptionOutput {
+        server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration {
+            rules: vec![rule],
+        }),
+    })
 }
 
 /// ACLs are off.

@@ -37,7 +37,12 @@ pub async fn upload_part(
         .value;
     let declared = upload.checksum.map(|checksum| checksum.algorithm);
     let asked = fields::read_algorithm(input.checksum_algorithm.as_ref())?;
-    let asked = call.body_checksum.or(declared).or(asked);
+    if let (Some(declared), Some(sent)) = (declared, call.body_checksum)
+        && declared != sent
+    {
+        return Err(fields::checksum_mismatch(declared, sent));
+    }
+    let asked = declared.or(call.body_checksum).or(asked);
     let (algorithm, checksum) = fields::choose_checksum(checksum_values!(input), asked)?;
     let expected = Expected {
         length: input

@@ -79,6 +79,11 @@ async fn where_a_bucket_may_be() {
             Err("InvalidLocationConstraint"),
         ),
         (
+            "us-east-1",
+            location("mars-1"),
+            Err("InvalidLocationConstraint"),
+        ),
+        (
             REGION,
             "<CreateBucketConfiguration>".into(),
             Err("MalformedXML"),
@@ -319,10 +324,6 @@ async fn configurations_that_are_not_there() {
     let world = World::with_bucket().await;
     for (query, code) in [
         ("cors", "NoSuchCORSConfiguration"),
-        (
-            "encryption",
-            "ServerSideEncryptionConfigurationNotFoundError",
-        ),
         ("lifecycle", "NoSuchLifecycleConfiguration"),
         ("replication", "ReplicationConfigurationNotFoundError"),
         ("website", "NoSuchWebsiteConfiguration"),
@@ -337,6 +338,7 @@ async fn configurations_that_are_not_there() {
     }
     for (query, text) in [
         ("accelerate", "AccelerateConfiguration"),
+        ("encryption", "<SSEAlgorithm>AES256</SSEAlgorithm>"),
         ("logging", "BucketLoggingStatus"),
         ("ownershipControls", "BucketOwnerEnforced"),
         ("requestPayment", "<Payer>BucketOwner</Payer>"),

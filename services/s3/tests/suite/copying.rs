@@ -76,6 +76,8 @@ async fn a_copy_onto_itself_must_change_something() {
         .await
         .fails(400, "InvalidRequest");
     world.send("PUT", "/b-1/from%20here", &same, "").await.ok();
+    let encrypted = [plain[0], ("x-amz-server-side-encryption", "AES256")];
+    world.send("PUT", "/b-1/plain", &encrypted, "").await.ok();
     let replaced = [
         SOURCE,
         ("x-amz-metadata-directive", "REPLACE"),
@@ -127,5 +129,9 @@ async fn copies_that_are_refused() {
             .send("PUT", "/b-1/to", &[SOURCE, (name, value)], "")
             .await;
         assert_eq!(answer.status, status, "{name}: {value} {}", answer.text());
+        if status == 412 {
+            let condition = answer.element("Condition").unwrap();
+            assert!(condition.eq_ignore_ascii_case(name), "{condition}");
+        }
     }
 }

@@ -74,3 +74,36 @@ async fn many_at_once() {
         .await
         .ok();
 }
+
+#[tokio::test]
+async fn a_list_that_arrived_otherwise_deletes_nothing() {
+    let world = World::with_bucket().await;
+    world.put("/b-1/k", "x").await;
+    let md5 = ("content-md5", "MDAwMDAwMDAwMDAwMDAwMA==");
+    let crc = ("x-amz-checksum-crc32", "AAAAAA==");
+    for (digest, code) in [
+        (md5, "BadDigest"),
+        (crc, "BadDigest"),
+        (("content-md5", "abc"), "InvalidDigest"),
+        (("x-amz-checksum-crc32", "abc"), "InvalidRequest"),
+    ] {
+        let body = request(&["k"], false);
+        let answer = world.send("POST", "/b-1?delete", &[digest], body).await;
+        answer.fails(400, code);
+    }
+    world.get("/b-1/k").await.ok();
+    let good = ("content-md5", "5DKh5iefM5MSKvRILIuFwQ==");
+    let body = "<Delete><Object><Key>k</Key></Object></Delete>";
+    world.send("POST", "/b-1?delete", &[good], body).await.ok();
+    world.get("/b-1/k").await.fails(404, "NoSuchKey");
+
+    let tags = "<Tagging><TagSet></TagSet></Tagging>";
+    world
+        .send("PUT", "/b-1?tagging", &[md5], tags)
+        .await
+        .fails(400, "BadDigest");
+    world
+        .send("PUT", "/b-1?tagging", &[], "")
+        .await
+        .fails(400, "MissingRequestBodyError");
+}

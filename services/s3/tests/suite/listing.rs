@@ -70,6 +70,41 @@ async fn version_two() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_named() {
+    let world = World::with_bucket().await;
+    for (method, uri, header, name, words) in [
+        (
+            "GET",
+            "/b-1?max-keys=many",
+            None,
+            "max-keys",
+            "Provided max-keys not an integer",
+        ),
+        (
+            "GET",
+            "/b-1/k?partNumber=one",
+            None,
+            "partNumber",
+            "Part number must be",
+        ),
+        (
+            "PUT",
+            "/b-1/k",
+            Some(("x-amz-copy-source", "nothing")),
+            "x-amz-copy-source",
+            "Copy Source must mention",
+        ),
+    ] {
+        let answer = world.send(method, uri, header.as_slice(), "").await;
+        let refused = answer.fails(400, "InvalidArgument");
+        assert_eq!(refused.element("ArgumentName"), Some(name));
+        let value = refused.element("ArgumentValue").unwrap();
+        assert!(["many", "one", "nothing"].contains(&value), "{value}");
+        assert!(refused.element("Message").unwrap().starts_with(words));
+    }
+}
+
+#[tokio::test]
 async fn pages() {
     let world = filled().await;
     for delimiter in ["", "&delimiter=/"] {

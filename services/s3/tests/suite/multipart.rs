@@ -307,6 +307,15 @@ async fn checksums_of_parts_and_of_the_whole() {
     assert_eq!(done.element("ChecksumType"), Some("FULL_OBJECT"));
 
     let id = begin(&world, "k", &[("x-amz-checksum-algorithm", "SHA256")]).await;
+    let other = upload(&world, &id, 1, one.clone(), &asked).await;
+    let other = other.fails(400, "InvalidRequest");
+    assert_eq!(
+        other.element("Message"),
+        Some(
+            "Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum \
+             Type: crc32"
+        )
+    );
     let first = upload(&world, &id, 1, one, &[]).await.ok();
     let second = upload(&world, &id, 2, two, &[]).await.ok();
     let sums: Vec<_> = [&first, &second]

@@ -31,6 +31,10 @@ async fn what_is_put_is_got() {
         assert_eq!(got.header("accept-ranges"), Some("bytes"));
         assert!(got.header("last-modified").unwrap().ends_with("GMT"));
         assert!(got.header("x-amz-storage-class").is_none());
+        for answer in [&put, &got] {
+            let encryption = answer.header("x-amz-server-side-encryption");
+            assert_eq!(encryption, Some("AES256"), "every bucket's default");
+        }
         assert!(got.header("x-amz-request-id").is_some() && got.header("x-amz-id-2").is_some());
         let head = world.send("HEAD", "/b-1/dir/key", &[], "").await.ok();
         assert_eq!(
@@ -117,7 +121,19 @@ async fn headers_and_metadata_come_back() {
             501,
             "NotImplemented",
         ),
+        (
+            "x-amz-server-side-encryption",
+            "rot13",
+            400,
+            "InvalidArgument",
+        ),
         ("x-amz-object-lock-legal-hold", "ON", 400, "InvalidRequest"),
+        (
+            "x-amz-website-redirect-location",
+            "elsewhere",
+            400,
+            "InvalidRedirectLocation",
+        ),
     ] {
         world
             .send("PUT", "/b-1/k", &[(name, value)], "x")
@@ -157,6 +173,7 @@ async fn ranges() {
         let past = format!("bytes={size}-");
         let refused = world.send("GET", "/b-1/k", &[("range", &past)], "").await;
         let refused = refused.fails(416, "InvalidRange");
+        assert_eq!(refused.element("RangeRequested"), Some(past.as_str()));
         assert_eq!(
             refused.element("ActualObjectSize"),
             Some(size.to_string().as_str())
@@ -287,6 +304,10 @@ async fn attributes_and_acl_of_an_object() {
         Some("\"5d41402abc4b2a76b9719d911017c592\"")
     );
     assert!(got.element("ChecksumCRC64NVME").is_some());
+    let unknown = [("x-amz-object-attributes", "ETag,Colour")];
+    let refused = world.send("GET", "/b-1/k?attributes", &unknown, "").await;
+    let refused = refused.fails(400, "InvalidArgument");
+    assert_eq!(refused.element("ArgumentValue"), Some("Colour"));
     let acl = world.get("/b-1/k?acl").await.ok();
     assert_eq!(acl.element("Permission"), Some("FULL_CONTROL"));
     world.get("/b-1/none?acl").await.fails(404, "NoSuchKey");

@@ -271,6 +271,10 @@ impl QueueAttributes {
         names.find(|name| self.get(name) != other.get(name))
     }
 
+    pub fn delay(&self) -> Duration {
+        Duration::from_secs(self.delay_seconds.into())
+    }
+
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.message_retention_period.into())
     }

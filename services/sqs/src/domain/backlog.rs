@@ -132,6 +132,33 @@ impl<M> Backlog<M> {
         );
     }
 
+    pub fn contains(&self, sequence: Sequence) -> bool {
+        self.slots.contains_key(&sequence)
+    }
+
+    /// Delays what nobody has received yet by `delay` from when it was sent.
+    pub fn delay_anew(&mut self, delay: Duration, now: Timestamp) {
+        let mut changed = Vec::new();
+        for (sequence, slot) in &mut self.slots {
+            let is_durable = matches!(slot.state, State::Delayed { .. } | State::Visible);
+            if slot.receives.is_none() && (is_durable || slot.state == State::Arriving) {
+                slot.visible_at = slot.enqueued_at + delay;
+                if is_durable {
+                    changed.push(*sequence);
+                }
+            }
+        }
+        for sequence in changed {
+            self.settle(sequence, now);
+        }
+    }
+
+    /// Whether the disk has yet to say if the message comes, or goes.
+    pub fn is_undecided(&self, sequence: Sequence) -> bool {
+        let slot = self.slots.get(&sequence);
+        slot.is_some_and(|slot| matches!(slot.state, State::Arriving | State::Leaving))
+    }
+
     /// Forgets a message: it could not be stored, or it is durably gone.
     pub fn remove(&mut self, sequence: Sequence) {
         self.set_state(sequence, State::Leaving);
@@ -242,6 +269,9 @@ impl<M> Backlog<M> {
             State::InFlight { until, .. } => {
                 self.deadlines.remove(&(until, sequence));
                 self.counts.in_flight -= 1;
+                if let Some(group) = &group {
+                    self.groups.release(group);
+                }
             }
             State::Visible => {
                 self.visible.remove(&sequence);
@@ -257,6 +287,9 @@ impl<M> Backlog<M> {
             State::InFlight { until, .. } => {
                 self.deadlines.insert((until, sequence));
                 self.counts.in_flight += 1;
+                if let Some(group) = &group {
+                    self.groups.hold(group);
+                }
             }
             State::Visible => {
                 self.counts.visible += 1;

@@ -1,9 +1,10 @@
 //! The message groups of a FIFO queue: within a group, nothing overtakes.
 //!
-//! A group can be received from while its first message is visible, and then up to the first that
-//! is not: one in flight, delayed, or not yet durable holds back all behind it.
+//! A group can be received from while none of its messages is in flight and its first is visible,
+//! and then up to the first that is not: one delayed or not yet durable holds back all behind it.
 //!
-//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>,
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/interleaving-multiple-ordered-message-groups.html>
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,13 +14,14 @@ use super::sequence::Sequence;
 #[derive(Debug, Default)]
 pub struct Groups {
     groups: HashMap<Arc<str>, Group>,
-    /// The groups whose first message is visible, by that message: oldest first.
+    /// The groups that can be received from, by their first message: oldest first.
     ready: BTreeMap<Sequence, Arc<str>>,
 }
 
 #[derive(Debug, Default)]
 struct Group {
     members: BTreeSet<Sequence>,
+    in_flight: usize,
     /// Its key in `ready`, while it is there.
     ready_as: Option<Sequence>,
 }
@@ -36,7 +38,21 @@ impl Groups {
         name
     }
 
-    /// Removes a message; an empty group is forgotten.
+    /// A message of the group is in flight from now on: whoever holds it has the group to itself.
+    pub fn hold(&mut self, name: &str) {
+        if let Some(group) = self.groups.get_mut(name) {
+            group.in_flight += 1;
+        }
+    }
+
+    /// A message of the group is in flight no longer.
+    pub fn release(&mut self, name: &str) {
+        if let Some(group) = self.groups.get_mut(name) {
+            group.in_flight -= 1;
+        }
+    }
+
+    /// Removes a message that is not in flight; an empty group is forgotten.
     pub fn leave(&mut self, name: &str, sequence: Sequence) {
         let Some(group) = self.groups.get_mut(name) else {
             return;
@@ -50,7 +66,8 @@ impl Groups {
         }
     }
 
-    /// Puts the group among the ready ones, or takes it out, by what its first message is.
+    /// Puts the group among the ready ones, or takes it out, by what its first message is and
+    /// whether another is in flight.
     pub fn refresh(&mut self, name: &Arc<str>, is_visible: impl Fn(Sequence) -> bool) {
         let Some(group) = self.groups.get_mut(name) else {
             return;
@@ -59,7 +76,7 @@ impl Groups {
             .members
             .first()
             .copied()
-            .filter(|head| is_visible(*head));
+            .filter(|head| group.in_flight == 0 && is_visible(*head));
         if head == group.ready_as {
             return;
         }

@@ -105,10 +105,9 @@ impl Pair {
     /// What the next receive may hand out, oldest first.
     fn receivable(&self) -> Vec<Sequence> {
         let held_back = |at: usize, group: u8| {
-            self.fifo
-                && self.model[..at]
-                    .iter()
-                    .any(|m| m.group == group && !self.is_visible(m))
+            let held = |m: &Modelled| m.group == group && m.held_by.is_some();
+            let hidden = |m: &Modelled| m.group == group && !self.is_visible(m);
+            self.fifo && (self.model.iter().any(held) || self.model[..at].iter().any(hidden))
         };
         let visible = |(at, m): (usize, &Modelled)| {
             (self.is_visible(m) && !held_back(at, m.group)).then_some(m.sequence)

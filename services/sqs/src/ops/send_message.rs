@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
-use crate::domain::Fault;
-use crate::domain::digest;
 use crate::domain::message_attributes::{AttributeValue, Content, MessageAttributes, check_count};
 use crate::domain::send::Outgoing;
+use crate::domain::{Fault, body, digest};
 use crate::generated::{
     MessageAttributeValue, MessageSystemAttributeValue, SendMessageRequest, SendMessageResult,
 };
@@ -91,6 +90,12 @@ pub fn system_attributes(
                  'String'."
                 ))
             })?;
+        if !text.chars().all(body::is_allowed) {
+            return Err(Fault::MessageContents(format!(
+                "Message system attribute '{name}' contains characters outside the allowed set."
+            ))
+            .into());
+        }
         let value = AttributeValue {
             data_type: value.data_type,
             content: Content::Text(text),

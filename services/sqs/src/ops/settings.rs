@@ -36,7 +36,7 @@ pub async fn update(
             .commit(batch)
             .await
             .map_err(error::store_failed)?;
-        queue.set_record(record);
+        queue.set_record(record).await;
         Ok(())
     })
     .await

@@ -62,11 +62,18 @@ impl Queue {
         receives: Option<&Receives>,
     ) {
         let message = Arc::new(message);
+        let receives = receives.copied().unwrap_or(message.received_before);
+        let attributes = &self.record().attributes;
         let arrival = Arrival {
             group: message.group_id.clone(),
             enqueued_at: message.enqueued_at,
-            visible_at: message.visible_at,
-            receives: receives.copied().unwrap_or(message.received_before),
+            // The delay may have been changed since it was stored.
+            visible_at: if attributes.fifo && receives.is_none() {
+                message.enqueued_at + attributes.delay()
+            } else {
+                message.visible_at
+            },
+            receives,
             received_before: message.received_before.count,
             kept: self.shared.budget.keep(&message),
         };

@@ -49,6 +49,8 @@ pub struct Queue {
     contents: OnceCell<Mutex<Contents>>,
     /// Wakes one waiting receive whenever something can be received.
     arrivals: Notify,
+    /// Wakes whoever waits for others' commits: see [`Self::decided`].
+    decisions: Notify,
     deleted: AtomicBool,
     purged_at: Mutex<Option<Timestamp>>,
 }
@@ -77,6 +79,7 @@ impl Queue {
             record: RwLock::new(Arc::new(record)),
             contents: OnceCell::new(),
             arrivals: Notify::new(),
+            decisions: Notify::new(),
             deleted: AtomicBool::new(false),
             purged_at: Mutex::new(None),
         })
@@ -88,8 +91,16 @@ impl Queue {
     }
 
     /// Takes over settings that have been stored. Waiting receives look again.
-    pub fn set_record(&self, record: QueueRecord) {
-        *self.record.write() = Arc::new(record);
+    ///
+    /// The delay of a FIFO queue is also that of the messages that are already there.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>
+    pub async fn set_record(self: &Arc<Self>, record: QueueRecord) {
+        let (is_fifo, delay) = (record.attributes.fifo, record.attributes.delay());
+        let old = std::mem::replace(&mut *self.record.write(), Arc::new(record));
+        // What cannot be loaded now is given the delay when it is.
+        if is_fifo && old.attributes.delay() != delay && self.loaded().await.is_ok() {
+            self.with_contents(|contents, now| contents.backlog.delay_anew(delay, now));
+        }
         self.arrivals.notify_waiters();
     }
 
@@ -146,6 +157,20 @@ impl Queue {
         outcome
     }
 
+    /// Waits until another request's commit of this message, or of its deletion, has ended. Who
+    /// repeats that request must not learn of success before.
+    async fn decided(self: &Arc<Self>, sequence: Sequence) {
+        loop {
+            // Registered before looking, so that an end in between is not missed.
+            let mut decision = std::pin::pin!(self.decisions.notified());
+            decision.as_mut().enable();
+            if !self.with_contents(|contents, _| contents.backlog.is_undecided(sequence)) {
+                return;
+            }
+            decision.await;
+        }
+    }
+
     /// Brings the disk up to date in the background; a crash before that only repeats it.
     fn write_down(self: &Arc<Self>, elapsed: Elapsed) {
         let queue = Arc::clone(self);
@@ -160,6 +185,7 @@ impl Queue {
                         contents.backlog.remove(*sequence);
                     }
                 });
+                queue.decisions.notify_waiters();
             }
         }));
     }

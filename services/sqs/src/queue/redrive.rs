@@ -39,6 +39,7 @@ impl Queue {
                 }
             }
         });
+        self.decisions.notify_waiters();
         moved
     }
 
@@ -48,7 +49,7 @@ impl Queue {
         exhausted: &[Exhausted<Kept>],
     ) -> Result<(), ServiceError> {
         target.loaded().await?;
-        let mut moving = Vec::with_capacity(exhausted.len());
+        let mut leaving = Vec::with_capacity(exhausted.len());
         for Exhausted {
             sequence,
             receives,
@@ -58,9 +59,14 @@ impl Queue {
             if let Some(message) = self.content(*sequence, kept).await? {
                 let now = self.shared.clock.now();
                 let message = (*message).clone().dead_lettered(&self.arn, *receives, now);
-                moving.push(target.make_room(*sequence, message));
+                leaving.push((*sequence, message));
             }
         }
+        // After the last read: one that fails must leave no empty place behind.
+        let moving: Vec<Moving> = leaving
+            .into_iter()
+            .map(|(from, message)| target.make_room(from, message))
+            .collect();
         let stored = self.commit_move(target, &moving).await;
         target.with_contents(|contents, now| {
             for Moving { to, .. } in &moving {

@@ -27,8 +27,9 @@ impl Queue {
     ) -> Result<Vec<Result<(), ServiceError>>, ServiceError> {
         self.loaded().await?;
         let mut leaving = Vec::with_capacity(handles.len());
-        let outcomes = self.with_contents(|contents, _| {
-            let mut begin = |handle: &String| {
+        let mut repeats = Vec::new();
+        let mut outcomes: Vec<_> = self.with_contents(|contents, _| {
+            let mut begin = |(at, handle): (usize, &String)| {
                 let receipt = Receipt::parse(handle, self.id)?;
                 let begun = contents
                     .backlog
@@ -37,16 +38,25 @@ impl Queue {
                     begun.map_err(|refused| Fault::parameter(handle, "ReceiptHandle", refused))?;
                 if is_there {
                     leaving.push(receipt.sequence);
+                } else if contents.backlog.is_undecided(receipt.sequence) {
+                    repeats.push((at, receipt.sequence));
                 }
                 Ok(())
             };
             handles
                 .iter()
+                .enumerate()
                 .map(|handle| begin(handle).map_err(|fault: Fault| fault.into()))
                 .collect()
         });
         if !leaving.is_empty() {
             to_the_end(Arc::clone(self).delete_leaving(leaving)).await?;
+        }
+        for (at, sequence) in repeats {
+            self.decided(sequence).await;
+            if self.with_contents(|contents, _| contents.backlog.contains(sequence)) {
+                outcomes[at] = Err(ServiceError::internal());
+            }
         }
         Ok(outcomes)
     }
@@ -97,6 +107,7 @@ impl Queue {
                 }
             }
         });
+        self.decisions.notify_waiters();
         deleted.map_err(error::store_failed)
     }
 }

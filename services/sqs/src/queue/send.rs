@@ -26,6 +26,14 @@ pub struct Sent {
     pub sequence_number: Option<String>,
 }
 
+/// What a request's messages have become.
+#[derive(Default)]
+struct Places {
+    new: Vec<Placed>,
+    /// Repeats of messages that may not be durable yet.
+    repeats: Vec<(DeduplicationKey, Sequence)>,
+}
+
 /// A message with its place in the queue.
 struct Placed {
     sequence: Sequence,
@@ -35,26 +43,46 @@ struct Placed {
 
 impl Queue {
     /// Sends messages in order, all or none. Returns once they are durable. A duplicate within the
-    /// deduplication window is answered with the message it repeats.
+    /// deduplication window is answered with the message it repeats, once that is durable.
     pub async fn send(
         self: &Arc<Self>,
         messages: Vec<Prepared>,
     ) -> Result<Vec<Sent>, ServiceError> {
         self.loaded().await?;
         let mut sent = Vec::with_capacity(messages.len());
-        let mut placed = Vec::with_capacity(messages.len());
+        let mut places = Places::default();
         self.with_contents(|contents, _| {
             for prepared in messages {
-                sent.push(self.place(contents, prepared, &mut placed));
+                sent.push(self.place(contents, prepared, &mut places));
             }
         });
-        if !placed.is_empty() {
-            to_the_end(Arc::clone(self).store_placed(placed)).await?;
+        if !places.new.is_empty() {
+            to_the_end(Arc::clone(self).store_placed(places.new)).await?;
+        }
+        for (key, sequence) in places.repeats {
+            self.stored(&key, sequence).await?;
         }
         Ok(sent)
     }
 
-    fn place(&self, contents: &mut Contents, prepared: Prepared, placed: &mut Vec<Placed>) -> Sent {
+    /// Waits until a message that another send placed is durable.
+    ///
+    /// # Errors
+    /// `InternalFailure` if it could not be stored, so that the repeated send is repeated again.
+    async fn stored(
+        self: &Arc<Self>,
+        key: &DeduplicationKey,
+        sequence: Sequence,
+    ) -> Result<(), ServiceError> {
+        self.decided(sequence).await;
+        let is_accepted = self.with_contents(|contents, now| {
+            let found = contents.window.find(key, now);
+            found.is_some_and(|accepted| accepted.sequence == sequence)
+        });
+        is_accepted.then_some(()).ok_or_else(ServiceError::internal)
+    }
+
+    fn place(&self, contents: &mut Contents, prepared: Prepared, places: &mut Places) -> Sent {
         let Prepared {
             message,
             deduplication,
@@ -63,8 +91,11 @@ impl Queue {
         let attributes_digest = digest::of_attributes(&message.attributes);
         let known = deduplication
             .as_ref()
-            .and_then(|key| contents.window.find(key, now));
-        if let Some(known) = known {
+            .and_then(|key| Some((key, contents.window.find(key, now)?)));
+        if let Some((key, known)) = known {
+            if contents.backlog.is_undecided(known.sequence) {
+                places.repeats.push((key.clone(), known.sequence));
+            }
             return Sent {
                 message_id: known.message_id.clone(),
                 body_digest: message.body_digest,
@@ -101,7 +132,7 @@ impl Queue {
             attributes_digest,
             sequence_number: deduplication.is_some().then(|| sequence::printed(sequence)),
         };
-        placed.push(Placed {
+        places.new.push(Placed {
             sequence,
             message,
             deduplication,
@@ -128,6 +159,7 @@ impl Queue {
                 }
             }
         });
+        self.decisions.notify_waiters();
         stored.map_err(error::store_failed)
     }
 

@@ -5,15 +5,19 @@ use super::{InvalidPattern, invalid};
 
 #[derive(Debug)]
 pub struct Columns {
-    before: Vec<Vec<Comparison>>,
+    before: Vec<Conditions>,
     /// Present when the pattern has `...`, which stands for any number of fields.
-    after: Option<Vec<Vec<Comparison>>>,
+    after: Option<Vec<Conditions>>,
 }
+
+/// What one field must satisfy: all comparisons of one of the alternatives.
+#[derive(Debug)]
+struct Conditions(Vec<Vec<Comparison>>);
 
 impl Columns {
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let mut before = Vec::new();
-        let mut after: Option<Vec<Vec<Comparison>>> = None;
+        let mut after: Option<Vec<Conditions>> = None;
         for field in split_fields(text) {
             let field = field.trim();
             if field == "..." {
@@ -22,7 +26,7 @@ impl Columns {
                 }
                 continue;
             }
-            let conditions = conditions(field)?;
+            let conditions = Conditions::parse(field)?;
             after.as_mut().unwrap_or(&mut before).push(conditions);
         }
         Ok(Self { before, after })
@@ -30,12 +34,9 @@ impl Columns {
 
     pub fn matches(&self, message: &str) -> bool {
         let fields = fields_of(message);
-        let hold = |conditions: &[Vec<Comparison>], fields: &[&str]| {
-            conditions.iter().zip(fields).all(|(conditions, field)| {
-                conditions
-                    .iter()
-                    .all(|condition| condition.holds_for_text(field))
-            })
+        let hold = |conditions: &[Conditions], fields: &[&str]| {
+            let mut pairs = conditions.iter().zip(fields);
+            pairs.all(|(conditions, field)| conditions.hold_for(field))
         };
         match &self.after {
             None => fields.len() == self.before.len() && hold(&self.before, &fields),
@@ -48,26 +49,48 @@ impl Columns {
     }
 }
 
-/// A field is a name, and conditions on it joined by `&&`; a name may be left out of further
-/// conditions or repeated.
-fn conditions(field: &str) -> Result<Vec<Comparison>, InvalidPattern> {
-    let mut found = Vec::new();
-    for part in field.split("&&") {
-        let part = part.trim();
-        let name_end = part
-            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
-            .unwrap_or(part.len());
-        let rest = part[name_end..].trim();
+impl Conditions {
+    /// Reads a field: a name, and conditions on it joined by `&&` and, binding less, `||`. The name
+    /// may be left out of further conditions or repeated.
+    fn parse(field: &str) -> Result<Self, InvalidPattern> {
+        let mut rest = after_name(field);
+        let mut all = Vec::new();
         if rest.is_empty() {
-            continue;
+            return Ok(Self(vec![all]));
         }
-        let (comparison, rest) = Comparison::parse(rest)?;
-        if !rest.trim().is_empty() {
-            return Err(invalid(format!("did not expect {:?}", rest.trim())));
+        let mut alternatives = Vec::new();
+        loop {
+            let (comparison, tail) = Comparison::parse(rest)?;
+            all.push(comparison);
+            let tail = tail.trim();
+            if tail.is_empty() {
+                alternatives.push(all);
+                return Ok(Self(alternatives));
+            }
+            if let Some(next) = tail.strip_prefix("&&") {
+                rest = after_name(next);
+            } else if let Some(next) = tail.strip_prefix("||") {
+                alternatives.push(std::mem::take(&mut all));
+                rest = after_name(next);
+            } else {
+                return Err(invalid(format!("did not expect {tail:?}")));
+            }
         }
-        found.push(comparison);
     }
-    Ok(found)
+
+    fn hold_for(&self, field: &str) -> bool {
+        self.0.iter().any(|comparisons| {
+            comparisons
+                .iter()
+                .all(|comparison| comparison.holds_for_text(field))
+        })
+    }
+}
+
+/// What follows the field's name.
+fn after_name(text: &str) -> &str {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    text.trim_start().trim_start_matches(is_name).trim_start()
 }
 
 /// Splits at commas outside quotes.
@@ -128,6 +151,22 @@ mod tests {
         ));
         assert!(!matches("ip, id, user, time, request, status = 5*, bytes"));
         assert!(!matches("ip, id, user"));
+    }
+
+    #[test]
+    fn conditions_are_alternatives_or_come_together() {
+        assert!(matches("..., status = 404 || status = 500, bytes"));
+        assert!(matches("..., status=500||status=4*, bytes"));
+        assert!(matches("..., status = 500 || = 404 && > 400, bytes"));
+        assert!(!matches(
+            "..., status = 500 || status = 404 && > 404, bytes"
+        ));
+        assert!(matches(
+            "..., request = \"GET && || HEAD\" || = *png*, status, bytes"
+        ));
+        for bad in ["a = 1 ||", "a = 1 | b", "a || = 2", "a = 1 &&"] {
+            assert!(Columns::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@ use regex::Regex;
 
 use super::{InvalidPattern, invalid};
 
-/// All of `required`, none of `excluded`, and one of `optional` if there are any.
+/// All of `required` and none of `excluded`; without either, one of `optional`. Beside other terms
+/// optional ones have no effect.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
 #[derive(Debug, Default)]
 pub struct Terms {
     required: Vec<Term>,
@@ -45,9 +47,11 @@ impl Terms {
     }
 
     pub fn matches(&self, message: &str) -> bool {
-        self.required.iter().all(|term| term.is_in(message))
-            && !self.excluded.iter().any(|term| term.is_in(message))
-            && (self.optional.is_empty() || self.optional.iter().any(|term| term.is_in(message)))
+        let is_in = |term: &Term| term.is_in(message);
+        if self.required.is_empty() && self.excluded.is_empty() {
+            return self.optional.is_empty() || self.optional.iter().any(is_in);
+        }
+        self.required.iter().all(is_in) && !self.excluded.iter().any(is_in)
     }
 }
 
@@ -117,6 +121,10 @@ mod tests {
     fn one_optional_term_is_enough() {
         assert!(matches("?ERROR ?WARN", "WARN low disk"));
         assert!(!matches("?ERROR ?WARN", "INFO fine"));
+        // The ? is ignored beside other terms.
+        assert!(matches("?ERROR ?WARN fine", "INFO fine"));
+        assert!(matches("?ERROR -WARN", "INFO fine"));
+        assert!(!matches("?ERROR -WARN", "WARN low disk"));
     }
 
     #[test]
