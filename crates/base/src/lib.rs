@@ -1,4 +1,5 @@
-//! Names and instants every crate shares: accounts, regions, ARNs, clocks, request ids. No IO.
+//! Names and instants every crate shares: accounts, regions, ARNs, clocks, request ids; and how to
+//! wait for a moment. No IO.
 
 mod account;
 mod arn;
