@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use base::{Clock, ManualClock, Timestamp};
+use base::ManualClock;
 use service::Principal;
 use store::{FileBlobs, MemoryStore};
 use tokio::sync::Semaphore;
 
-use crate::world::{REGION, World};
+use crate::world::{NOW, REGION, World};
 
 const FUNCTION: &str = "arn:aws:lambda:ap-northeast-1:000000000000:function:handler";
 const SLOW: &str = "arn:aws:lambda:ap-northeast-1:000000000000:function:slow";
@@ -49,9 +49,28 @@ async fn configure(world: &World, parts: &[String]) -> crate::world::Answer {
 }
 
 async fn ready() -> World {
-    let world = World::with_bucket().await;
+    ready_at(&ManualClock::starting_at(NOW)).await
+}
+
+async fn ready_at(clock: &ManualClock) -> World {
+    let world = World::at(clock);
+    world.make_bucket("b-1").await;
     know(&world);
     world
+}
+
+/// Lets time pass until the work is done.
+async fn while_time_passes<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
+    let passing = async {
+        loop {
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_millis(50));
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        never = passing => never,
+    }
 }
 
 fn know(world: &World) {
@@ -337,7 +356,8 @@ async fn event_bridge_gets_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_fails_is_tried_again() {
-    let world = ready().await;
+    let clock = ManualClock::starting_at(NOW);
+    let world = ready_at(&clock).await;
     configure(&world, &[function(FUNCTION, "s3:ObjectCreated:*", "")])
         .await
         .ok();
@@ -346,7 +366,7 @@ async fn a_destination_that_fails_is_tried_again() {
     world.put("/b-1/l", "x").await;
     let mut keys = Vec::new();
     for _ in 0..2 {
-        let (_, record) = world.functions.invocation().await;
+        let (_, record) = while_time_passes(&clock, world.functions.invocation()).await;
         keys.push(record["s3"]["object"]["key"].as_str().unwrap().to_owned());
     }
     keys.sort();
@@ -394,8 +414,9 @@ async fn a_slow_destination_holds_up_nobody_else() {
 async fn what_a_crash_left_is_delivered_by_the_next_run() {
     let store = MemoryStore::new();
     let blobs = Arc::new(FileBlobs::temporary().unwrap());
+    let clock = ManualClock::starting_at(NOW).clock();
     {
-        let world = World::on(store.clone(), Arc::clone(&blobs), Clock::system());
+        let world = World::on(store.clone(), Arc::clone(&blobs), clock.clone());
         world.make_bucket("b-1").await;
         know(&world);
         let never = Arc::new(Semaphore::new(0));
@@ -411,7 +432,7 @@ async fn what_a_crash_left_is_delivered_by_the_next_run() {
         world.put("/b-1/l", "x").await;
         assert_eq!(world.records("s3.outbox").await, 2);
     }
-    let world = World::on(store, blobs, Clock::system());
+    let world = World::on(store, blobs, clock);
     world.s3.resume().await.unwrap();
     let mut keys = Vec::new();
     for _ in 0..2 {
@@ -425,11 +446,8 @@ async fn what_a_crash_left_is_delivered_by_the_next_run() {
 
 #[tokio::test]
 async fn an_event_is_given_up_after_a_day() {
-    let manual = ManualClock::starting_at(Timestamp::from_millis(1_795_466_144_123));
-    let blobs = Arc::new(FileBlobs::temporary().unwrap());
-    let world = World::on(MemoryStore::new(), blobs, manual.clock());
-    world.make_bucket("b-1").await;
-    know(&world);
+    let manual = ManualClock::starting_at(NOW);
+    let world = ready_at(&manual).await;
     configure(&world, &[function(FUNCTION, "s3:ObjectCreated:*", "")])
         .await
         .ok();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use base::{AccountId, Clock, Region, Timestamp};
+use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -76,13 +76,16 @@ impl Answer {
     }
 }
 
+/// When every request comes. Whether that was long ago is for the test's own clock to say.
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_466_144_123);
+
 pub fn context(region: &str, account: &str) -> RequestContext {
     let account: AccountId = account.parse().unwrap();
     let mut context = RequestContext::internal(
         Principal::Root { account },
         account,
         region.parse::<Region>().unwrap(),
-        Timestamp::from_millis(1_795_466_144_123),
+        NOW,
     );
     context.origin = Origin::Http {
         peer: Some("192.0.2.7:50000".parse().unwrap()),
@@ -93,12 +96,14 @@ pub fn context(region: &str, account: &str) -> RequestContext {
 }
 
 impl World {
+    /// Time stands still.
     pub fn new() -> Self {
-        Self::on(
-            MemoryStore::new(),
-            Arc::new(FileBlobs::temporary().unwrap()),
-            Clock::system(),
-        )
+        Self::at(&ManualClock::starting_at(NOW))
+    }
+
+    pub fn at(clock: &ManualClock) -> Self {
+        let blobs = Arc::new(FileBlobs::temporary().unwrap());
+        Self::on(MemoryStore::new(), blobs, clock.clock())
     }
 
     /// A service on what another left behind.
