@@ -25,8 +25,6 @@ pub struct ClientStream {
     lookout: Lookout,
     /// When something was last written that nothing has been read after.
     answered: Option<Instant>,
-    /// It has been looked out for what comes after that.
-    has_looked: bool,
 }
 
 impl ClientStream {
@@ -37,35 +35,27 @@ impl ClientStream {
             number,
             lookout: Lookout::default(),
             answered: None,
-            has_looked: false,
         }
     }
 
-    fn answered(&mut self) {
-        self.answered = Some(Instant::now());
-        self.has_looked = false;
-    }
-
-    /// Waits a moment for the client to call again, and reads what it sends.
-    fn look_out(&mut self, buffer: &mut ReadBuf<'_>) -> Option<io::Result<()>> {
-        let answered = self.answered.filter(|_| !self.has_looked)?;
-        self.has_looked = true;
-        let (traffic, number) = (&self.gateway.traffic, self.number);
-        let peek = |flags| rustix::net::recv(&self.stream, &mut [0], flags | RecvFlags::PEEK);
-        let is_there = || !matches!(peek(RecvFlags::DONTWAIT), Err(Errno::AGAIN | Errno::INTR));
-        let is_alone = || traffic.is_all_of(number);
+    /// Waits a moment for the client to call again, and reads what it sends. Whether there was
+    /// anything; if not, the reactor is to tell.
+    fn look_out(&self, buffer: &mut ReadBuf<'_>) -> bool {
+        let Some(answered) = self.answered else {
+            return false;
+        };
+        let peek = || rustix::net::recv(&self.stream, &mut [0], RecvFlags::PEEK);
+        let is_there = || !matches!(peek(), Err(Errno::AGAIN | Errno::INTR));
+        let is_alone = || self.gateway.traffic.is_all_of(self.number);
         if !self.lookout.look_out(answered, is_alone, is_there) {
-            return None;
+            return false;
         }
         let room = buffer.initialize_unfilled();
-        match rustix::net::recv(&self.stream, room, RecvFlags::DONTWAIT) {
-            Ok((_, read)) => {
-                buffer.advance(read);
-                Some(Ok(()))
-            }
-            // The reactor is to tell.
-            Err(_) => None,
+        let received = rustix::net::recv(&self.stream, room, RecvFlags::empty());
+        if let Ok((_, read)) = received {
+            buffer.advance(read);
         }
+        received.is_ok()
     }
 }
 
@@ -77,10 +67,8 @@ impl AsyncRead for ClientStream {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let mut polled = Pin::new(&mut this.stream).poll_read(context, buffer);
-        if polled.is_pending()
-            && let Some(read) = this.look_out(buffer)
-        {
-            polled = Poll::Ready(read);
+        if polled.is_pending() && this.look_out(buffer) {
+            polled = Poll::Ready(Ok(()));
         }
         if polled.is_ready()
             && let Some(answered) = this.answered.take()
@@ -97,7 +85,7 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.answered();
+        self.answered = Some(Instant::now());
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -106,7 +94,7 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.answered();
+        self.answered = Some(Instant::now());
         Pin::new(&mut self.stream).poll_write_vectored(context, parts)
     }
 

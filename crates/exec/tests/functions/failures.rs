@@ -212,21 +212,13 @@ def handler(event, context):
     if world.run(&function, &json!("die")).await.is_none() {
         return;
     }
-    while !world
-        .exec
-        .environments()
-        .iter()
-        .all(|one| one.memory_bytes == Some(0))
-    {
-        // The last process of the sandbox is what the wait is for.
-        if world
-            .exec
-            .environments()
-            .iter()
-            .all(|one| !alive(one.pid.unwrap()))
-        {
-            break;
-        }
+    // Its init ends last. A process that is ending loses its memory before its sockets, so an
+    // environment without memory may still take an event.
+    let lives = || {
+        let environments = world.exec.environments();
+        environments.iter().any(|one| one.pid.is_some_and(alive))
+    };
+    while lives() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let next = world.run(&function, &json!("")).await.unwrap();
