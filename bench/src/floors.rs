@@ -10,19 +10,120 @@ use anyhow::Context;
 use crate::Tools;
 use crate::statistics::Samples;
 
-/// A bare interpreter, started and ended: `python3.x -c pass`.
-pub fn python_start(interpreter: &str, count: usize) -> anyhow::Result<Samples> {
+/// A program, started and ended, such as `python3.x -c pass`.
+pub fn start(program: &str, arguments: &[&str], count: usize) -> anyhow::Result<Samples> {
     let samples = (0..count)
         .map(|_| {
             let began = Instant::now();
-            Command::new(interpreter)
-                .args(["-c", "pass"])
+            Command::new(program)
+                .args(arguments)
                 .status()
-                .context("start python")?;
+                .with_context(|| format!("start {program}"))?;
             Ok(began.elapsed())
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Samples::new(samples))
+}
+
+/// The Rust function started bare, until its first response is in.
+pub fn program(tools: &Tools) -> anyhow::Result<Duration> {
+    let folder = tempfile::tempdir()?;
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port();
+    let began = Instant::now();
+    let mut client = Client::spawn(Command::new(&tools.program), folder.path(), port)?;
+    let mut reader = accept(&listener)?;
+    read_request(&mut reader)?;
+    answer_next(reader.get_mut())?;
+    read_request(&mut reader)?;
+    let took = began.elapsed();
+    client.end();
+    Ok(took)
+}
+
+/// Forks a Python interpreter so many times, one by one, each until the child has ended.
+pub fn fork(tools: &Tools, count: usize) -> anyhow::Result<Samples> {
+    let script = format!(
+        "import os, time
+for _ in range({count}):
+    began = time.perf_counter_ns()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(time.perf_counter_ns() - began)
+"
+    );
+    Ok(Samples::new(nanoseconds(tools, &script)?))
+}
+
+/// An interpreter forks so many children that all live at once: until the last one has begun.
+pub fn forks_at_once(tools: &Tools, count: usize) -> anyhow::Result<Duration> {
+    let script = format!(
+        "import os, signal, time
+began, children = time.perf_counter_ns(), []
+read, write = os.pipe()
+for _ in range({count}):
+    child = os.fork()
+    if child == 0:
+        os.write(write, b'x')
+        time.sleep(30)
+        os._exit(0)
+    children.append(child)
+seen = 0
+while seen < {count}:
+    seen += len(os.read(read, {count}))
+print(time.perf_counter_ns() - began)
+for child in children:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"
+    );
+    nanoseconds(tools, &script)?.pop().context("no time")
+}
+
+fn nanoseconds(tools: &Tools, script: &str) -> anyhow::Result<Vec<Duration>> {
+    let mut command = Command::new(&tools.python);
+    let output = command.args(["-I", "-S", "-c", script]).output()?;
+    anyhow::ensure!(output.status.success(), "a floor in Python failed");
+    let text = String::from_utf8(output.stdout)?;
+    text.lines()
+        .map(|line| Ok(Duration::from_nanos(line.parse()?)))
+        .collect()
+}
+
+/// The memory of an interpreter that sleeps, in KiB.
+pub fn sleeping_kib(interpreter: &str) -> anyhow::Result<u64> {
+    let script = "import time; print(flush=True); time.sleep(30)";
+    let child = Command::new(interpreter)
+        .args(["-c", script])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut client = Client(child);
+    let stdout = client.0.stdout.take().context("stdout is piped")?;
+    BufReader::new(stdout).read_line(&mut String::new())?;
+    crate::processes::proportional_kib(client.0.id())
+}
+
+/// What the client reaches with a server of threads that answer at once.
+pub fn answering<T>(load: impl FnOnce(u16) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port();
+    std::thread::spawn(move || {
+        while let Ok(mut caller) = accept(&listener) {
+            std::thread::spawn(move || {
+                // It ends with an error, because its caller hung up.
+                while read_request(&mut caller).is_ok() && answer_null(&mut caller).is_ok() {}
+            });
+        }
+    });
+    load(port)
+}
+
+fn answer_null(caller: &mut BufReader<TcpStream>) -> std::io::Result<()> {
+    caller.get_mut().write_all(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\nnull",
+    )
 }
 
 /// What AWS's own Python client reaches.
@@ -107,9 +208,7 @@ fn relay(front: &TcpListener, runtime: &TcpListener) -> anyhow::Result<()> {
         read_request(&mut caller)?;
         answer_next(runtime.get_mut())?;
         read_request(&mut runtime)?;
-        caller.get_mut().write_all(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\nnull",
-        )?;
+        answer_null(&mut caller)?;
         accept_response(runtime.get_mut())?;
         read_request(&mut runtime)?;
     }
@@ -125,18 +224,26 @@ struct Client(Child);
 
 impl Client {
     fn start(tools: &Tools, folder: &std::path::Path, port: u16) -> anyhow::Result<Self> {
-        let child = Command::new(&tools.python)
-            .args(["-m", "awslambdaric", "function.handler"])
+        let mut python = Command::new(&tools.python);
+        python.args(["-m", "awslambdaric", "function.handler"]);
+        Self::spawn(python, folder, port)
+    }
+
+    /// Starts a runtime client with the variables that all of them read.
+    fn spawn(mut command: Command, folder: &std::path::Path, port: u16) -> anyhow::Result<Self> {
+        let child = command
             .current_dir(folder)
             .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"))
             .env("AWS_LAMBDA_FUNCTION_NAME", "floor")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/floor")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "floor")
             .env("LAMBDA_TASK_ROOT", folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .context("start awslambdaric")?;
+            .context("start a runtime client")?;
         Ok(Self(child))
     }
 

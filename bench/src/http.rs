@@ -2,12 +2,19 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+/// Nothing measured takes nearly as long; it ends a bench whose server is stuck.
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
+
 pub struct Connection {
+    port: u16,
     reader: BufReader<TcpStream>,
     request: Vec<u8>,
+    /// The server said that it closes: some do after so many requests.
+    is_ended: bool,
 }
 
 pub struct Answer {
@@ -17,11 +24,11 @@ pub struct Answer {
 
 impl Connection {
     pub fn open(port: u16) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).context("connect to the server")?;
-        stream.set_nodelay(true)?;
         Ok(Self {
-            reader: BufReader::new(stream),
+            port,
+            reader: connect(port)?,
             request: Vec::new(),
+            is_ended: false,
         })
     }
 
@@ -35,6 +42,22 @@ impl Connection {
         headers: &str,
         body: &[u8],
     ) -> anyhow::Result<Answer> {
+        self.begin(service, method, path, headers, body)?;
+        self.read_answer()
+    }
+
+    /// Sends one request and leaves its answer to be read.
+    pub fn begin(
+        &mut self,
+        service: &str,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> anyhow::Result<()> {
+        if self.is_ended {
+            *self = Self::open(self.port)?;
+        }
         self.request.clear();
         write!(
             self.request,
@@ -48,8 +71,7 @@ impl Connection {
         self.reader
             .get_mut()
             .write_all(&self.request)
-            .context("send a request")?;
-        self.read_answer()
+            .context("send a request")
     }
 
     /// As [`send`](Self::send); an error unless the status is 2xx.
@@ -69,11 +91,12 @@ impl Connection {
         Ok(answer.body)
     }
 
-    fn read_answer(&mut self) -> anyhow::Result<Answer> {
+    /// The answer to what was begun first.
+    pub fn read_answer(&mut self) -> anyhow::Result<Answer> {
         let mut line = String::new();
         self.reader.read_line(&mut line).context("read an answer")?;
         let status = line.split(' ').nth(1).context("a status line")?.parse()?;
-        let mut length = 0;
+        let (mut length, mut is_chunked) = (0, false);
         loop {
             line.clear();
             self.reader.read_line(&mut line)?;
@@ -81,14 +104,45 @@ impl Connection {
             if header.is_empty() {
                 break;
             }
-            if let Some((name, value)) = header.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
+            let (name, value) = header.split_once(':').unwrap_or_default();
+            if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse()?;
             }
+            is_chunked |= name.eq_ignore_ascii_case("transfer-encoding");
+            self.is_ended |= name.eq_ignore_ascii_case("connection")
+                && value.trim().eq_ignore_ascii_case("close");
+        }
+        if is_chunked {
+            let body = self.read_chunks()?;
+            return Ok(Answer { status, body });
         }
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body)?;
         Ok(Answer { status, body })
     }
+
+    fn read_chunks(&mut self) -> anyhow::Result<Vec<u8>> {
+        let (mut body, mut line) = (Vec::new(), String::new());
+        loop {
+            line.clear();
+            self.reader.read_line(&mut line)?;
+            let size = line.split(';').next().unwrap_or_default().trim();
+            let size = usize::from_str_radix(size, 16).context("a chunk's size")?;
+            let begin = body.len();
+            body.resize(begin + size, 0);
+            self.reader.read_exact(&mut body[begin..])?;
+            line.clear();
+            self.reader.read_line(&mut line)?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+}
+
+fn connect(port: u16) -> anyhow::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).context("connect to the server")?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    Ok(BufReader::new(stream))
 }

@@ -13,6 +13,8 @@ mod floors;
 mod functions;
 mod http;
 mod measures;
+mod peers;
+mod processes;
 mod server;
 mod statistics;
 
@@ -26,6 +28,8 @@ pub struct Tools {
     pub kagero: PathBuf,
     /// A Python with awslambdaric, for the floors.
     pub python: PathBuf,
+    /// A release build of bench/fixtures/rust-hello.
+    pub program: PathBuf,
 }
 
 /// One line of the table.
@@ -46,26 +50,36 @@ fn main() -> anyhow::Result<()> {
     let tools = Tools {
         kagero: path("KAGERO_BIN")?,
         python: path("KAGERO_BENCH_PYTHON")?,
+        program: path("KAGERO_BENCH_PROGRAM")?,
     };
     let chosen = std::env::args().nth(1);
-    let mut rows = Vec::new();
+    if chosen.as_deref() == Some("--peers") {
+        peers::compare(&tools);
+        return Ok(());
+    }
+    println!("| what | measured | floor, same run | promise | kept |\n|---|---|---|---|---|");
     for (name, measure) in measures::ALL {
         if chosen.as_deref().is_none_or(|chosen| name.contains(chosen)) {
             eprintln!("measuring {name} ...");
-            rows.extend(measure(&tools).with_context(|| format!("measure {name}"))?);
+            // At once, so that a later measure that fails takes nothing away.
+            for row in measure(&tools).with_context(|| format!("measure {name}"))? {
+                row.print();
+            }
         }
     }
-    println!("\n| what | measured | floor, same run | promise | kept |\n|---|---|---|---|---|");
-    for Row {
-        what,
-        measured,
-        floor,
-        promise,
-        kept,
-    } in &rows
-    {
+    Ok(())
+}
+
+impl Row {
+    fn print(&self) {
+        let Self {
+            what,
+            measured,
+            floor,
+            promise,
+            kept,
+        } = self;
         let kept = if *kept { "yes" } else { "no" };
         println!("| {what} | {measured} | {floor} | {promise} | {kept} |");
     }
-    Ok(())
 }

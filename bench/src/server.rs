@@ -21,6 +21,11 @@ pub struct Server {
 impl Server {
     /// With durable state in a fresh data directory.
     pub fn start(kagero: &std::path::Path) -> anyhow::Result<Self> {
+        Self::start_with(kagero, &[])
+    }
+
+    /// As [`start`](Self::start), with more flags.
+    pub fn start_with(kagero: &std::path::Path, flags: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let began = Instant::now();
@@ -32,6 +37,7 @@ impl Server {
                 "--listen",
                 &format!("127.0.0.1:{port}"),
             ])
+            .args(flags)
             .arg("--data-dir")
             .arg(folder.path().join("data"))
             // A settings file of a developer's must not reach the bench.
@@ -60,6 +66,10 @@ impl Server {
 
     pub fn connect(&self) -> anyhow::Result<Connection> {
         Connection::open(self.port)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Resident memory in KiB.

@@ -6,7 +6,7 @@ import time
 import zipfile
 
 import boto3
-from botocore.exceptions import ClientError
+from common import refused
 
 ROLE = "arn:aws:iam::000000000000:role/boto3-role"
 lam, s3, sqs, iam, sts, logs = (
@@ -27,16 +27,6 @@ def create(name, source, **more):
         Code={"ZipFile": zipped(source)}, Timeout=30, **more,
     )
     lam.get_waiter("function_active_v2").wait(FunctionName=name)
-
-
-def refused(code, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        found = error.response["Error"]["Code"]
-        assert found == code, f"{found} instead of {code}: {error}"
-        return error
-    raise AssertionError(f"{call} was not refused with {code}")
 
 
 def messages(group):

@@ -48,10 +48,15 @@ impl Api {
         let (prefix, version) = match service {
             "sqs" => ("AmazonSQS", "1.0"),
             "logs" => ("Logs_20140328", "1.1"),
+            "dynamodb" => ("DynamoDB_20120810", "1.0"),
+            "dynamodbstreams" => ("DynamoDBStreams_20120810", "1.0"),
+            "events" => ("AWSEvents", "1.1"),
             other => panic!("{other} does not speak JSON by target"),
         };
         let body = input.to_string();
-        let request = Request::new(service, "POST", "/")
+        // Streams sign as the service they are of.
+        let signed_for = service.strip_suffix("streams").unwrap_or(service);
+        let request = Request::new(signed_for, "POST", "/")
             .header("content-type", &format!("application/x-amz-json-{version}"))
             .header("x-amz-target", &format!("{prefix}.{operation}"))
             .body(body.as_bytes());

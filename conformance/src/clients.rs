@@ -14,6 +14,12 @@ pub fn aws_cli() -> PathBuf {
         .expect("no AWS CLI version 2: run `cargo xtask tools` first")
 }
 
+/// The first of these programs that is not on PATH.
+pub fn missing<'a>(programs: &[&'a str]) -> Option<&'a str> {
+    let mut programs = programs.iter().copied();
+    programs.find(|program| on_path(program).is_none())
+}
+
 fn is_version_two(aws: &Path) -> bool {
     let version = Command::new(aws).arg("--version").output();
     version.is_ok_and(|output| output.stdout.starts_with(b"aws-cli/2."))
@@ -34,6 +40,16 @@ pub fn python() -> PathBuf {
 /// The folder whose `node_modules` has the AWS SDK for JavaScript.
 pub fn javascript_folder() -> PathBuf {
     present(tools().join("node"))
+}
+
+/// The folder whose `node_modules` has AWS's runtime client for Node.js, if it has been fetched.
+pub fn node_runtime_client() -> Option<PathBuf> {
+    Some(tools().join("node-runtime-client")).filter(|folder| folder.join("complete").exists())
+}
+
+/// The zip of a layer with AWS's durable execution SDK for a language: `python` or `node`.
+pub fn durable_sdk(language: &str) -> PathBuf {
+    present(tools().join(format!("durable/{language}.zip")))
 }
 
 fn present(path: PathBuf) -> PathBuf {

@@ -5,10 +5,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// In a server's folder: whom it trusts as a client.
+const TRUSTED: &str = "trusted.pem";
 /// How long a server may take to answer for the first time, on a machine under load.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -17,8 +20,14 @@ pub struct Server {
     child: Child,
     port: u16,
     region: &'static str,
+    /// The access key of clients, and its secret.
+    key: [&'static str; 2],
     folder: TempDir,
 }
+
+/// Where anything does.
+const ANY_KEY: [&str; 2] = ["test", "test"];
+const ROOT_KEY: [&str; 2] = ["AKIAROOTROOTROOTROOT", "the-root-key-of-a-test"];
 
 /// The account a server runs as, where it is not ours.
 #[derive(Clone, Copy)]
@@ -36,10 +45,33 @@ impl Server {
         Self::start_in(folder, None, flags)
     }
 
+    /// Starts one that trusts a certificate besides those it makes.
+    pub fn start_trusting(certificate: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let copied = std::fs::copy(certificate, folder.path().join(TRUSTED));
+        copied.expect("copy the certificate");
+        Self::start_in(folder, None, &[])
+    }
+
     /// Starts with clients of another region than ap-northeast-1.
     pub fn start_in_region(region: &'static str) -> Self {
         let mut server = Self::start();
         server.region = region;
+        server
+    }
+
+    /// Starts with signatures checked and policies evaluated; clients are the account's root.
+    pub fn start_enforcing() -> Self {
+        let [id, secret] = ROOT_KEY;
+        let mut server = Self::start_with(&[
+            "--auth",
+            "enforce",
+            "--root-access-key-id",
+            id,
+            "--root-secret-access-key",
+            secret,
+        ]);
+        server.key = ROOT_KEY;
         server
     }
 
@@ -66,6 +98,7 @@ impl Server {
             child,
             port,
             region: "ap-northeast-1",
+            key: ANY_KEY,
             folder,
         };
         server.wait_until_ready();
@@ -126,8 +159,8 @@ impl Server {
     pub fn client_environment(&self) -> [(&'static str, String); 7] {
         [
             ("AWS_ENDPOINT_URL", self.url()),
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.key[0].to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.key[1].to_owned()),
             ("AWS_DEFAULT_REGION", self.region.to_owned()),
             ("AWS_REGION", self.region.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
@@ -197,8 +230,11 @@ fn spawn(folder: &Path, port: u16, uid: Option<Uid>, flags: &[&str]) -> Child {
     command
         .arg("serve")
         .args(["--listen", &format!("127.0.0.1:{port}")]);
-    if !flags.contains(&"--ephemeral") {
+    if !flags.contains(&"--ephemeral") && !flags.contains(&"--data-dir") {
         command.arg("--data-dir").arg(folder.join("data"));
+    }
+    if folder.join(TRUSTED).exists() {
+        command.env("SSL_CERT_FILE", folder.join(TRUSTED));
     }
     command
         .args(flags)
@@ -237,11 +273,24 @@ pub fn ordinary_uid() -> Option<u32> {
     (id.stdout.trim_ascii() == b"0").then_some(59_999)
 }
 
-/// A port that was free a moment ago.
+/// Where the ports of test servers lie. The kernel gives 32768 and up to outgoing connections: a port
+/// from there may belong to some client before the server binds it, or while the server is being
+/// restarted.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A port that is free, and that neither the kernel nor another caller in this process gives away.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    // Test programs that run at the same time begin at other places.
+    let begin = std::process::id().wrapping_mul(2_654_435_761);
+    for _ in 0..count {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let offset = begin.wrapping_add(step) % count;
+        let port = PORTS.start + u16::try_from(offset).expect("less than the count of ports");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }

@@ -150,6 +150,11 @@ fn invoke_logs_and_ps() {
         table.starts_with("FUNCTION") && table.contains("echo"),
         "{table}"
     );
+    let spares = kagero(&server, &["ps", "--spares"]).expect_success().stdout;
+    assert!(
+        spares.starts_with("RUNTIME") || spares.starts_with("No spares"),
+        "{spares}"
+    );
     drop(api.lambda("GET", "/2015-03-31/functions", &json!(null)));
 }
 

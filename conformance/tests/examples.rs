@@ -27,7 +27,21 @@ fn run(example: &str, server: &Server) -> String {
 }
 
 #[test]
-fn all_four_in_a_row() {
+fn an_image_is_made_pushed_and_called() {
+    if let Some(missing) = conformance::missing(&["cc", "umoci", "skopeo"]) {
+        println!("skipped: there is no {missing}");
+        return;
+    }
+    let server = Server::start();
+    let hello = run("image-function", &server);
+    assert!(
+        hello.contains("\"Hello from a container image\""),
+        "{hello}"
+    );
+}
+
+#[test]
+fn all_in_a_row() {
     let server = Server::start();
     let hello = run("1-hello", &server);
     assert!(hello.contains("Hello, Kagero!"), "{hello}");
@@ -53,4 +67,37 @@ fn all_four_in_a_row() {
         .collect();
     let expected = [(1, true), (2, false), (3, false)].map(|(n, cold)| (Some(n), Some(cold)));
     assert_eq!(seen, expected, "{counter}");
+
+    let table = run("5-table-to-function", &server);
+    for line in [
+        "order-1 came to 10",
+        "order-3 came to 30",
+        "order-2 was cancelled",
+    ] {
+        assert!(table.contains(line), "{line} in {table}");
+    }
+}
+
+#[test]
+fn a_url_shortener_on_an_http_api() {
+    let server = Server::start();
+    let printed = run("http-api", &server);
+    let line = "302 https://example.com/a-long-way\n";
+    assert!(printed.contains(line), "{printed}");
+    let address = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("open http://"));
+    let host = address.unwrap().trim_end_matches('/');
+    let mut api = server.api();
+    let request = conformance::Request::new("", "GET", "/").header("host", host);
+    let page = api.send(&request).expect(200);
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert!(
+        page.text().contains("https://example.com/a-long-way"),
+        "{}",
+        page.text()
+    );
 }

@@ -426,3 +426,31 @@ fn a_hot_reload_function_runs_what_is_in_its_folder_now() {
     );
     assert_eq!(api.answer("hot", &json!({})), "third");
 }
+
+#[test]
+fn ruby_has_methods_and_classes_as_handlers() {
+    if Command::new("ruby").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no ruby on PATH");
+        return;
+    }
+    let (_server, mut api) = started();
+    let source = "def handler(event:, context:)\n  \
+                  raise ArgumentError, 'not this' if event['bad']\n  \
+                  { event: event, name: context.function_name, \
+                  left: context.get_remaining_time_in_millis.positive? }\nend\n\
+                  class Own\n  def self.call(event:, context:) = [event, context.memory_limit_in_mb]\nend\n";
+    let package = zip(&[("function.rb", source)]);
+    let more = json!({"Runtime": "ruby3.3", "Handler": "function.handler"});
+    api.function("method", &package, &more);
+    let expected = json!({"event": {"n": 1}, "name": "method", "left": true});
+    assert_eq!(api.answer("method", &json!({"n": 1})), expected);
+    let answer = api.invoke("method", br#"{"bad": true}"#);
+    let log = log_tail(&answer);
+    let error = failure(answer);
+    assert_eq!(error["errorType"], "Function<ArgumentError>");
+    assert_eq!(error["errorMessage"], "not this");
+    assert!(log.contains("Error raised from handler method"), "{log}");
+    let more = json!({"Runtime": "ruby3.3", "Handler": "function.Own.call"});
+    api.function("class", &package, &more);
+    assert_eq!(api.answer("class", &json!(5)), json!([5, "128"]));
+}

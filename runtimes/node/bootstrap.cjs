@@ -2,11 +2,14 @@
 
 "use strict";
 
+const Module = require("node:module");
+
 const { buildContext, configure } = require("./lib/context.cjs");
 const { describe, format, UnhandledPromiseRejection } = require("./lib/errors.cjs");
 const { Frames, Kind } = require("./lib/frames.cjs");
 const { load } = require("./lib/handler.cjs");
-const { patchConsole, setRequestId } = require("./lib/output.cjs");
+const { logError, patchConsole, setRequestId } = require("./lib/output.cjs");
+const { responseStream, streams } = require("./lib/streaming.cjs");
 
 const frames = new Frames();
 // Whatever functions put in its place.
@@ -28,8 +31,13 @@ async function main() {
   process.on("beforeExit", () => whenEmpty?.());
   frames.send(Kind.booted);
   // Until here nothing is any function's.
-  const { header } = await frames.receive();
-  const handler = await become(header);
+  let told = await frames.receive();
+  while (told.kind === Kind.rehearse) {
+    await rehearse(told.header);
+    frames.send(Kind.booted);
+    told = await frames.receive();
+  }
+  const handler = await become(told.header);
   if (handler === undefined) return;
   for (;;) {
     const event = await frames.receive();
@@ -37,11 +45,41 @@ async function main() {
   }
 }
 
+// Does once what becoming a function and answering events will do, and leaves nothing behind that a
+// function could see: a parked environment has time for it.
+async function rehearse(specialise) {
+  const root = "/var/runtime/node/rehearsal";
+  const before = { ...process.env };
+  const unreported = report;
+  Object.assign(process.env, specialise.environment);
+  configure(process.env);
+  process.chdir(root);
+  await load(root, "module.handler");
+  const { handler } = await load(root, "index.handler");
+  const event = Buffer.from('{"key1":"value1","key2":[1,2.5,true,null]}');
+  for (let count = 0; count < 3; count++) {
+    await invoke(handler, { id: "rehearsal", deadline_ms: 1, arn: "rehearsal" }, event, () => {});
+  }
+  delete require.cache[`${root}/index.js`];
+  process.chdir("/");
+  for (const name of Object.keys(process.env)) {
+    if (!(name in before)) delete process.env[name];
+  }
+  Object.assign(process.env, before);
+  configure(process.env);
+  setRequestId(undefined);
+  report = unreported;
+}
+
 async function become(specialise) {
+  const folders = process.env.NODE_PATH;
   for (const [name, value] of Object.entries(specialise.environment)) {
     if (process.env[name] !== value) process.env[name] = value;
   }
+  // It is read when Node starts, and this process may have started as nobody's.
+  if (process.env.NODE_PATH !== folders) Module._initPaths();
   configure(process.env);
+  patchConsole(process.env);
   process.chdir(specialise.task_root);
   const started = performance.now();
   try {
@@ -60,7 +98,7 @@ async function become(specialise) {
 
 // Says what happened, where it belongs, and ends the environment.
 function end(title, error, code) {
-  console.error(title, format(error));
+  logError(title, error, format);
   report(error);
   frames.flushed(() => process.exit(code));
 }
@@ -75,9 +113,9 @@ function errorFrame(error) {
 }
 
 // Resolves when the answer is sent.
-function invoke(handler, header, payload) {
+function invoke(handler, header, payload, send = (...frame) => frames.send(...frame)) {
   return new Promise((resolve) => {
-    setRequestId(header.id);
+    setRequestId(header.id, header.tenant_id);
     if (header.trace === undefined) delete process.env._X_AMZN_TRACE_ID;
     else process.env._X_AMZN_TRACE_ID = header.trace;
 
@@ -88,7 +126,7 @@ function invoke(handler, header, payload) {
       whenEmpty = null;
       report = () => {};
       frames.ref();
-      frames.send(kind, fields, body);
+      send(kind, fields, body);
       resolve();
     };
     const succeed = (result) => {
@@ -103,7 +141,7 @@ function invoke(handler, header, payload) {
     };
     const fail = (error) => {
       if (answered) return;
-      console.error("Invoke Error", format(error));
+      logError("Invoke Error", error, format);
       const document = describe(error);
       const body = Buffer.from(JSON.stringify(document));
       answer(Kind.error, { error_type: document.errorType }, body);
@@ -133,6 +171,10 @@ function invoke(handler, header, payload) {
     context.succeed = (result) => now(null, result);
     context.fail = (error) => now(error ?? "handled", null);
 
+    if (streams(handler)) {
+      stream(handler, JSON.parse(payload.toString("utf8")), context, { answer, fail, isOpen: () => !answered });
+      return;
+    }
     try {
       const returned = handler(JSON.parse(payload.toString("utf8")), context, callback);
       if (typeof returned?.then === "function") {
@@ -142,4 +184,32 @@ function invoke(handler, header, payload) {
       fail(error);
     }
   });
+}
+
+// Runs a handler that writes its response to a stream. It has answered when its promise has resolved
+// and the stream has ended.
+async function stream(handler, event, context, { answer, fail, isOpen }) {
+  const response = responseStream(handler, (piece, sent) => {
+    if (isOpen()) frames.send(Kind.piece, undefined, piece, () => sent());
+    else sent();
+  });
+  const ended = new Promise((resolve, reject) => {
+    response.once("finish", resolve);
+    response.once("error", reject);
+  });
+  // It may fail before anybody waits for it.
+  ended.catch(() => {});
+  // Nothing is left to do: whether it has said so or not, the response is complete.
+  whenEmpty = () => answer(Kind.response);
+  try {
+    const returned = handler(event, response, context);
+    if (typeof returned?.then !== "function") {
+      throw new Error("Streaming does not support non-async handlers.");
+    }
+    await returned;
+    await ended;
+    answer(Kind.response);
+  } catch (error) {
+    fail(error ?? new Error(String(error)));
+  }
 }

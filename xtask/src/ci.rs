@@ -22,7 +22,10 @@ pub fn run() -> anyhow::Result<()> {
             "warnings",
         ]))
     })?;
-    step("tests", test::all)
+    step("tests", test::all)?;
+    step("tests on a kernel with control groups of version 2", || {
+        test::in_guest(None)
+    })
 }
 
 fn step(what: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -88,9 +88,11 @@ fn table() -> anyhow::Result<String> {
     Ok(table)
 }
 
-/// What a service's operations table names: `operation!(x::Name => …)`, or S3's `name(NameInput)`.
+/// What a service's operations tables name: `operation!(x::Name => …)` and `streamed!`, or S3's `name(NameInput)`.
 fn answered(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
-    let row = Regex::new(r"(?:operation!\(\s*(?:\w+::)*(\w+)\s*=>)|(?:\w+\((\w+)Input\)\s*->)")?;
+    let row = Regex::new(
+        r"(?:(?:operation|streamed)!\(\s*(?:\w+::)*(\w+)\s*=>)|(?:\w+\((\w+)Input\)\s*->)",
+    )?;
     let mut found = BTreeSet::new();
     for name in ["lib.rs", "operations.rs"] {
         let text = fs::read_to_string(folder.join("src").join(name)).unwrap_or_default();

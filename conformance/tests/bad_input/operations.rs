@@ -61,9 +61,9 @@ fn operations_nobody_knows() {
         "{}",
         answer.text()
     );
-    let answer = api.send(&Request::new("dynamodb", "POST", "/").body(b"{}"));
+    let answer = api.send(&Request::new("redshift", "POST", "/").body(b"{}"));
     assert!(
-        answer.status >= 400 && answer.text().contains("dynamodb"),
+        answer.status >= 400 && answer.text().contains("redshift"),
         "{}",
         answer.text()
     );

@@ -153,6 +153,11 @@ pub(crate) fn verify(
     })))
 }
 
+/// The signature of a form's policy, in base64 as the policy is.
+pub(crate) fn sign_policy(policy: &str, secret: &str) -> String {
+    STANDARD.encode(hmac_sha1(secret.as_bytes(), policy.as_bytes()))
+}
+
 /// The date line of a header signature, empty where `x-amz-date` stands in for it.
 fn header_date(parts: &Parts, now: Timestamp) -> Result<String, AuthError> {
     let amz = header_text(parts, "x-amz-date");

@@ -35,6 +35,11 @@ pub enum Command {
     Logs(Logs),
     /// Show the live environments of a running server
     Ps(Ps),
+    /// Events as they are published, who wants them, and why others do not
+    #[command(subcommand)]
+    Events(Events),
+    /// Publish a recent event once more
+    Replay(Replay),
     /// Say what this machine offers for isolation, and what is missing
     Doctor(Doctor),
     /// Runtimes and the interpreters they run on
@@ -124,11 +129,45 @@ pub struct Logs {
     pub target: Target,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// Print events as they come, until interrupted
+    Tail(Tail),
+}
+
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// Begin with those that the server remembers
+    #[arg(long)]
+    pub all: bool,
+
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The event's id, as `kagero events tail` prints it
+    pub id: String,
+
+    #[command(flatten)]
+    pub target: Target,
+}
+
 #[derive(Debug, Args)]
 pub struct Ps {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
+
+    /// Show what waits to become an environment instead: parked runtimes, and the zygotes that
+    /// fork them
+    #[arg(long)]
+    pub spares: bool,
 
     #[command(flatten)]
     pub target: Target,

@@ -5,45 +5,23 @@
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod nowhere;
+
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use base::{AccountId, Arn, Clock, Region, RequestId};
 use exec::{
-    Code, CredentialsError, Exec, ExecConfig, ExecPorts, FunctionCredentials, FunctionKey,
-    FunctionSpec, Images, InterpreterSearch, InvokeEvent, Phases, RoleCredentials, UsageRecord,
-    UsageSink,
+    Code, Exec, ExecConfig, ExecPorts, FunctionKey, FunctionSpec, Images, InterpreterSearch,
+    InvokeEvent, Phases,
 };
-use service::ports::{LogLine, LogSink, LogStream};
+use nowhere::Nowhere;
 use zip::write::SimpleFileOptions;
 
 const COLD: usize = 30;
 const WARM: usize = 5_000;
 const CALLERS: [usize; 2] = [1, 4];
-
-struct Nowhere;
-
-impl LogSink for Nowhere {
-    fn append(&self, _: &Arc<LogStream>, _: Vec<LogLine>) {}
-}
-
-impl UsageSink for Nowhere {
-    fn record(&self, _: UsageRecord) {}
-}
-
-#[async_trait]
-impl RoleCredentials for Nowhere {
-    async fn get(&self) -> Result<FunctionCredentials, CredentialsError> {
-        Ok(FunctionCredentials {
-            access_key_id: "ASIAEXAMPLE".to_owned(),
-            secret_access_key: "secret".to_owned(),
-            session_token: None,
-            expires_at: None,
-        })
-    }
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,6 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .unwrap_or_else(|| "python3.12".to_owned());
     let folder = tempfile::tempdir()?;
     let mut config = ExecConfig::new(folder.path().join("exec"));
+    // It measures how fast this can be, not how fast Lambda lets it be.
+    config.invocation_rate = 0;
     config.interpreters = InterpreterSearch::from_variables(|name| std::env::var_os(name));
     let ports = ExecPorts {
         clock: Clock::system(),
@@ -167,10 +147,14 @@ fn function(
         memory_mb: 256,
         timeout: Duration::from_secs(10),
         tmp_mb: 512,
+        max_response: exec::MAX_RESPONSE_BYTES,
         role: Arn::global("iam", AccountId::DEFAULT, "role/noop"),
         credentials: Arc::new(Nowhere),
         log_group: "/aws/lambda/noop".to_owned(),
+        logging: exec::Logging::default(),
         reserved_concurrency: None,
+        layers: None,
+        snap_start: false,
     }))
 }
 
@@ -182,6 +166,9 @@ fn event(function: &FunctionSpec) -> InvokeEvent {
         trace: None,
         client_context: None,
         cognito_identity: None,
+        tenant: None,
         tail: false,
+        asynchronous: false,
+        sink: None,
     }
 }

@@ -16,6 +16,10 @@ impl Awaited {
         self.0.fetch_add(1, Ordering::Relaxed);
         Awaiting(&self.0)
     }
+
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
 }
 
 impl Awaiting<'_> {

@@ -18,24 +18,50 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &[u8])] = files![
+    "extensions/launch.sh",
     "python/bootstrap.py",
     "python/_kagero/__init__.py",
+    "python/_kagero/compiled.py",
     "python/_kagero/context.py",
     "python/_kagero/encode.py",
     "python/_kagero/errors.py",
     "python/_kagero/frames.py",
     "python/_kagero/handler.py",
+    "python/_kagero/jsonlogs.py",
     "python/_kagero/jsontext.py",
     "python/_kagero/logs.py",
     "python/_kagero/loop.py",
     "python/_kagero/output.py",
+    "python/_kagero/rehearsal.py",
+    "python/_kagero/snapshot.py",
+    "python/_kagero/zygote.py",
+    "python/rehearsal/_kagero_rehearsal.py",
     "node/bootstrap.cjs",
     "node/lib/context.cjs",
     "node/lib/errors.cjs",
     "node/lib/frames.cjs",
     "node/lib/handler.cjs",
     "node/lib/output.cjs",
+    "node/lib/streaming.cjs",
+    "node/rehearsal/index.js",
+    "node/rehearsal/module.mjs",
+    "ruby/bootstrap.rb",
+    "ruby/lib/context.rb",
+    "ruby/lib/errors.rb",
+    "ruby/lib/frames.rb",
+    "ruby/lib/handler.rb",
+    "ruby/lib/logger.rb",
+    "ruby/lib/output.rb",
 ];
+
+/// What a Python zygote forks with.
+const FORK_MODULE: (&str, &[u8]) = ("python/_kagero_fork.so", sandbox::FORK_MODULE);
+
+/// What functions import for their hooks: on their module search path, where our own modules are not.
+const HOOKS: (&str, &[u8]) = (
+    "snapshot_restore_py.py",
+    include_bytes!("../../../runtimes/python/snapshot_restore_py.py"),
+);
 
 /// Writes every file anew.
 pub(crate) fn write(folder: &Path) -> io::Result<()> {
@@ -43,7 +69,7 @@ pub(crate) fn write(folder: &Path) -> io::Result<()> {
         fs::remove_dir_all(folder)?;
     }
     make_folder(folder)?;
-    for (name, content) in FILES {
+    for (name, content) in FILES.iter().chain([&FORK_MODULE, &HOOKS]) {
         let path = folder.join(name);
         let parent = path.parent().expect("every name has a folder");
         if !parent.exists() {
@@ -62,7 +88,7 @@ pub(crate) fn compile(folder: &Path, python: &Interpreter) -> io::Result<()> {
     const COMPILE: &str = "import glob, py_compile
 mode = getattr(py_compile, 'PycInvalidationMode', None)
 options = {'invalidation_mode': mode.UNCHECKED_HASH} if mode else {}
-for name in glob.glob('_kagero/*.py'):
+for name in glob.glob('*/*.py'):
     py_compile.compile(name, doraise=True, **options)";
     let folder = folder.join("python");
     let status = Command::new(&python.path)

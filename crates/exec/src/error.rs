@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::images::ImageId;
+
 /// Why execution cannot begin at all on this host.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,6 +34,12 @@ pub enum InvokeError {
     /// The execution role cannot be assumed.
     #[error("execution role cannot be assumed: {0}")]
     Role(String),
+    /// The function's hooks after a restore failed; the message is for its caller.
+    #[error("the restored function failed: {0}")]
+    Restore(String),
+    /// They took longer than ten seconds.
+    #[error("the snapshot could not be restored within its time limit")]
+    RestoreTimeout,
     /// The server is ending.
     #[error("shutting down")]
     ShuttingDown,
@@ -40,12 +48,30 @@ pub enum InvokeError {
     Internal { action: &'static str, cause: String },
 }
 
+/// Why a version could not be prepared for SnapStart.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// Its init or its hooks before the snapshot failed, such as
+    /// `Runtime.ImportModuleError: No module named 'x'`.
+    #[error("{0}")]
+    Init(String),
+    #[error(transparent)]
+    Start(#[from] InvokeError),
+}
+
 /// `Reason` of TooManyRequestsException.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThrottleReason {
+    /// The account's concurrency is used up, or a function's environments would grow too fast.
     ConcurrentInvocationLimitExceeded,
+    /// The same of a function with concurrency of its own.
     ReservedFunctionConcurrentInvocationLimitExceeded,
+    /// More invocations in a second than the concurrency allows.
+    FunctionInvocationRateLimitExceeded,
+    /// The same of a function with concurrency of its own.
+    ReservedFunctionInvocationRateLimitExceeded,
 }
 
 impl ThrottleReason {
@@ -55,6 +81,10 @@ impl ThrottleReason {
             Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
                 "ReservedFunctionConcurrentInvocationLimitExceeded"
             }
+            Self::FunctionInvocationRateLimitExceeded => "FunctionInvocationRateLimitExceeded",
+            Self::ReservedFunctionInvocationRateLimitExceeded => {
+                "ReservedFunctionInvocationRateLimitExceeded"
+            }
         }
     }
 }
@@ -63,23 +93,26 @@ impl ThrottleReason {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// Not a zip archive, or a damaged one.
-    #[error("not a readable zip archive: {0}")]
+    /// Not an archive, or a damaged one.
+    #[error("not a readable archive: {0}")]
     Corrupt(String),
     /// An entry that would leave the package, or is no file, folder or inner symbolic link.
-    #[error("zip entry {name:?} is not allowed: {reason}")]
+    #[error("entry {name:?} is not allowed: {reason}")]
     UnsafeEntry { name: String, reason: &'static str },
     /// Two entries of one name, such as `a` and `./a`.
     #[error("two zip entries have one name")]
     Duplicate,
     /// The files take more than `limit` bytes, whatever the archive declares.
-    #[error("unzipped size must be smaller than {limit} bytes")]
+    #[error("unpacked size must be smaller than {limit} bytes")]
     TooLarge { limit: u64 },
     #[error("archive has more than {limit} entries")]
     TooManyEntries { limit: usize },
     /// The archive holds no file.
     #[error("archive holds no file")]
     Empty,
+    /// A layer whose bytes are not what its digest says.
+    #[error("layer has the digest sha256:{found}, not sha256:{expected}")]
+    Digest { expected: ImageId, found: ImageId },
     /// The host's own trouble: disk full, no permission.
     #[error("{action}")]
     Io {

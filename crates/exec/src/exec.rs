@@ -1,26 +1,26 @@
 //! The way in: functions are invoked here.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base::{AccountId, Region};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Semaphore;
 
 use crate::awaited::Awaited;
 use crate::bootstraps;
-use crate::config::ExecConfig;
-use crate::dispatch::{Acquired, Concurrency, FolderWatch, Pool, entrypoint_failure, run_again};
-use crate::environment::{Launcher, Next, Ran, StartError};
-use crate::error::{ExecError, InvokeError};
+use crate::config::{ExecConfig, Outbound};
+use crate::detached::Detached;
+use crate::dispatch::{
+    Acquired, Commitment, Concurrency, FolderWatch, Host, Limits, Lost, Pool, Pools, Reclaimer,
+    Turns, entrypoint_failure, run_again,
+};
+use crate::environment::{Launcher, Maker, Next, Ran, Shelf, StartError};
+use crate::error::{ExecError, InvokeError, PrepareError};
 use crate::function::{Code, FunctionKey, FunctionSpec};
-use crate::info::EnvironmentInfo;
+use crate::info::{EnvironmentInfo, ProvisionedStatus, SpareInfo};
 use crate::invocation::{InvokeEvent, InvokeOutcome};
+use crate::nursery::Nursery;
 use crate::ports::{ExecPorts, UsageRecord};
 use crate::runtimes::{Interpreters, Runtime};
 
@@ -33,10 +33,9 @@ pub struct Exec {
 }
 
 struct Inner {
-    launcher: Arc<Launcher>,
-    pools: RwLock<HashMap<FunctionKey, Arc<Pool>>>,
+    host: Host,
+    pools: RwLock<Pools>,
     concurrency: Concurrency,
-    starts: Arc<Semaphore>,
     closing: AtomicBool,
     killed: AtomicBool,
 }
@@ -44,29 +43,47 @@ struct Inner {
 impl Exec {
     /// Writes the bootstraps and prepares the host. Blocks for some milliseconds; needs a tokio
     /// runtime only from the first invocation on.
-    pub fn new(config: ExecConfig, ports: ExecPorts) -> Result<Arc<Self>, ExecError> {
+    pub fn new(mut config: ExecConfig, ports: ExecPorts) -> Result<Arc<Self>, ExecError> {
+        if config.outbound != Outbound::None {
+            config.sandbox.egress.get_or_insert_default();
+        }
         bootstraps::write(&config.runtime_dir).map_err(|source| ExecError::Bootstraps {
             path: config.runtime_dir.clone(),
             source,
         })?;
         let host = sandbox::Host::open(&config.sandbox).map_err(ExecError::Sandbox)?;
         let interpreters = Interpreters::new(config.interpreters.clone(), config.strict_runtimes);
-        let concurrency = Concurrency::new(config.account_concurrency);
-        let starts = Arc::new(Semaphore::new(config.parallel_starts.max(1)));
+        let concurrency = Concurrency::new(Limits::new(&config));
+        let turns = Turns::new(config.parallel_starts);
+        let reclaimer = Arc::new(Reclaimer::new(config.clone(), ports.clock.clone()));
+        let maker = Maker {
+            host: host.clone(),
+            runtime_dir: config.runtime_dir.clone(),
+            gateway: ports.gateway.as_ref().map(|_| config.gateway_port),
+            awaited: Awaited::default(),
+        };
+        let nursery = Nursery::new(maker.clone(), config.clone());
         let launcher = Arc::new(Launcher {
             config,
             ports,
             host,
             interpreters,
             registry: Arc::default(),
-            awaited: Awaited::default(),
+            maker,
+            nursery,
+            shelf: Shelf::default(),
             compiled: Mutex::default(),
+            compiling: Mutex::default(),
         });
-        let inner = Inner {
+        let host = Host {
             launcher,
+            turns,
+            reclaimer,
+        };
+        let inner = Inner {
+            host,
             pools: RwLock::default(),
             concurrency,
-            starts,
             closing: AtomicBool::new(false),
             killed: AtomicBool::new(false),
         };
@@ -75,8 +92,9 @@ impl Exec {
         }))
     }
 
-    /// Runs a function on an event and waits for its answer. Dropping the future does not end the
-    /// invocation, as on Lambda: the function runs on, its answer is lost.
+    /// Runs a function on an event and waits for its answer. Dropping the future does not end an
+    /// invocation that has an environment, or for which one is being made, as on Lambda: the
+    /// function runs on, its answer is lost. Before that nothing is started for it.
     pub async fn invoke(
         &self,
         function: &Arc<FunctionSpec>,
@@ -84,18 +102,68 @@ impl Exec {
     ) -> Result<InvokeOutcome, InvokeError> {
         let inner = Arc::clone(&self.inner);
         let function = Arc::clone(function);
-        Unstoppable(Some(Box::pin(async move {
-            inner.invoke(function, event).await
-        })))
-        .await
+        let commitment = Arc::new(Commitment::default());
+        let committed = Arc::clone(&commitment);
+        let invocation = Box::pin(async move { inner.invoke(function, event, &committed).await });
+        Detached::new(invocation, commitment).await
+    }
+
+    /// Keeps this many environments of a function version initialised ahead of its invocations,
+    /// from now on in the background; 0 ends that. They take no part in idle times, and their
+    /// concurrency is set aside. Whether so much is left to set aside is for the caller to check.
+    ///
+    /// # Errors
+    /// [`InvokeError::CodeUnavailable`] of a hot-reload folder, and [`InvokeError::ShuttingDown`].
+    pub async fn provision(
+        &self,
+        function: &Arc<FunctionSpec>,
+        count: u32,
+    ) -> Result<(), InvokeError> {
+        loop {
+            let known = self.inner.pools.read().get(&function.key, None).cloned();
+            let pool = match known {
+                None if count == 0 => return Ok(()),
+                Some(pool) if count == 0 => pool,
+                _ => self.inner.pool(function, None).await?,
+            };
+            // Otherwise it was replaced in between.
+            if pool.provision(count, function.reserved_concurrency) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How far the environments that are to be kept ready are; `None` if none are.
+    pub fn provisioned(&self, function: &FunctionKey) -> Option<ProvisionedStatus> {
+        let pool = self.inner.pools.read().get(function, None).cloned();
+        pool?.provisioned_status()
+    }
+
+    /// Says that this function was deployed and will be called soon: its runtime gets ready, and
+    /// its code. Nothing runs of the function itself.
+    pub async fn expect(&self, function: &FunctionSpec) {
+        self.inner.host.launcher.expect(function).await;
+    }
+
+    /// Runs the init of a version with SnapStart and keeps what comes of it, to fork its
+    /// environments from. Where this host or the runtime has no templates, its environments start in
+    /// the ordinary way. What is kept ends with [`Self::retire`], and is made again when it is needed.
+    ///
+    /// # Errors
+    /// [`PrepareError::Init`] when its init or its hooks fail, within 130 seconds or the function's
+    /// timeout, whichever is longer.
+    pub async fn prepare(&self, function: &Arc<FunctionSpec>) -> Result<(), PrepareError> {
+        self.inner.host.launcher.prepare(function).await
     }
 
     /// Configuration or code of this version changed, or it is deleted: its idle environments go
-    /// now, busy ones after their invocation.
+    /// now, busy ones after their invocation. Its provisioned concurrency ends.
     pub fn retire(&self, function: &FunctionKey) {
-        let pool = self.inner.pools.write().remove(function);
-        if let Some(pool) = pool {
+        self.inner.host.launcher.shelf.retire(function);
+        let pools = self.inner.pools.write().remove(function);
+        for pool in pools {
             pool.retire();
+            pool.gauges.set_provisioned(0);
         }
     }
 
@@ -111,7 +179,7 @@ impl Exec {
     /// # Errors
     /// [`InvokeError::RuntimeUnavailable`].
     pub fn runtime_warning(&self, runtime: Runtime) -> Result<Option<String>, InvokeError> {
-        match self.inner.launcher.interpreters.resolve(runtime) {
+        match self.inner.host.launcher.interpreters.resolve(runtime) {
             Ok(resolved) => Ok(resolved.warning.clone()),
             Err(message) => {
                 let runtime = runtime.to_string();
@@ -122,12 +190,17 @@ impl Exec {
 
     /// Every live environment, oldest first.
     pub fn environments(&self) -> Vec<EnvironmentInfo> {
-        self.inner.launcher.registry.list()
+        self.inner.host.launcher.registry.list()
+    }
+
+    /// What waits to become an environment.
+    pub fn spares(&self) -> Vec<SpareInfo> {
+        self.inner.host.launcher.nursery.spares()
     }
 
     /// What this host lets sandboxes do, for `kagero doctor`.
     pub fn host(&self) -> &sandbox::Host {
-        &self.inner.launcher.host
+        &self.inner.host.launcher.host
     }
 
     /// Takes no more events, ends what is idle, lets what is busy finish within
@@ -135,20 +208,22 @@ impl Exec {
     pub async fn shutdown(&self) {
         let inner = &self.inner;
         inner.closing.store(true, Ordering::Release);
-        inner.starts.close();
-        let pools: Vec<_> = inner.pools.write().drain().map(|(_, pool)| pool).collect();
+        inner.host.turns.close();
+        inner.host.launcher.nursery.close();
+        inner.host.launcher.shelf.close();
+        let pools = inner.pools.write().drain();
         for pool in pools {
             pool.retire();
         }
         // Real time whatever the clock: the caller waits.
         if !inner
-            .emptied_within(inner.launcher.config.shutdown_grace)
+            .emptied_within(inner.host.launcher.config.shutdown_grace)
             .await
         {
             inner.killed.store(true, Ordering::Release);
-            inner.launcher.registry.kill_all();
+            inner.host.launcher.registry.kill_all();
             inner
-                .emptied_within(inner.launcher.config.shutdown_grace)
+                .emptied_within(inner.host.launcher.config.shutdown_grace)
                 .await;
         }
     }
@@ -159,35 +234,41 @@ impl Inner {
         self: Arc<Self>,
         function: Arc<FunctionSpec>,
         event: InvokeEvent,
+        commitment: &Arc<Commitment>,
     ) -> Result<InvokeOutcome, InvokeError> {
         if self.closing.load(Ordering::Acquire) {
             return Err(InvokeError::ShuttingDown);
         }
-        let pool = self.pool(&function).await?;
-        let _slot = pool.gauges.enter(function.reserved_concurrency)?;
-        let acquired = pool.acquire().await.ok_or(InvokeError::ShuttingDown)?;
-        let ran = match acquired {
-            Acquired::Ready(environment) => environment.invoke(&event, Duration::ZERO).await,
+        let pool = self.pool(&function, event.tenant.as_deref()).await?;
+        let reserved = function.reserved_concurrency;
+        let now = self.host.launcher.ports.clock.now();
+        let _slot = pool.gauges.enter(reserved, !event.asynchronous, now)?;
+        let mut kind = Lost::OnDemand;
+        let ran = match pool.acquire(commitment).await? {
+            Acquired::Ready(environment) => {
+                kind = Lost::of(environment.is_provisioned());
+                environment.invoke(&event, Duration::ZERO).await
+            }
             Acquired::Failed(failed) => {
                 pool.count_busy();
                 match run_again(&pool, failed, &event).await {
                     Ok(ran) => ran,
                     Err(error) => {
-                        pool.give_back(Next::Gone, Duration::ZERO);
+                        pool.give_back(Next::Gone, kind, Duration::ZERO);
                         return Err(error.into());
                     }
                 }
             }
-            Acquired::Refused(StartError::Entrypoint(reason)) => {
-                let launcher = &self.launcher;
-                let outcome = entrypoint_failure(launcher, &pool.function, &reason, &event);
+            Acquired::Refused(StartError::Entrypoint(program)) => {
+                let launcher = &self.host.launcher;
+                let outcome = entrypoint_failure(launcher, &pool.function, &program, &event);
                 self.record(&pool.function, &event, &outcome);
                 return Ok(outcome);
             }
             Acquired::Refused(StartError::Other(error)) => return Err(error),
         };
         let Ran { outcome, next } = ran;
-        pool.give_back(next, outcome.duration);
+        pool.give_back(next, kind, outcome.duration);
         if outcome.function_error.is_some() && self.killed.load(Ordering::Acquire) {
             return Err(InvokeError::ShuttingDown);
         }
@@ -195,32 +276,36 @@ impl Inner {
         Ok(outcome)
     }
 
-    /// The environments of this revision; those of an earlier one are retired.
-    async fn pool(&self, function: &Arc<FunctionSpec>) -> Result<Arc<Pool>, InvokeError> {
-        let known = self.pools.read().get(&function.key).cloned();
+    /// The environments of this revision, for one tenant where there are tenants; those of an earlier
+    /// revision are retired.
+    async fn pool(
+        &self,
+        function: &Arc<FunctionSpec>,
+        tenant: Option<&str>,
+    ) -> Result<Arc<Pool>, InvokeError> {
+        let known = self.pools.read().get(&function.key, tenant).cloned();
         if let Some(pool) = known.filter(|pool| pool.serves(function)) {
             return Ok(pool);
         }
         let watch = watch(function).await?;
-        let pool = Arc::new(Pool::new(
-            Arc::clone(function),
-            self.concurrency.gauges(&function.key),
-            Arc::clone(&self.launcher),
-            Arc::clone(&self.starts),
-            watch,
-        ));
+        let gauges = self.concurrency.gauges(&function.key);
+        let pool = Pool::new(Arc::clone(function), gauges, self.host.clone(), watch);
         let replaced = {
             let mut pools = self.pools.write();
             // Another call may have been faster.
-            if let Some(current) = pools.get(&function.key)
+            if let Some(current) = pools.get(&function.key, tenant)
                 && current.serves(function)
             {
                 return Ok(Arc::clone(current));
             }
-            pools.insert(function.key.clone(), Arc::clone(&pool))
+            pools.insert(function.key.clone(), tenant, Arc::clone(&pool))
         };
         if let Some(replaced) = replaced {
             replaced.retire();
+            let provisioned = replaced.provisioned();
+            if provisioned > 0 {
+                pool.provision(provisioned, function.reserved_concurrency);
+            }
         }
         // A shutdown that began meanwhile has not seen this one.
         if self.closing.load(Ordering::Acquire) {
@@ -230,8 +315,8 @@ impl Inner {
     }
 
     fn record(&self, function: &FunctionSpec, event: &InvokeEvent, outcome: &InvokeOutcome) {
-        self.launcher.ports.usage.record(UsageRecord {
-            at: self.launcher.ports.clock.now(),
+        self.host.launcher.ports.usage.record(UsageRecord {
+            at: self.host.launcher.ports.clock.now(),
             function: function.key.clone(),
             request_id: event.request_id,
             memory_mb: function.memory_mb,
@@ -245,7 +330,7 @@ impl Inner {
 
     async fn emptied_within(&self, patience: Duration) -> bool {
         let emptied = async {
-            while self.launcher.registry.len() > 0 {
+            while self.host.launcher.registry.len() > 0 {
                 tokio::time::sleep(SHUTDOWN_POLL).await;
             }
         };
@@ -267,35 +352,5 @@ async fn watch(function: &FunctionSpec) -> Result<Option<FolderWatch>, InvokeErr
         Ok(Ok(watch)) => Ok(Some(watch)),
         Ok(Err(error)) => Err(unavailable(error.to_string())),
         Err(error) => Err(unavailable(error.to_string())),
-    }
-}
-
-type Invocation = Pin<Box<dyn Future<Output = Result<InvokeOutcome, InvokeError>> + Send>>;
-
-/// Runs on in a task of its own when it is dropped before its end.
-struct Unstoppable(Option<Invocation>);
-
-impl Future for Unstoppable {
-    type Output = Result<InvokeOutcome, InvokeError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(invocation) = self.0.as_mut() else {
-            return Poll::Pending;
-        };
-        let polled = invocation.as_mut().poll(context);
-        if polled.is_ready() {
-            self.0 = None;
-        }
-        polled
-    }
-}
-
-impl Drop for Unstoppable {
-    fn drop(&mut self) {
-        if let Some(invocation) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(invocation);
-        }
     }
 }

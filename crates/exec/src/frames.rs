@@ -11,12 +11,25 @@
 //! | server | 2 specialise | `handler`, `task_root`, `environment` | |
 //! | runtime | 3 ready | `code_us`, `init_us` | |
 //! | runtime | 4 init error | `error_type` | error document |
-//! | server | 5 invoke | `id`, `deadline_ms`, `arn`, and if present `trace`, `client_context`, `cognito_identity` | event |
+//! | server | 5 invoke | `id`, `deadline_ms`, `arn`, and if present `trace`, `client_context`, `cognito_identity`, `tenant_id` | event |
 //! | runtime | 6 response | | response |
 //! | runtime | 7 error | `error_type`, `ends` if the runtime exits now | error document |
+//! | server | 8 compile | `task_root` | |
+//! | server | 10 rehearse | as of specialise | |
+//! | runtime | 14 piece, before its response or error | | part of the response |
+//! | runtime | 9 compiled, for each file; the last has no name | `name` | bytecode |
+//! | server | 12 snapshot | | |
+//! | server | 13 fork | | |
+//! | server | 11 restore | `environment` | |
+//!
+//! *Snapshot* has a function run its hooks for that; it answers *ready* or *init error*, and forks when
+//! it is told to. It is held in the midst of that. Each child is told to *restore*, with its own
+//! variables, and answers in the same way after its hooks.
 //!
 //! *Booted* says that everything generic is loaded: a process that has sent it and nothing else is
-//! nobody's yet, and may be parked until *specialise* makes it a function. After *init error* the
+//! nobody's yet, and may be parked until *specialise* makes it a function, or *compile* a compiler.
+//! To *rehearse*, it does everything that being a function will take, undoes it, and says *booted* once
+//! more. After *init error* the
 //! runtime exits.
 //!
 //! What the function logs takes another way, a pipe inherited as descriptor [`LOG_FD`]; see
@@ -59,6 +72,13 @@ pub(crate) enum Kind {
     Invoke = 5,
     Response = 6,
     Error = 7,
+    Compile = 8,
+    Compiled = 9,
+    Rehearse = 10,
+    Restore = 11,
+    Snapshot = 12,
+    Fork = 13,
+    Piece = 14,
 }
 
 impl Kind {
@@ -71,6 +91,13 @@ impl Kind {
             Self::Invoke,
             Self::Response,
             Self::Error,
+            Self::Compile,
+            Self::Compiled,
+            Self::Rehearse,
+            Self::Restore,
+            Self::Snapshot,
+            Self::Fork,
+            Self::Piece,
         ]
         .into_iter()
         .find(|kind| *kind as u32 == number)
@@ -150,6 +177,24 @@ impl FrameSocket {
     /// the reactor would know only of what it has been told.
     pub(crate) fn has_arrived(&self) -> bool {
         !matches!(peek(self.socket.get_ref()), Err(Errno::AGAIN | Errno::INTR))
+    }
+
+    /// Something that sends a frame without contents, once, from any thread.
+    pub(crate) fn sender(
+        &self,
+        kind: Kind,
+    ) -> io::Result<impl FnOnce() -> io::Result<()> + Send + use<>> {
+        let socket = self.socket.get_ref().try_clone()?;
+        Ok(move || {
+            let mut frame = [0; PREFIX];
+            frame[..4].copy_from_slice(&(kind as u32).to_le_bytes());
+            let sent = rustix::net::send(&socket, &frame, SendFlags::NOSIGNAL)?;
+            if sent == PREFIX {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::WriteZero.into())
+            }
+        })
     }
 
     pub(crate) async fn send(

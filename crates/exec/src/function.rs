@@ -9,6 +9,7 @@ use std::time::Duration;
 use base::{AccountId, Arn, Region};
 
 use crate::images::CodeImage;
+use crate::logging::Logging;
 use crate::ports::RoleCredentials;
 use crate::runtimes::Runtime;
 
@@ -35,12 +36,17 @@ pub struct FunctionSpec {
     /// Such as `index.handler`.
     pub handler: String,
     pub code: Code,
+    /// What is mounted at `/opt`: a layer, or several stacked. `None` if there is none.
+    pub layers: Option<CodeImage>,
     /// The function's own variables; those Lambda reserves are set over them.
     pub environment: BTreeMap<String, String>,
     /// MB of 2^20 bytes. Lambda: 128 to 10,240. 1,769 MB is one vCPU.
     pub memory_mb: u32,
     /// Lambda: 1 to 900 seconds.
     pub timeout: Duration,
+    /// Largest response that does not stream, in bytes. Lambda: [`crate::MAX_PAYLOAD_BYTES`], and what
+    /// it allows on top of it.
+    pub max_response: usize,
     /// Size of `/tmp` in MB. Lambda: 512 to 10,240.
     pub tmp_mb: u32,
     /// The execution role.
@@ -48,17 +54,35 @@ pub struct FunctionSpec {
     pub credentials: Arc<dyn RoleCredentials>,
     /// Usually `/aws/lambda/<name>`.
     pub log_group: String,
+    pub logging: Logging,
     /// Concurrency set aside for the function, over all its versions; zero turns it off. Not part
     /// of a revision: it is read from the spec of each call.
     pub reserved_concurrency: Option<u32>,
+    /// Whether the version's environments start from a snapshot of one that has been initialized:
+    /// a published version for which SnapStart is on.
+    pub snap_start: bool,
 }
 
-/// What is mounted at `/var/task`.
+/// What is mounted at `/var/task`, or the whole root.
 #[derive(Clone, Debug)]
 pub enum Code {
     Image(CodeImage),
+    Container(Container),
     /// A folder of the host, seen live; environments are replaced at the first call after a change.
     HotReload(PathBuf),
+}
+
+/// A container image, and how it is run.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// The tree that is the environment's root.
+    pub image: CodeImage,
+    /// The program, by its path or its name, and its arguments.
+    pub command: Vec<String>,
+    /// Where it is run; `/` if the image does not say.
+    pub working_directory: Option<String>,
+    /// The image's own variables, under the function's.
+    pub environment: BTreeMap<String, String>,
 }
 
 impl FunctionSpec {

@@ -1,5 +1,6 @@
 //! What `kagero ps` shows.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::function::FunctionKey;
@@ -16,9 +17,24 @@ pub struct EnvironmentInfo {
     pub memory_bytes: Option<u64>,
     pub age: Duration,
     pub start: StartTier,
+    /// Whether it is kept ready as provisioned concurrency.
+    pub provisioned: bool,
     /// Invocations it has begun.
     pub requests: u64,
     pub log_stream: String,
+}
+
+/// One process that waits to become some function's environment, or that forks such processes.
+#[derive(Clone, Debug)]
+pub struct SpareInfo {
+    /// The interpreter.
+    pub program: PathBuf,
+    pub is_zygote: bool,
+    /// As the host sees it.
+    pub pid: u32,
+    /// When it was made; of a zygote, what is in no file.
+    pub memory_bytes: u64,
+    pub age: Duration,
 }
 
 /// Where an environment is in its life.
@@ -28,6 +44,8 @@ pub enum EnvironmentState {
     Idle,
     Busy,
     Frozen,
+    /// Kept after its init, for others to be forked from.
+    Template,
 }
 
 impl EnvironmentState {
@@ -37,6 +55,21 @@ impl EnvironmentState {
             Self::Idle => "idle",
             Self::Busy => "busy",
             Self::Frozen => "frozen",
+            Self::Template => "template",
         }
     }
+}
+
+/// How far the environments that a function version is to have ready are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisionedStatus {
+    /// How many are to be kept ready.
+    pub requested: u32,
+    /// How many of them have been initialised, and live.
+    pub allocated: u32,
+    /// How many of those have no invocation now.
+    pub available: u32,
+    /// Why the last start failed, such as `Runtime.ImportModuleError: No module named 'x'`; `None`
+    /// once one has succeeded.
+    pub failure: Option<String>,
 }

@@ -2,31 +2,44 @@
 
 mod awaited;
 mod bootstraps;
+mod changes;
 mod config;
+mod detached;
 mod dispatch;
 mod environment;
 mod error;
 mod exec;
+mod extensions;
 mod frames;
 mod function;
 mod images;
 mod info;
 mod invocation;
+mod logging;
 mod logs;
+mod nursery;
 mod ports;
 mod readiness;
 mod runtime_api;
 mod runtimes;
+mod telemetry;
 
-pub use config::{ExecConfig, Outbound};
-pub use error::{ExecError, ImageError, InvokeError, ThrottleReason};
+pub use config::{ExecConfig, Outbound, Templates};
+pub use dispatch::{HostMemory, MemoryProbe};
+pub use error::{ExecError, ImageError, InvokeError, PrepareError, ThrottleReason};
 pub use exec::Exec;
-pub use function::{Code, FunctionKey, FunctionSpec};
-pub use images::{CodeImage, ImageId, Images, MAX_ENTRIES, MAX_UNZIPPED_BYTES};
-pub use info::{EnvironmentInfo, EnvironmentState};
-pub use invocation::{
-    FunctionError, InvokeEvent, InvokeOutcome, LOG_TAIL_BYTES, MAX_PAYLOAD_BYTES, Phases, StartTier,
+pub use function::{Code, Container, FunctionKey, FunctionSpec};
+pub use images::{
+    CodeImage, Compression, ImageId, Images, MAX_CONTAINER_BYTES, MAX_ENTRIES, MAX_UNZIPPED_BYTES,
+    Pulled,
 };
+pub use info::{EnvironmentInfo, EnvironmentState, ProvisionedStatus, SpareInfo};
+pub use invocation::{
+    FunctionError, InvokeEvent, InvokeOutcome, LOG_TAIL_BYTES, MAX_PAYLOAD_BYTES,
+    MAX_RESPONSE_BYTES, MAX_STREAMED_BYTES, Phases, ResponseSink, StartTier,
+};
+pub use logging::{LogFormat, LogLevel, Logging};
+pub use nursery::Parking;
 pub use ports::{
     CredentialsError, EnvironmentIdentity, ExecPorts, FunctionCredentials, GatewaySockets,
     RoleCredentials, UsageRecord, UsageSink,

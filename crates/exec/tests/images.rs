@@ -270,3 +270,65 @@ fn an_archive_without_files_is_empty() {
     let refused = images.import_zip(&Archive::new().finish());
     assert!(matches!(refused, Err(ImageError::Empty)), "{refused:?}");
 }
+
+#[test]
+fn stacked_layers_share_their_files_and_outlive_them() {
+    use std::os::unix::fs::MetadataExt;
+    let (_folder, images) = images();
+    let import = |archive: Archive| images.import_zip(&archive.finish()).unwrap();
+    let below = import(
+        Archive::new()
+            .file("both/one", 0o755, b"below")
+            .file("both/two", 0o644, b"below")
+            .file("turns/file", 0o644, b"in a folder")
+            .link("away", "both"),
+    );
+    let above = import(
+        Archive::new()
+            .file("both/two", 0o644, b"above")
+            .file("turns", 0o644, b"no folder any more")
+            .file("away/three", 0o644, b"not behind the link"),
+    );
+    assert_eq!(
+        images.stack(std::slice::from_ref(&below)).unwrap().id(),
+        below.id()
+    );
+    let stacked = images.stack(&[below.clone(), above.clone()]).unwrap();
+    assert_eq!(
+        stacked.id(),
+        exec::ImageId::stacked(&[below.id(), above.id()])
+    );
+    let other = images.stack(&[above.clone(), below.clone()]).unwrap();
+    assert_ne!(stacked.id(), other.id(), "their order counts");
+    let read = |name: &str| std::fs::read_to_string(stacked.path().join(name)).unwrap();
+    assert_eq!(read("both/one"), "below");
+    assert_eq!(read("both/two"), "above");
+    assert_eq!(read("turns"), "no folder any more");
+    assert_eq!(read("away/three"), "not behind the link");
+    assert!(!stacked.path().join("both/three").exists());
+    assert!(!below.path().join("both/three").exists());
+    assert_eq!(mode(&stacked.path().join("both/one")), 0o555);
+    assert_eq!(
+        std::fs::read_to_string(other.path().join("both/two")).unwrap(),
+        "below"
+    );
+    let inode = |path: &Path| path.metadata().unwrap().ino();
+    assert_eq!(
+        inode(&stacked.path().join("both/one")),
+        inode(&below.path().join("both/one"))
+    );
+    assert_eq!(
+        above.unzipped_bytes().unwrap(),
+        b"above no folder any more not behind the link".len() as u64 - 2
+    );
+    // The layers may go: what was made of them stays until it is removed itself.
+    for layer in [&below, &above] {
+        images.remove(layer.id()).unwrap();
+    }
+    drop((below, above));
+    assert_eq!(read("both/one"), "below");
+    let id = stacked.id();
+    let swept = images.sweep(|image| image == id).unwrap();
+    assert_eq!(swept, 1, "the other order");
+    assert_eq!(read("both/two"), "above");
+}

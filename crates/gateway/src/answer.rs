@@ -1,29 +1,37 @@
 //! One request from its head to its answer.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use auth::sigv4::SignedRequest;
 use auth::{AuthError, ServiceStyle};
 use base::RequestId;
+use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
-use service::{Body, Origin, RequestContext, ServiceError};
+use service::{Anonymous, Body, CrossOrigin, HttpService, Origin, RequestContext, ServiceError};
+use sha2::{Digest, Sha256};
 
 use crate::access_log::Entry;
 use crate::authenticate::Caller;
 use crate::body::full;
 use crate::cors::{self, Verdict};
-use crate::host;
+use crate::host::{self, HostHint};
 use crate::internal::json_answer;
 use crate::listen::Connection;
-use crate::registry::{Endpoint, Registry};
+use crate::prompt_body::PromptBody;
+use crate::registry::{Addressed, Endpoint, Registry};
 use crate::route::{self, Route, Unrouted};
+use crate::streamed::to_path_style;
 use crate::{AuthMode, Gateway};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// The largest body, in bytes, that is read before its signature is checked: an API's.
+const MOST_HASHED: usize = 10 << 20;
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 impl Gateway {
@@ -42,24 +50,89 @@ impl Gateway {
             operation: None,
             account: None,
         };
-        let origin = cors::judge(request.headers(), &self.config.cors_origins);
-        let rebound = self.rebound_host(&request, connection);
+        let registry = self.registry();
+        let addressed = registry.addressed(request.headers(), request.uri());
+        let origin = match addressed {
+            Some(_) => Verdict::NotABrowser,
+            None => cors::judge(request.headers(), &self.config.cors_origins),
+        };
+        let rebound = match &addressed {
+            Some(addressed) if addressed.is_custom_domain => None,
+            _ => self.rebound_host(&request, connection),
+        };
+        let ruled = match &origin {
+            Verdict::NotABrowser => Ruled::default(),
+            _ => self.rules_of_service(&request).await,
+        };
+        let is_preflight = cors::is_preflight(request.method(), request.headers());
         let asked_headers = request
             .headers()
             .get(ACCESS_CONTROL_REQUEST_HEADERS)
             .cloned();
-        let mut response = match (&origin, &rebound) {
-            (Verdict::Refused, _) => refuse_origin(&request),
-            (_, Some(host)) => refuse_host(host),
-            _ => self.answer_allowed(request, connection, &mut entry).await,
+        let mut response = match (&origin, &rebound, &ruled.rules, addressed) {
+            (_, Some(host), ..) => refuse_host(host),
+            (_, _, CrossOrigin::Allowed(_), _) if is_preflight => empty(StatusCode::OK),
+            (_, _, CrossOrigin::Refused(error), _) if is_preflight => {
+                self.refuse_preflight(&ruled, &request, connection, &entry, error)
+            }
+            (Verdict::Refused, _, CrossOrigin::Unruled | CrossOrigin::Refused(_), _) => {
+                refuse_origin(&request)
+            }
+            (.., Some(addressed)) => {
+                self.answer_addressed(&registry, addressed, request, connection, &mut entry)
+                    .await
+            }
+            (.., None) => {
+                self.answer_allowed(&registry, request, connection, &mut entry)
+                    .await
+            }
         };
-        if let Verdict::Allowed(origin) = origin {
-            cors::allow(response.headers_mut(), origin, asked_headers.as_ref());
+        match (ruled.rules, origin) {
+            (CrossOrigin::Allowed(headers), _) => response.headers_mut().extend(headers),
+            (CrossOrigin::Unruled, Verdict::Allowed(origin)) => {
+                cors::allow(response.headers_mut(), origin, asked_headers.as_ref());
+            }
+            _ => {}
         }
         let id = HeaderValue::try_from(entry.request_id.to_string()).expect("a UUID is ASCII");
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         entry.write_later(response.status());
         response
+    }
+
+    /// What the service that a page's request is for says about pages.
+    async fn rules_of_service(&self, request: &Request<Incoming>) -> Ruled {
+        let mut parts = head_of(request);
+        let signed = self.parse_signature(&parts).ok().flatten();
+        let scope = signed.as_ref().map(SignedRequest::service);
+        let registry = self.registry();
+        let Ok(Route {
+            endpoint: Endpoint::Http(service),
+            host,
+        }) = route::find(&registry, &parts, scope)
+        else {
+            return Ruled::default();
+        };
+        to_path_style(&mut parts, &host);
+        Ruled {
+            rules: service.cross_origin(&parts).await,
+            service: Some(service),
+        }
+    }
+
+    fn refuse_preflight(
+        &self,
+        ruled: &Ruled,
+        request: &Request<Incoming>,
+        connection: &Connection,
+        entry: &Entry,
+        error: &ServiceError,
+    ) -> Response<Body> {
+        let context = self.anonymous_context(&head_of(request), connection, entry);
+        match &ruled.service {
+            Some(service) => service.error_response(&context, error),
+            None => empty(error.status),
+        }
     }
 
     /// The host name of a request that a page may have sent through a name of its own (DNS
@@ -81,6 +154,7 @@ impl Gateway {
 
     async fn answer_allowed(
         &self,
+        registry: &Registry,
         request: Request<Incoming>,
         connection: &Connection,
         entry: &mut Entry,
@@ -89,24 +163,23 @@ impl Gateway {
             return response;
         }
         let (parts, body) = request.into_parts();
-        if cors::is_preflight(&parts) {
+        if cors::is_preflight(&parts.method, &parts.headers) {
             return empty(cors::PREFLIGHT_STATUS);
         }
-        let registry = self.registry();
         let signed = self.parse_signature(&parts);
         let scope = signed
             .as_ref()
             .ok()
             .and_then(Option::as_ref)
             .map(SignedRequest::service);
-        match route::find(&registry, &parts, scope) {
+        match route::find(registry, &parts, scope) {
             Ok(route) => {
                 entry.service = Some(route.endpoint.signing_name());
-                self.answer_routed(&registry, route, signed, (parts, body), connection, entry)
+                self.answer_routed(registry, route, signed, (parts, body), connection, entry)
                     .await
             }
             Err(Unrouted::InForm) => {
-                self.answer_form(&registry, (parts, body), connection, entry)
+                self.answer_form(registry, (parts, body), connection, entry)
                     .await
             }
             Err(Unrouted::UnknownService(name)) => not_implemented(&format!("the service {name}")),
@@ -122,7 +195,6 @@ impl Gateway {
         connection: &Connection,
         entry: &mut Entry,
     ) -> Response<Body> {
-        let signing_name = route.endpoint.signing_name();
         let service = match route.endpoint {
             Endpoint::Modelled(service) => {
                 return self
@@ -139,16 +211,83 @@ impl Gateway {
             }
             Endpoint::Http(service) => service,
         };
+        let body = PromptBody::new(body).boxed_unsync();
+        self.answer_http(
+            registry,
+            &*service,
+            &route.host,
+            signed,
+            (parts, body),
+            connection,
+            entry,
+        )
+        .await
+    }
+
+    /// A request for a function's own address, an API's, or a custom domain.
+    async fn answer_addressed(
+        &self,
+        registry: &Registry,
+        addressed: Addressed,
+        request: Request<Incoming>,
+        connection: &Connection,
+        entry: &mut Entry,
+    ) -> Response<Body> {
+        let service = addressed.service;
+        entry.service = Some(service.signing_name());
+        let (parts, body) = request.into_parts();
+        let signed = self.parse_signature(&parts);
+        self.answer_http(
+            registry,
+            &*service,
+            &HostHint::default(),
+            signed,
+            (parts, PromptBody::new(body).boxed_unsync()),
+            connection,
+            entry,
+        )
+        .await
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that is known of one request"
+    )]
+    async fn answer_http(
+        &self,
+        registry: &Registry,
+        service: &dyn HttpService,
+        host: &HostHint,
+        signed: Result<Option<SignedRequest>, AuthError>,
+        (mut parts, mut body): (Parts, Body),
+        connection: &Connection,
+        entry: &mut Entry,
+    ) -> Response<Body> {
+        if admits_anonymous(service, &parts, host) {
+            let context = self.anonymous_context(&parts, connection, entry);
+            to_path_style(&mut parts, host);
+            parts.extensions.insert(Anonymous);
+            return service
+                .handle(context, Request::from_parts(parts, body))
+                .await;
+        }
+        let hash = match self.hash_of_body(&parts, &signed, &mut body).await {
+            Ok(hash) => hash,
+            Err(error) => {
+                let context = self.anonymous_context(&parts, connection, entry);
+                return service.error_response(&context, &error);
+            }
+        };
         let identified = match &signed {
             Ok(signed) => {
                 self.identify(
                     registry,
-                    signing_name,
+                    service.signing_name(),
                     &parts,
                     signed.as_ref(),
-                    &route.host,
+                    host,
                     connection,
-                    None,
+                    hash,
                 )
                 .await
             }
@@ -159,11 +298,11 @@ impl Gateway {
                 let context = self.context(&caller, &parts, connection, entry);
                 let signed = signed.ok().flatten();
                 self.stream(
-                    &*service,
+                    service,
                     context,
                     &caller,
                     signed.as_ref(),
-                    &route.host,
+                    host,
                     (parts, body),
                 )
                 .await
@@ -174,6 +313,31 @@ impl Gateway {
                 service.error_response(&context, &error)
             }
         }
+    }
+
+    /// The hash that a signature covers without naming it, as all services but S3 let clients sign:
+    /// the body is read first, within a bound.
+    async fn hash_of_body(
+        &self,
+        parts: &Parts,
+        signed: &Result<Option<SignedRequest>, AuthError>,
+        body: &mut Body,
+    ) -> Result<Option<[u8; 32]>, ServiceError> {
+        let is_checked = self.config.auth == AuthMode::Enforce
+            && matches!(signed, Ok(Some(signed)) if !signed.is_presigned())
+            && !parts.headers.contains_key("x-amz-content-sha256");
+        if !is_checked {
+            return Ok(None);
+        }
+        let whole = std::mem::replace(body, full(Bytes::new()));
+        let whole = proxy::request::collect(whole, MOST_HASHED).await;
+        let whole = whole.map_err(|status| {
+            let reason = status.canonical_reason().unwrap_or_default();
+            ServiceError::new(reason, status, reason)
+        })?;
+        let hash = Sha256::digest(&whole).into();
+        *body = full(whole);
+        Ok(Some(hash))
     }
 
     /// What an operation will know of the call.
@@ -211,9 +375,47 @@ impl Gateway {
             principal: service::Principal::Root { account },
             origin: origin(parts, connection),
             received_at: self.clock.now(),
-            trace: None,
+            trace: header(parts, &TRACE_ID),
         }
     }
+}
+
+/// The service a page's request is for, and its rules.
+struct Ruled {
+    service: Option<Arc<dyn HttpService>>,
+    rules: CrossOrigin,
+}
+
+impl Default for Ruled {
+    fn default() -> Self {
+        Self {
+            service: None,
+            rules: CrossOrigin::Unruled,
+        }
+    }
+}
+
+/// A request without its body.
+fn head_of(request: &Request<Incoming>) -> Parts {
+    head(request.method(), request.uri(), request.headers())
+}
+
+fn head(method: &Method, uri: &Uri, headers: &HeaderMap) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = method.clone();
+    parts.uri = uri.clone();
+    parts.headers = headers.clone();
+    parts
+}
+
+/// Asks the service, about a virtual-host request in path style.
+fn admits_anonymous(service: &dyn HttpService, parts: &Parts, host: &HostHint) -> bool {
+    if host.bucket.is_none() {
+        return service.admits_anonymous(parts);
+    }
+    let mut styled = head(&parts.method, &parts.uri, &parts.headers);
+    to_path_style(&mut styled, host);
+    service.admits_anonymous(&styled)
 }
 
 fn origin(parts: &Parts, connection: &Connection) -> Origin {
@@ -221,6 +423,7 @@ fn origin(parts: &Parts, connection: &Connection) -> Origin {
         peer: connection.peer,
         authority: route::authority(parts).map(str::to_owned),
         user_agent: header(parts, &http::header::USER_AGENT),
+        is_tls: connection.is_tls,
     }
 }
 

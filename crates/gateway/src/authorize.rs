@@ -1,9 +1,9 @@
 //! May the caller do this: identity policies, boundaries, and who is root.
 
 use auth::AuthError;
-use auth::policy::{self, Context, Decision, Document, Policies, PolicyKind};
+use auth::policy::{self, Decision, Document, Policies, PolicyKind};
 use base::AccountId;
-use service::{Origin, Principal, RequestContext};
+use service::{Access, Demand, RequestContext};
 
 use crate::authenticate::Caller;
 use crate::{AuthMode, Gateway};
@@ -18,12 +18,32 @@ impl Gateway {
         resource: &str,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
+        let access = Access {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        };
+        self.authorize_demand(caller, &access.into(), context)
+    }
+
+    /// The same, where the service knows more than action and resource.
+    pub(crate) fn authorize_demand(
+        &self,
+        caller: &Caller,
+        demand: &Demand,
+        context: &RequestContext,
+    ) -> Result<(), AuthError> {
+        let Access { action, resource } = &demand.access;
         if self.config.auth == AuthMode::Permissive || action.is_empty() {
             return Ok(());
         }
-        let principal = policy_caller(&caller.principal);
-        let mut keys = condition_keys(context);
+        let of_resource = demand.resource_policy.as_deref();
+        let of_resource = of_resource.map(|text| parse(text, PolicyKind::Resource));
+        let principal = caller.principal.in_policies();
+        let mut keys = context.condition_keys();
         keys.insert_caller(&principal);
+        for (key, value) in &demand.conditions {
+            keys.insert(key, value);
+        }
         let (identity, boundaries) = documents(caller);
         let request = policy::Request {
             caller: principal,
@@ -35,46 +55,24 @@ impl Gateway {
         let policies = Policies {
             identity: &identity,
             boundaries: &boundaries,
-            resource: None,
+            resource: of_resource.as_ref(),
         };
         match policy::evaluate(&request, &policies) {
             Decision::Allowed => Ok(()),
             decision => Err(AuthError::AccessDenied {
-                principal: name(&caller.principal),
-                action: action.to_owned(),
-                resource: resource.to_owned(),
+                principal: caller.principal.name(),
+                action: action.clone(),
+                resource: resource.clone(),
                 explicit: decision == Decision::ExplicitDeny,
             }),
         }
     }
 }
 
-fn policy_caller(principal: &Principal) -> policy::Caller<'_> {
-    match principal {
-        Principal::Root { account } => policy::Caller::Root { account: *account },
-        Principal::User { arn, user_id } => policy::Caller::User { arn, user_id },
-        Principal::Session {
-            arn,
-            role_arn,
-            session_id,
-        } => policy::Caller::Session {
-            arn,
-            role_arn,
-            session_id,
-        },
-        Principal::Service { name, .. } => policy::Caller::Service { name },
-    }
-}
-
 /// The policies that came with the caller's credential. IAM accepted them; should one not parse
 /// now, it allows nothing, as a boundary too.
 fn documents(caller: &Caller) -> (Vec<Document>, Vec<Document>) {
-    let parse = |text: &String| {
-        Document::parse(text, PolicyKind::Identity).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a stored policy does not parse; it allows nothing");
-            Document::union([])
-        })
-    };
+    let parse = |text: &String| parse(text, PolicyKind::Identity);
     caller
         .credential
         .as_ref()
@@ -87,26 +85,12 @@ fn documents(caller: &Caller) -> (Vec<Document>, Vec<Document>) {
         })
 }
 
-/// The global condition keys that a request has.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-fn condition_keys(context: &RequestContext) -> Context {
-    let mut keys = Context::new()
-        .with("aws:CurrentTime", context.received_at.iso8601_seconds())
-        .with("aws:EpochTime", context.received_at.seconds().to_string())
-        .with("aws:RequestedRegion", context.region.as_str())
-        .with("aws:SecureTransport", "false");
-    if let Origin::Http {
-        peer, user_agent, ..
-    } = &context.origin
-    {
-        if let Some(peer) = peer {
-            keys.insert("aws:SourceIp", peer.ip().to_string());
-        }
-        if let Some(agent) = user_agent {
-            keys.insert("aws:UserAgent", agent);
-        }
-    }
-    keys
+/// A policy that its service accepted; should it not parse now, it allows nothing.
+fn parse(text: &str, kind: PolicyKind) -> Document {
+    Document::parse(text, kind).unwrap_or_else(|error| {
+        tracing::warn!(%error, "a stored policy does not parse; it allows nothing");
+        Document::union([])
+    })
 }
 
 /// The account an ARN names; S3's name none and belong to whoever asks.
@@ -116,12 +100,4 @@ fn resource_account(resource: &str, own: AccountId) -> AccountId {
         .ok()
         .and_then(|arn| arn.account_id())
         .unwrap_or(own)
-}
-
-fn name(principal: &Principal) -> String {
-    match principal {
-        Principal::Root { account } => format!("arn:aws:iam::{account}:root"),
-        Principal::User { arn, .. } | Principal::Session { arn, .. } => arn.to_string(),
-        Principal::Service { name, .. } => (*name).to_owned(),
-    }
 }

@@ -23,6 +23,10 @@ pub fn limit(signing_name: &str) -> usize {
         "lambda" => 70_167_211,
         "sqs" => 8 * MIB,
         "logs" => 4 * MIB,
+        // A batch's 16 MB of items, or a layer's part of 20 MiB, with base64 and JSON around them.
+        "dynamodb" | "ecr" => 32 * MIB,
+        // A definition of 10 MB, as a string of JSON.
+        "apigateway" => 16 * MIB,
         _ => MIB,
     }
 }

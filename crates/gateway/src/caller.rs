@@ -7,11 +7,16 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, Uri};
 use service::ports::ApiCaller;
 use service::{RequestContext, ServiceError};
-use wire::Value;
+use wire::{Protocol, ServiceSchema, Value};
 
-use crate::modelled::validation_error;
+use crate::body::full;
+use crate::modelled::{self, validation_error};
 use crate::registry::{Endpoint, Registry};
 
 /// The port by which services call each other. It is made before them and learns of them after;
@@ -57,4 +62,89 @@ impl ApiCaller for Caller {
             None => Err(ServiceError::not_implemented(service, operation)),
         }
     }
+
+    async fn send(
+        &self,
+        service: &str,
+        action: Option<&str>,
+        context: RequestContext,
+        request: Request<Bytes>,
+    ) -> Response<Bytes> {
+        let registry = self.0.get().and_then(Weak::upgrade);
+        let (mut parts, mut body) = request.into_parts();
+        // Some services read their own URLs by it.
+        let host = HeaderValue::from_static("localhost");
+        parts.headers.entry(HOST).or_insert(host);
+        let found = registry.as_ref().and_then(|registry| {
+            registry
+                .by_scope(service, &parts.method, parts.uri.path())
+                .cloned()
+        });
+        match found {
+            Some(Endpoint::Modelled(found)) => {
+                if let Some(action) = action {
+                    say_action(found.schema(), action, &mut parts, &mut body);
+                }
+                modelled::answer_inside(&*found, context, &parts, &body).await
+            }
+            Some(Endpoint::Http(found)) => {
+                let body = full(body);
+                let answer = found
+                    .handle(context, Request::from_parts(parts, body))
+                    .await;
+                let (parts, body) = answer.into_parts();
+                let Ok(body) = proxy::request::collect(body, MOST_ANSWERED).await else {
+                    tracing::warn!(service, "an answer was too long, or broke off");
+                    return refused(&ServiceError::internal());
+                };
+                Response::from_parts(parts, body)
+            }
+            None => refused(&ServiceError::not_implemented(service, "requests")),
+        }
+    }
+}
+
+/// An answer of at most so many bytes.
+const MOST_ANSWERED: usize = 16 << 20;
+
+fn refused(error: &ServiceError) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(error.message.clone()));
+    *response.status_mut() = error.status;
+    response
+}
+
+/// Names the operation as the service's clients do: in the form where it takes forms, else in
+/// `X-Amz-Target`.
+fn say_action(schema: &ServiceSchema, action: &str, parts: &mut Parts, body: &mut Bytes) {
+    if let Some(prefix) = schema.target_prefix.filter(|_| !schema.speaks_query()) {
+        let target = HeaderValue::from_str(&format!("{prefix}.{action}"));
+        if let Ok(target) = target {
+            parts.headers.insert("x-amz-target", target);
+        }
+        let kind = match schema.protocols[0] {
+            Protocol::AwsJson10 => "application/x-amz-json-1.0",
+            _ => "application/x-amz-json-1.1",
+        };
+        parts
+            .headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        return;
+    }
+    let said = format!("Action={action}&Version={}", schema.api_version);
+    let query = parts.uri.query().filter(|query| !query.is_empty());
+    let form = [Some(said.as_str()), query]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("&");
+    let is_form = crate::route::is_form(parts) && !body.is_empty();
+    *body = if is_form {
+        Bytes::from(format!("{form}&{}", String::from_utf8_lossy(body)))
+    } else {
+        Bytes::from(form)
+    };
+    parts.uri = Uri::from_static("/");
+    parts.method = Method::POST;
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    parts.headers.insert(CONTENT_TYPE, kind);
 }

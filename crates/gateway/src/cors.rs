@@ -4,7 +4,7 @@
 //! its visitor's browser. Pages served from this machine may; others only if configured.
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, StatusCode, request::Parts};
+use http::{Method, StatusCode};
 
 /// What the `Origin` header of a request allows.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,11 +31,12 @@ pub fn judge(headers: &HeaderMap, allowed: &[String]) -> Verdict {
 }
 
 /// Suffixes under which nobody can make a public name resolve to this machine.
-const UNREBINDABLE: [&str; 7] = [
+const UNREBINDABLE: [&str; 8] = [
     ".localhost",
     ".localhost.localstack.cloud",
     ".amazonaws.com",
     ".amazonaws.com.cn",
+    ".on.aws",
     ".internal",
     ".local",
     ".test",
@@ -77,11 +78,8 @@ fn is_local(origin: &str) -> bool {
 }
 
 /// Whether this is a preflight, which asks and does nothing.
-pub fn is_preflight(parts: &Parts) -> bool {
-    parts.method == Method::OPTIONS
-        && parts
-            .headers
-            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Status of a preflight that is allowed.

@@ -4,6 +4,8 @@
 //! (for clients that reach us through their own DNS). Forms, before the suffix:
 //! `<service>`, `<service>.<region>`, `<bucket>.s3`, `<bucket>.s3.<region>`, `<region>.queue`.
 
+use proxy::address;
+
 /// The parts of a host name that route a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostHint {
@@ -12,6 +14,8 @@ pub struct HostHint {
     pub region: Option<String>,
     /// The bucket of a virtual-host S3 request; may itself contain dots.
     pub bucket: Option<String>,
+    /// Whether the bucket is asked for as a website.
+    pub website: bool,
 }
 
 const SUFFIXES: &[&str] = &[
@@ -23,20 +27,29 @@ const SUFFIXES: &[&str] = &[
 
 /// The name in a `Host` header's value, in lowercase and without its port.
 pub fn name(authority: &str) -> String {
-    without_port(authority).to_ascii_lowercase()
+    address::host(authority).to_ascii_lowercase()
 }
 
 /// Reads a `Host` header's value, port included.
 pub fn parse(authority: &str) -> HostHint {
-    let host = without_port(authority).to_ascii_lowercase();
+    let host = name(authority);
     let Some(labels) = SUFFIXES.iter().find_map(|suffix| host.strip_suffix(suffix)) else {
         return HostHint::default();
     };
+    if let Some((bucket, region)) = website(labels) {
+        return HostHint {
+            service: Some("s3".to_owned()),
+            region,
+            bucket: Some(bucket.to_owned()),
+            website: true,
+        };
+    }
     if let Some((bucket, region)) = virtual_bucket(labels) {
         return HostHint {
             service: Some("s3".to_owned()),
             region,
             bucket: Some(bucket.to_owned()),
+            website: false,
         };
     }
     let mut parts = labels.split('.');
@@ -55,6 +68,7 @@ fn hint(service: &str, region: Option<&str>) -> HostHint {
         service: Some(service.to_owned()),
         region: region.map(str::to_owned),
         bucket: None,
+        website: false,
     }
 }
 
@@ -68,12 +82,15 @@ fn virtual_bucket(labels: &str) -> Option<(&str, Option<String>)> {
     Some((bucket, Some(region.to_owned())))
 }
 
-/// The host without its port; IPv6 literals keep their brackets.
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => host,
-        _ => authority,
-    }
+/// `my.bucket.s3-website`, `….s3-website.eu-west-1` and the older `….s3-website-eu-west-1`.
+fn website(labels: &str) -> Option<(&str, Option<String>)> {
+    let (bucket, rest) = labels.rsplit_once(".s3-website")?;
+    let region = match rest.split_at_checked(1) {
+        None => None,
+        Some(("." | "-", region)) if !region.contains('.') => Some(region.to_owned()),
+        Some(_) => return None,
+    };
+    Some((bucket, region))
 }
 
 #[cfg(test)]
@@ -101,6 +118,22 @@ mod tests {
             parse("b.s3.localhost.localstack.cloud:4566"),
             bucket("b", None)
         );
+    }
+
+    #[test]
+    fn websites_in_every_form() {
+        for (host, region) in [
+            ("my.b.s3-website.localhost:4566", None),
+            ("my.b.s3-website.eu-west-1.localhost", Some("eu-west-1")),
+            ("my.b.s3-website-us-east-1.amazonaws.com", Some("us-east-1")),
+        ] {
+            let expected = HostHint {
+                website: true,
+                ..bucket("my.b", region)
+            };
+            assert_eq!(parse(host), expected, "{host}");
+        }
+        assert_eq!(parse("b.s3-websites.x.localhost").bucket, None);
     }
 
     #[test]

@@ -17,11 +17,17 @@ use crate::route::query_parameter;
 /// shows that a command sent the request and not a browser.
 const COMMAND_HEADER: HeaderName = HeaderName::from_static("x-kagero-command");
 
+/// What the names of SNS's certificates begin with.
+const CERTIFICATE: &str = "SimpleNotificationService-";
+
 /// What the composition root answers about itself.
 #[async_trait]
 pub trait Admin: Send + Sync + 'static {
     /// The live environments, as `kagero ps` shows them.
     async fn environments(&self) -> Value;
+
+    /// What waits to become an environment, as `kagero ps --spares` shows it.
+    async fn spares(&self) -> Value;
 
     /// What this host offers for isolation, as `kagero doctor` shows it.
     async fn doctor(&self) -> Value;
@@ -35,6 +41,18 @@ pub trait Admin: Send + Sync + 'static {
     /// The latest usage records of a function, newest first.
     async fn usage(&self, account: AccountId, region: Option<&str>, function: &str) -> Value;
 
+    /// The latest messages that would have left this machine (SMS, e-mail, pushes), newest first.
+    async fn messages(&self) -> Value;
+
+    /// The events after a number, once there is one; without a number, only where that is now.
+    async fn events(&self, after: Option<u64>) -> Value;
+
+    /// Publishes a recent event once more; the error says why not.
+    async fn replay(&self, id: &str) -> Result<(), String>;
+
+    /// The certificate that a signature's URL names, in PEM.
+    async fn certificate(&self, name: &str) -> Option<String>;
+
     /// The zip a function was made from, by its SHA-256 in hexadecimal.
     async fn function_code(&self, sha256: &str) -> Option<bytes::Bytes>;
 }
@@ -47,6 +65,14 @@ impl Gateway {
         connection: &Connection,
     ) -> Option<Response<Body>> {
         let path = request.uri().path();
+        // Where SNS has them at AWS. No bucket has such a name.
+        if let Some(name) = path
+            .strip_prefix("/")
+            .filter(|it| it.starts_with(CERTIFICATE))
+        {
+            let name = name.to_owned();
+            return Some(self.certificate(&name).await);
+        }
         if !path.starts_with("/_kagero/") && !path.starts_with("/_localstack/") {
             return None;
         }
@@ -79,11 +105,14 @@ impl Gateway {
             (
                 "GET",
                 "/_kagero/environments"
+                | "/_kagero/spares"
                 | "/_kagero/doctor"
                 | "/_kagero/runtimes"
+                | "/_kagero/messages"
+                | "/_kagero/events"
                 | "/_kagero/usage",
             )
-            | ("POST", "/_kagero/reset")
+            | ("POST", "/_kagero/reset" | "/_kagero/replay")
                 if !command =>
             {
                 json_answer(
@@ -95,9 +124,26 @@ impl Gateway {
             ("GET", "/_kagero/environments") => {
                 json_answer(StatusCode::OK, &self.admin.environments().await)
             }
+            ("GET", "/_kagero/spares") => json_answer(StatusCode::OK, &self.admin.spares().await),
             ("GET", "/_kagero/doctor") => json_answer(StatusCode::OK, &self.admin.doctor().await),
             ("GET", "/_kagero/runtimes") => {
                 json_answer(StatusCode::OK, &self.admin.runtimes().await)
+            }
+            ("GET", "/_kagero/messages") => {
+                json_answer(StatusCode::OK, &self.admin.messages().await)
+            }
+            ("GET", "/_kagero/events") => {
+                let query = request.uri().query().unwrap_or_default();
+                let after = query_parameter(query, "after").and_then(|it| it.parse().ok());
+                json_answer(StatusCode::OK, &self.admin.events(after).await)
+            }
+            ("POST", "/_kagero/replay") => {
+                let query = request.uri().query().unwrap_or_default();
+                let id = query_parameter(query, "id").unwrap_or_default();
+                match self.admin.replay(&id).await {
+                    Ok(()) => json_answer(StatusCode::OK, &json!({"replayed": id})),
+                    Err(why) => json_answer(StatusCode::NOT_FOUND, &json!({"message": why})),
+                }
             }
             ("GET", "/_kagero/usage") => {
                 let query = request.uri().query().unwrap_or_default();
@@ -121,6 +167,21 @@ impl Gateway {
             (method, path) => json_answer(
                 StatusCode::NOT_FOUND,
                 &json!({"message": format!("There is no {method} {path} on this server.")}),
+            ),
+        }
+    }
+
+    async fn certificate(&self, name: &str) -> Response<Body> {
+        match self.admin.certificate(name).await {
+            Some(pem) => {
+                let mut response = Response::new(full(pem));
+                let kind = http::HeaderValue::from_static("application/x-pem-file");
+                response.headers_mut().insert(CONTENT_TYPE, kind);
+                response
+            }
+            None => json_answer(
+                StatusCode::NOT_FOUND,
+                &json!({"message": "There is no such certificate."}),
             ),
         }
     }

@@ -32,6 +32,7 @@ use tokio::sync::Semaphore;
 pub use caller::Caller;
 pub use internal::Admin;
 pub use registry::{Endpoint, Registry};
+pub use tokio_rustls::TlsAcceptor;
 use traffic::Traffic;
 
 /// How strictly callers are checked.

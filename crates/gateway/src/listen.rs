@@ -1,4 +1,4 @@
-//! Connections: accept, speak HTTP/1.1 or HTTP/2 cleartext, end gracefully.
+//! Connections: accept, speak HTTP/1.1 or HTTP/2, cleartext or over TLS, end gracefully.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::Gateway;
 use crate::client_stream::ClientStream;
@@ -20,6 +21,8 @@ use crate::self_wake::SelfWaking;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long requests in progress may run on once shutdown has begun.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after a failed accept (no file descriptors left, say), so that the loop does not spin.
@@ -41,6 +44,7 @@ pub struct Connection {
     /// we issued: the function's role, on sockets inside an environment.
     pub identity: Option<service::Principal>,
     pub region: Option<base::Region>,
+    pub is_tls: bool,
 }
 
 impl Gateway {
@@ -49,6 +53,26 @@ impl Gateway {
         self: Arc<Self>,
         listener: TcpListener,
         identity: Option<(service::Principal, base::Region)>,
+        stop: watch::Receiver<bool>,
+    ) {
+        self.accept_all(listener, identity, None, stop).await;
+    }
+
+    /// The same over TLS, to clients of this machine's or another's.
+    pub async fn serve_tls(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: TlsAcceptor,
+        stop: watch::Receiver<bool>,
+    ) {
+        self.accept_all(listener, None, Some(tls), stop).await;
+    }
+
+    async fn accept_all(
+        self: Arc<Self>,
+        listener: TcpListener,
+        identity: Option<(service::Principal, base::Region)>,
+        tls: Option<TlsAcceptor>,
         mut stop: watch::Receiver<bool>,
     ) {
         let graceful = GracefulShutdown::new();
@@ -79,8 +103,9 @@ impl Gateway {
                 peer: Some(peer),
                 identity,
                 region,
+                is_tls: tls.is_some(),
             });
-            self.spawn_connection(stream, connection, place, &graceful);
+            self.spawn_connection(stream, connection, place, tls.clone(), &graceful);
         }
         drop(listener);
         tokio::select! {
@@ -103,6 +128,7 @@ impl Gateway {
         stream: TcpStream,
         connection: Arc<Connection>,
         place: Option<Place>,
+        tls: Option<TlsAcceptor>,
         graceful: &GracefulShutdown,
     ) {
         // Small answers must not wait for the client's acknowledgements.
@@ -129,17 +155,35 @@ impl Gateway {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(1_000);
-        let served = graceful.watch(
-            builder
-                .serve_connection(TokioIo::new(stream), answer)
-                .into_owned(),
-        );
+        let watcher = graceful.watcher();
+        let Some(tls) = tls else {
+            let io = TokioIo::new(stream);
+            let served = builder.serve_connection_with_upgrades(io, answer);
+            let served = watcher.watch(served.into_owned());
+            tokio::spawn(async move {
+                // Clients hang up and send garbage; neither is news.
+                if let Err(error) = SelfWaking::new(served).await {
+                    tracing::debug!(%error, "connection ended");
+                }
+                drop(place);
+            });
+            return;
+        };
         tokio::spawn(async move {
-            // Clients hang up and send garbage; neither is news.
+            let stream = match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a TLS handshake failed");
+                    return;
+                }
+                Err(_) => return,
+            };
+            let io = TokioIo::new(stream);
+            let served = builder.serve_connection_with_upgrades(io, answer);
+            let served = watcher.watch(served.into_owned());
             if let Err(error) = SelfWaking::new(served).await {
                 tracing::debug!(%error, "connection ended");
             }
-            drop(place);
         });
     }
 }

@@ -3,8 +3,9 @@
 use auth::sigv4::SignedRequest;
 use auth::{AuthError, ServiceStyle};
 use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{HeaderName, Response, StatusCode};
 use hyper::body::Incoming;
 use service::{Body, RequestContext, Service, ServiceError};
 use sha2::{Digest, Sha256};
@@ -21,6 +22,9 @@ use crate::listen::Connection;
 use crate::registry::{Endpoint, Registry};
 use crate::route;
 use crate::{AuthMode, Gateway};
+
+/// The CRC-32 of a body in decimal, by which DynamoDB's clients know that it is whole.
+const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 
 impl Gateway {
     #[expect(
@@ -137,12 +141,10 @@ impl Gateway {
         let routed = match routed {
             Ok(routed) => routed,
             Err(error) => {
-                return respond(wire::encode_wire_error(
-                    schema,
-                    protocol,
-                    &error,
-                    &request_id,
-                ));
+                return respond(
+                    service,
+                    wire::encode_wire_error(schema, protocol, &error, &request_id),
+                );
             }
         };
         entry.operation = Some(name(&routed).to_owned());
@@ -153,19 +155,23 @@ impl Gateway {
             routed,
         };
         match self.dispatch(call, &parts, &body).await {
-            Ok((operation, output)) => respond(wire::encode_response(
-                schema,
+            Ok(Answered {
                 operation,
-                protocol,
                 output,
-                &request_id,
-            )),
-            Err(Refusal::Wire(error)) => respond(wire::encode_wire_error(
-                schema,
-                protocol,
-                &error,
-                &request_id,
-            )),
+                body: None,
+            }) => respond(
+                service,
+                wire::encode_response(schema, operation, protocol, output, &request_id),
+            ),
+            Ok(Answered {
+                operation,
+                output,
+                body: Some(body),
+            }) => wire::encode_head(operation, &output, &request_id).map(|()| body),
+            Err(Refusal::Wire(error)) => respond(
+                service,
+                wire::encode_wire_error(schema, protocol, &error, &request_id),
+            ),
             Err(Refusal::Service(error)) => encode_error(service, protocol, &error, &request_id),
         }
     }
@@ -176,7 +182,7 @@ impl Gateway {
         call: Call<'_>,
         parts: &Parts,
         body: &Bytes,
-    ) -> Result<(&'static OperationSchema, Value), Refusal> {
+    ) -> Result<Answered, Refusal> {
         let Call {
             service,
             caller,
@@ -190,15 +196,21 @@ impl Gateway {
                 return Err(ServiceError::not_implemented(schema.id, name).into());
             }
         };
-        let input = wire::decode(schema, operation, routed.protocol, &labels, parts, body)?;
-        let action = service.action(operation.name);
-        let resource = service.resource(operation.name, &context, &input);
-        self.authorize(caller, &action, &resource, &context)
-            .map_err(|error| in_words(&error, style(routed.protocol)))?;
-        Ok((
+        let mut input = wire::decode(schema, operation, routed.protocol, &labels, parts, body)?;
+        for (action, resource) in service.accesses(operation.name, &context, &input) {
+            self.authorize(caller, &action, &resource, &context)
+                .map_err(|error| in_words(&error, style(routed.protocol)))?;
+        }
+        let streamed = service.stream(operation.name, &context, &mut input).await;
+        let (output, body) = match streamed {
+            Some(streamed) => streamed.map(|(output, body)| (output, Some(body)))?,
+            None => (service.call(operation.name, context, input).await?, None),
+        };
+        Ok(Answered {
             operation,
-            service.call(operation.name, context, input).await?,
-        ))
+            output,
+            body,
+        })
     }
 
     /// The hash a signature covers, where somebody will check it.
@@ -214,6 +226,14 @@ struct Call<'a> {
     caller: &'a Caller,
     context: RequestContext,
     routed: Routed,
+}
+
+/// What an operation answered.
+struct Answered {
+    operation: &'static OperationSchema,
+    output: Value,
+    /// Where it is a stream.
+    body: Option<Body>,
 }
 
 /// Why an operation did not answer: the request was not one, or the service refused it.
@@ -293,6 +313,16 @@ fn encode_error(
     error: &ServiceError,
     request_id: &str,
 ) -> Response<Body> {
+    let bytes = error_bytes(service.schema(), protocol, error, request_id);
+    respond(service, bytes)
+}
+
+fn error_bytes(
+    schema: &ServiceSchema,
+    protocol: Protocol,
+    error: &ServiceError,
+    request_id: &str,
+) -> Response<Bytes> {
     let parts = ErrorParts {
         code: &error.code,
         query_code: error.query_code,
@@ -302,7 +332,38 @@ fn encode_error(
         retry_after_seconds: error.retry_after_seconds,
         request_id,
     };
-    respond(wire::encode_error(service.schema(), protocol, &parts))
+    wire::encode_error(schema, protocol, &parts)
+}
+
+/// A request of another service in this process, which has said who asks.
+pub(crate) async fn answer_inside(
+    service: &dyn Service,
+    context: RequestContext,
+    parts: &Parts,
+    body: &Bytes,
+) -> Response<Bytes> {
+    let schema = service.schema();
+    let routed = wire::route(schema, parts, body);
+    let protocol = spoken(schema, &routed);
+    let id = context.request_id.to_string();
+    let answered = match routed.map(|routed| routed.operation) {
+        Ok(RoutedOperation::Known {
+            schema: operation,
+            labels,
+        }) => match wire::decode(schema, operation, protocol, &labels, parts, body) {
+            Ok(input) => service
+                .call(operation.name, context, input)
+                .await
+                .map(|output| (operation, output)),
+            Err(error) => return wire::encode_wire_error(schema, protocol, &error, &id),
+        },
+        Ok(RoutedOperation::Absent(name)) => Err(ServiceError::not_implemented(schema.id, name)),
+        Err(error) => return wire::encode_wire_error(schema, protocol, &error, &id),
+    };
+    match answered {
+        Ok((operation, output)) => wire::encode_response(schema, operation, protocol, output, &id),
+        Err(error) => error_bytes(schema, protocol, &error, &id),
+    }
 }
 
 /// What a call over the wire would have got for an input that breaks the model.
@@ -320,6 +381,10 @@ pub(crate) fn validation_error(error: WireError) -> ServiceError {
     }
 }
 
-fn respond(response: Response<Bytes>) -> Response<Body> {
+fn respond(service: &dyn Service, mut response: Response<Bytes>) -> Response<Body> {
+    if service.checksums_answers() {
+        let crc = crc_fast::checksum(CrcAlgorithm::Crc32IsoHdlc, response.body());
+        response.headers_mut().insert(CRC32, crc.into());
+    }
     response.map(full)
 }

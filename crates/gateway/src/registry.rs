@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderMap, Method, Uri};
+use proxy::address;
 use service::ports::Credentials;
 use service::{HttpService, Service};
 
@@ -19,6 +20,14 @@ pub enum Endpoint {
 pub struct Registry {
     pub endpoints: Vec<Endpoint>,
     pub credentials: Arc<dyn Credentials>,
+}
+
+/// Who answers at an address.
+#[derive(Clone)]
+pub struct Addressed {
+    pub service: Arc<dyn HttpService>,
+    /// Whether the host is one that a user chose, and everything below it is the service's.
+    pub is_custom_domain: bool,
 }
 
 impl Endpoint {
@@ -38,6 +47,19 @@ impl Endpoint {
 }
 
 impl Registry {
+    /// By the name in a credential scope. Where several share it, as the two of API Gateway do,
+    /// the path decides.
+    pub fn by_scope(&self, name: &str, method: &Method, path: &str) -> Option<&Endpoint> {
+        let mut named = self.endpoints.iter().filter(|it| it.signing_name() == name);
+        let first = named.clone().next();
+        let serves = |endpoint: &&Endpoint| {
+            endpoint
+                .schema()
+                .is_some_and(|schema| wire::serves_path(schema, method, path))
+        };
+        named.find(serves).or(first)
+    }
+
     pub fn by_signing_name(&self, name: &str) -> Option<&Endpoint> {
         self.endpoints
             .iter()
@@ -49,6 +71,33 @@ impl Registry {
         self.endpoints
             .iter()
             .find(|endpoint| endpoint.schema().map_or(endpoint.signing_name(), |s| s.id) == id)
+    }
+
+    /// What answers at the address that a request names: a function's own, an API's, a custom
+    /// domain.
+    pub fn addressed(&self, headers: &HeaderMap, uri: &Uri) -> Option<Addressed> {
+        let known = address::of(headers, uri);
+        let mut by_http = self.endpoints.iter().filter_map(|endpoint| match endpoint {
+            Endpoint::Http(service) => Some(service),
+            Endpoint::Modelled(_) => None,
+        });
+        let found = by_http.clone().find(|it| it.has_address(headers, uri));
+        let service = found.or_else(|| {
+            // Somebody has to say that there is no such API.
+            known.as_ref().filter(|it| it.kind == address::Kind::Api)?;
+            by_http.find(|it| it.signing_name() == "execute-api")
+        })?;
+        Some(Addressed {
+            service: Arc::clone(service),
+            is_custom_domain: known.is_none(),
+        })
+    }
+
+    /// What answers to clients that push and pull container images: ECR once more, by HTTP.
+    pub fn distribution(&self) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| {
+            matches!(endpoint, Endpoint::Http(service) if service.signing_name() == "ecr")
+        })
     }
 
     pub fn by_target_prefix(&self, prefix: &str) -> Option<&Endpoint> {

@@ -2,6 +2,7 @@
 
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
+use proxy::address;
 
 use crate::host::{self, HostHint};
 use crate::registry::{Endpoint, Registry};
@@ -28,7 +29,8 @@ pub fn find(
     scope_service: Option<&str>,
 ) -> Result<Route, Unrouted> {
     let host = authority(parts).map(host::parse).unwrap_or_default();
-    let named = |name: &str| match registry.by_signing_name(name) {
+    let path = parts.uri.path();
+    let named = |name: &str| match registry.by_scope(name, &parts.method, path) {
         Some(endpoint) => Ok(endpoint.clone()),
         None => Err(Unrouted::UnknownService(name.to_owned())),
     };
@@ -38,9 +40,14 @@ pub fn find(
             Some(endpoint) => endpoint.clone(),
             None => named(scope_service.unwrap_or(target))?,
         }
-    } else if let Some(service) = scope_service {
+    } else if let Some(service) = scope_service.filter(|it| *it != "ecr") {
         named(service)?
-    } else if let Some(service) = &host.service {
+    } else if is_distribution(registry, parts) {
+        registry
+            .distribution()
+            .cloned()
+            .ok_or_else(|| Unrouted::UnknownService("ecr".to_owned()))?
+    } else if let Some(service) = scope_service.or(host.service.as_deref()) {
         named(service)?
     } else {
         unsigned(registry, parts)?
@@ -48,13 +55,18 @@ pub fn find(
     Ok(Route { endpoint, host })
 }
 
+/// Whether a request is one of the OCI distribution API, which no client signs. No bucket has a name
+/// as short as its path's first part; paths of API Gateway's begin so too.
+fn is_distribution(registry: &Registry, parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    let is_registry = authority(parts).is_some_and(|host| host.contains(".dkr.ecr."));
+    (path == "/v2" || path.starts_with("/v2/"))
+        && (is_registry || registry.by_rest_path(&parts.method, path).is_none())
+}
+
 /// `Host`, or HTTP/2's `:authority`.
 pub fn authority(parts: &Parts) -> Option<&str> {
-    parts
-        .headers
-        .get(http::header::HOST)
-        .and_then(|value| value.to_str().ok())
-        .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
+    address::authority(&parts.headers, &parts.uri)
 }
 
 /// `AmazonSQS` of `X-Amz-Target: AmazonSQS.SendMessage`.

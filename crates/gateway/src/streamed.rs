@@ -8,15 +8,13 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use service::{Body, HttpService, RequestContext, TrailingHeaders};
 
-use crate::Gateway;
 use crate::answer::in_words;
 use crate::authenticate::Caller;
 use crate::chunked::{Dechunked, Hashed};
 use crate::host::HostHint;
-use crate::prompt_body::PromptBody;
+use crate::{AuthMode, Gateway};
 
 const PAYLOAD_HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
@@ -46,15 +44,19 @@ impl Gateway {
         caller: &Caller,
         signed: Option<&SignedRequest>,
         host: &HostHint,
-        (mut parts, body): (Parts, Incoming),
+        (mut parts, body): (Parts, Body),
     ) -> Response<Body> {
-        if let Some(bucket) = &host.bucket {
-            to_path_style(&mut parts, bucket);
-        }
-        let access = service.access(&parts);
-        if let Err(error) = self.authorize(caller, &access.action, &access.resource, &context) {
-            let error = in_words(&error, ServiceStyle::S3);
-            return service.error_response(&context, &error);
+        to_path_style(&mut parts, host);
+        for mut demand in service.demands(&parts) {
+            if self.config.auth == AuthMode::Enforce && demand.resource_policy.is_none() {
+                demand.resource_policy = service
+                    .resource_policy(&demand.access, caller.account)
+                    .await;
+            }
+            if let Err(error) = self.authorize_demand(caller, &demand, &context) {
+                let error = in_words(&error, ServiceStyle::S3);
+                return service.error_response(&context, &error);
+            }
         }
         match unwrap_body(&mut parts, body, signed, caller) {
             Ok(body) => {
@@ -68,10 +70,15 @@ impl Gateway {
     }
 }
 
+/// Where a service finds a bucket's website.
+const WEBSITE: &str = "/_aws/s3-website";
+
 /// `/key` of `bucket.s3.localhost` becomes `/bucket/key`.
-fn to_path_style(parts: &mut Parts, bucket: &str) {
+pub(crate) fn to_path_style(parts: &mut Parts, host: &HostHint) {
+    let Some(bucket) = &host.bucket else { return };
     let path_and_query = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let rewritten = format!("/{bucket}{path_and_query}");
+    let before = if host.website { WEBSITE } else { "" };
+    let rewritten = format!("{before}/{bucket}{path_and_query}");
     // A host label is made of characters that a path may have.
     if let Ok(uri) = rewritten.parse() {
         parts.uri = uri;
@@ -81,11 +88,10 @@ fn to_path_style(parts: &mut Parts, bucket: &str) {
 /// Undoes `aws-chunked`, and arranges for signed hashes to be checked as the body passes.
 fn unwrap_body(
     parts: &mut Parts,
-    body: Incoming,
+    body: Body,
     signed: Option<&SignedRequest>,
     caller: &Caller,
 ) -> Result<Body, AuthError> {
-    let body: Body = PromptBody::new(body).boxed_unsync();
     let expected = caller.seed.as_ref().and_then(|seed| seed.expected_sha256);
     let Some(format) = chunk_format(&parts.headers, signed)? else {
         return Ok(match expected {
@@ -204,9 +210,17 @@ mod tests {
 
     #[test]
     fn virtual_hosts_become_paths() {
+        let mut host = crate::host::parse("my.bucket.s3.localhost");
         let mut request = parts("/a%2Fb?list-type=2");
-        to_path_style(&mut request, "my.bucket");
+        to_path_style(&mut request, &host);
         assert_eq!(request.uri, "/my.bucket/a%2Fb?list-type=2");
+        let mut request = parts("/a%2Fb");
+        host.website = true;
+        to_path_style(&mut request, &host);
+        assert_eq!(request.uri, "/_aws/s3-website/my.bucket/a%2Fb");
+        let mut request = parts("/a");
+        to_path_style(&mut request, &HostHint::default());
+        assert_eq!(request.uri, "/a");
     }
 
     #[test]

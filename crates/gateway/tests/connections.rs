@@ -37,6 +37,10 @@ impl Admin for Silent {
     async fn environments(&self) -> Value {
         Value::Null
     }
+    async fn spares(&self) -> Value {
+        Value::Null
+    }
+
     async fn doctor(&self) -> Value {
         Value::Null
     }
@@ -46,9 +50,25 @@ impl Admin for Silent {
     async fn reset(&self) -> Result<(), String> {
         Ok(())
     }
+    async fn messages(&self) -> Value {
+        Value::Null
+    }
+
     async fn usage(&self, _: AccountId, _: Option<&str>, _: &str) -> Value {
         Value::Null
     }
+    async fn events(&self, _: Option<u64>) -> Value {
+        Value::Null
+    }
+
+    async fn replay(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn certificate(&self, _: &str) -> Option<String> {
+        None
+    }
+
     async fn function_code(&self, _: &str) -> Option<bytes::Bytes> {
         None
     }

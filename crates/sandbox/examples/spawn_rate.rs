@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox::{Host, HostConfig, Network, SandboxError, Spec};
+use sandbox::{EgressConfig, Host, HostConfig, Network, SandboxError, Spec};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count = std::env::args()
@@ -34,6 +34,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
     })?;
     drop(host);
+    config.egress = Some(EgressConfig::default());
+    let host = Host::open(&config)?;
+    if let Some(why) = host.egress_missing()? {
+        println!("no way out: {why}");
+    }
+    let with_egress = |host: &Host| {
+        let listeners = vec![9001];
+        spec(host, Network::Egress { listeners })
+    };
+    measure("with a way out, made at start", count, || {
+        with_egress(&host)
+    })?;
+    drop(host);
     config.ready = 8;
     let host = Host::open(&config)?;
     measure("own network, from the stock", count, || {
@@ -45,6 +58,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 listeners: vec![9001],
             },
         )
+    })?;
+    measure("with a way out, from the stock", count, || {
+        std::thread::sleep(Duration::from_millis(5));
+        with_egress(&host)
     })?;
     parallel("the same on two threads", &host, count)?;
     Ok(())

@@ -5,7 +5,8 @@
 //! orphans would stay zombies) and because a process of the server's own memory must not stay
 //! inside a sandbox. When it ends, the kernel kills every process of the pid namespace.
 //!
-//! Arguments: the plan's file descriptor and its length in bytes, in decimal.
+//! Arguments, in decimal: the plan's file descriptor and its length in bytes; or, where a process
+//! has carried out its plan itself (`forker/`), the control socket, the payload's pid, and 0.
 
 #![no_std]
 #![no_main]
@@ -13,12 +14,16 @@
 mod memory;
 mod numbers;
 mod plan;
+mod steps;
 mod syscall;
 
 use core::mem::{MaybeUninit, size_of};
-use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
+use core::ptr::with_exposed_provenance;
 use numbers as nr;
-use plan::{Header, Report, Step, Steps};
+use plan::{Command, Header, Report};
+use steps::{
+    MessageHeader, Rights, call, exit, failure, map_plan, run, send, send_with, unmap_plan,
+};
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -47,13 +52,20 @@ core::arch::global_asm!(
 const EINTR: isize = -4;
 const ECHILD: isize = -10;
 const EXIT_PLAN_FAILED: usize = 125;
+/// Arguments, with the program's name, of an init that has nothing to set up.
+const ADOPTING: usize = 4;
 
 extern "C" fn main(stack: *const usize) -> ! {
-    // SAFETY: the kernel starts a program with argc, then the argv pointers, on its stack; the
-    // server always passes three arguments.
-    let (plan_fd, length) = unsafe { (decimal(*stack.add(2)), decimal(*stack.add(3))) };
+    // SAFETY: the kernel starts a program with argc, then the argv pointers, on its stack; whoever
+    // starts this one passes two numbers, or three.
+    let (count, first, second) =
+        unsafe { (*stack, decimal(*stack.add(2)), decimal(*stack.add(3))) };
     block_all_signals();
-    if map_plan(plan_fd, length) < 0 {
+    if count == ADOPTING {
+        // Executed by a process that has set everything up and forked the payload.
+        supervise(first, second as isize);
+    }
+    if map_plan(plan::ADDRESS, first, second) < 0 {
         exit(EXIT_PLAN_FAILED);
     }
     // SAFETY: the plan is mapped now and starts with its header.
@@ -61,6 +73,13 @@ extern "C" fn main(stack: *const usize) -> ! {
     let control = header.control as usize;
     call(nr::FCNTL, [control, nr::F_SETFD, nr::FD_CLOEXEC, 0, 0, 0]);
     if let Err(failed) = run(header.setup, plan::PHASE_SETUP) {
+        give_up(control, &failed);
+    }
+    if header.mode == plan::MODE_BECOME {
+        default_signals();
+        let failed = run(header.payload, plan::PHASE_PAYLOAD)
+            .err()
+            .unwrap_or_default();
         give_up(control, &failed);
     }
 
@@ -78,7 +97,11 @@ extern "C" fn main(stack: *const usize) -> ! {
         give_up(control, &failure(plan::PHASE_PAYLOAD, 0, -payload));
     }
     // The payload was forked to be waited for: by now it has been executed, or has said why not.
-    send_started(control, pidfd);
+    let started = Report {
+        kind: plan::REPORT_STARTED,
+        ..Report::default()
+    };
+    send_with(control, &started, pidfd);
     if let Err(failed) = run(header.after, plan::PHASE_AFTER) {
         give_up(control, &failed);
     }
@@ -177,109 +200,70 @@ fn reap(control: usize, payload: isize) {
 
 /// Takes one command of the server; an empty packet is its end of the socket closing.
 fn obey(control: usize) {
-    let mut command = 0_u8;
-    let read = call(nr::READ, [control, &raw mut command as usize, 1, 0, 0, 0]);
+    let mut command = Command::default();
+    let mut rights = MaybeUninit::<Rights>::zeroed();
+    let part = [&raw mut command as usize, size_of::<Command>()];
+    let mut message = MessageHeader {
+        name: 0,
+        name_length: 0,
+        parts: part.as_ptr() as usize,
+        part_count: 1,
+        control: rights.as_mut_ptr() as usize,
+        control_length: size_of::<Rights>(),
+        flags: 0,
+    };
+    let address = &raw mut message as usize;
+    let read = call(nr::RECVMSG, [control, address, nr::MSG_CMSG_CLOEXEC, 0, 0, 0]);
     if read == EINTR {
         return;
     }
-    let signal = match (read, command) {
-        (1, plan::COMMAND_STOP) => nr::SIGSTOP,
-        (1, plan::COMMAND_CONTINUE) => nr::SIGCONT,
+    if read != size_of::<Command>() as isize {
+        exit(EXIT_PLAN_FAILED);
+    }
+    match command.kind {
+        plan::COMMAND_STOP => signal_all(control, nr::SIGSTOP),
+        plan::COMMAND_CONTINUE => signal_all(control, nr::SIGCONT),
+        plan::COMMAND_COMPLETE if message.control_length >= nr::CMSG_LENGTH_ONE_FD => {
+            // SAFETY: the kernel wrote one whole descriptor message.
+            let fd = unsafe { rights.assume_init_ref() }.fd;
+            complete(control, fd as usize, command.length as usize);
+        }
         _ => exit(EXIT_PLAN_FAILED),
-    };
+    }
+}
+
+fn signal_all(control: usize, signal: usize) {
     // Minus one is every process of this pid namespace but init.
     call(nr::KILL, [usize::MAX, signal, 0, 0, 0, 0]);
-    send(
-        control,
-        &Report {
-            kind: plan::REPORT_SIGNALLED,
-            ..Report::default()
-        },
-    );
+    let report = Report {
+        kind: plan::REPORT_SIGNALLED,
+        ..Report::default()
+    };
+    send(control, &report);
 }
 
-fn run(steps: Steps, phase: i32) -> Result<(), Report> {
-    for index in 0..steps.count as usize {
-        let address = steps.address as usize + index * size_of::<Step>();
-        // SAFETY: the server wrote `count` steps at this address of the mapped plan.
-        let step = unsafe { &*with_exposed_provenance::<Step>(address) };
-        let result = perform(step);
-        if result < 0 {
-            return Err(failure(phase, index, -result));
-        }
+/// Carries out what completes an open sandbox. A half completed one must not live on.
+fn complete(control: usize, fd: usize, length: usize) {
+    if map_plan(plan::COMPLETION_ADDRESS, fd, length) < 0 {
+        exit(EXIT_PLAN_FAILED);
     }
-    Ok(())
-}
-
-fn perform(step: &Step) -> isize {
-    let mut arguments = [0_usize; 6];
-    for (index, argument) in arguments.iter_mut().enumerate() {
-        *argument = step.arguments[index] as usize;
-        if step.indirect & (1 << index) != 0 {
-            // SAFETY: the server made this argument the address of an i32 of the plan.
-            *argument = unsafe { with_exposed_provenance::<i32>(*argument).read_volatile() }
-                as isize as usize;
-        }
+    let address = plan::COMPLETION_ADDRESS as usize;
+    // SAFETY: the plan is mapped now and starts with its header.
+    let header = unsafe { &*with_exposed_provenance::<Header>(address) };
+    if let Err(failed) = run(header.setup, plan::PHASE_SETUP) {
+        give_up(control, &failed);
     }
-    let result = call(step.number as usize, arguments);
-    if step.result != 0 {
-        // SAFETY: the server made this the address of an i32 of the plan, which is writable.
-        unsafe {
-            with_exposed_provenance_mut::<i32>(step.result as usize).write_volatile(result as i32);
-        }
-    }
-    result
-}
-
-fn failure(phase: i32, index: usize, errno: isize) -> Report {
-    Report {
-        kind: plan::REPORT_FAILED,
-        detail: phase,
-        value: index as i64,
-        errno: errno as i64,
-    }
+    unmap_plan(plan::COMPLETION_ADDRESS, length);
+    let report = Report {
+        kind: plan::REPORT_COMPLETED,
+        ..Report::default()
+    };
+    send(control, &report);
 }
 
 fn give_up(control: usize, report: &Report) -> ! {
     send(control, report);
     exit(EXIT_PLAN_FAILED)
-}
-
-fn send(control: usize, report: &Report) {
-    let bytes = core::ptr::from_ref(report) as usize;
-    // Blocking, and an error means that the server is gone: then the poll sees it as well.
-    call(
-        nr::SENDTO,
-        [control, bytes, size_of::<Report>(), nr::MSG_NOSIGNAL, 0, 0],
-    );
-}
-
-/// Says that the payload runs and hands over its pidfd.
-fn send_started(control: usize, pidfd: i32) {
-    let report = Report {
-        kind: plan::REPORT_STARTED,
-        ..Report::default()
-    };
-    let part = [core::ptr::from_ref(&report) as usize, size_of::<Report>()];
-    let rights = Rights {
-        length: nr::CMSG_LENGTH_ONE_FD,
-        level: nr::SOL_SOCKET,
-        kind: nr::SCM_RIGHTS,
-        fd: pidfd,
-        padding: 0,
-    };
-    let message = MessageHeader {
-        name: 0,
-        name_length: 0,
-        parts: part.as_ptr() as usize,
-        part_count: 1,
-        control: core::ptr::from_ref(&rights) as usize,
-        control_length: size_of::<Rights>(),
-        flags: 0,
-    };
-    let address = core::ptr::from_ref(&message) as usize;
-    call(nr::SENDMSG, [control, address, nr::MSG_NOSIGNAL, 0, 0, 0]);
-    call(nr::CLOSE, [pidfd as usize, 0, 0, 0, 0, 0]);
 }
 
 /// Forks, and returns in the parent only when the child has executed its program or ended.
@@ -297,17 +281,6 @@ fn fork(pidfd: &mut i32) -> isize {
             0,
         ],
     )
-}
-
-fn map_plan(fd: usize, length: usize) -> isize {
-    let protection = nr::PROT_READ | nr::PROT_WRITE;
-    let flags = nr::MAP_PRIVATE | nr::MAP_FIXED_NOREPLACE | nr::MAP_POPULATE;
-    let mapped = call(
-        nr::MMAP,
-        [plan::ADDRESS as usize, length, protection, flags, fd, 0],
-    );
-    call(nr::CLOSE, [fd, 0, 0, 0, 0, 0]);
-    mapped
 }
 
 fn block_all_signals() {
@@ -334,12 +307,6 @@ fn default_signals() {
     );
 }
 
-fn exit(code: usize) -> ! {
-    loop {
-        call(nr::EXIT_GROUP, [code, 0, 0, 0, 0, 0]);
-    }
-}
-
 /// Reads a decimal number from a C string; the server writes nothing else.
 unsafe fn decimal(address: usize) -> usize {
     let mut text = with_exposed_provenance::<u8>(address);
@@ -354,38 +321,11 @@ unsafe fn decimal(address: usize) -> usize {
     value
 }
 
-#[inline]
-fn call(number: usize, arguments: [usize; 6]) -> isize {
-    // SAFETY: every pointer passed here is to a live local, or to the plan, whose contents the
-    // server vouches for. This process has no other memory.
-    unsafe { syscall::syscall(number, arguments) }
-}
-
 #[repr(C)]
 struct PollFd {
     fd: i32,
     events: i16,
     revents: i16,
-}
-
-#[repr(C)]
-struct Rights {
-    length: usize,
-    level: i32,
-    kind: i32,
-    fd: i32,
-    padding: i32,
-}
-
-#[repr(C)]
-struct MessageHeader {
-    name: usize,
-    name_length: usize,
-    parts: usize,
-    part_count: usize,
-    control: usize,
-    control_length: usize,
-    flags: usize,
 }
 
 #[panic_handler]

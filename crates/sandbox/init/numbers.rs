@@ -4,11 +4,19 @@
 mod calls {
     pub const READ: usize = 0;
     pub const CLOSE: usize = 3;
+    pub const DUP3: usize = 292;
+    pub const GETPID: usize = 39;
+    pub const EXECVEAT: usize = 322;
+    pub const PIDFD_OPEN: usize = 434;
+    pub const CLONE3: usize = 435;
+    pub const CLOSE_RANGE: usize = 436;
     pub const MMAP: usize = 9;
+    pub const MUNMAP: usize = 11;
     pub const RT_SIGACTION: usize = 13;
     pub const RT_SIGPROCMASK: usize = 14;
     pub const SENDTO: usize = 44;
     pub const SENDMSG: usize = 46;
+    pub const RECVMSG: usize = 47;
     pub const CLONE: usize = 56;
     pub const WAIT4: usize = 61;
     pub const KILL: usize = 62;
@@ -21,6 +29,12 @@ mod calls {
 #[cfg(target_arch = "aarch64")]
 mod calls {
     pub const FCNTL: usize = 25;
+    pub const DUP3: usize = 24;
+    pub const GETPID: usize = 172;
+    pub const EXECVEAT: usize = 281;
+    pub const PIDFD_OPEN: usize = 434;
+    pub const CLONE3: usize = 435;
+    pub const CLOSE_RANGE: usize = 436;
     pub const CLOSE: usize = 57;
     pub const READ: usize = 63;
     pub const PPOLL: usize = 73;
@@ -31,6 +45,8 @@ mod calls {
     pub const RT_SIGPROCMASK: usize = 135;
     pub const SENDTO: usize = 206;
     pub const SENDMSG: usize = 211;
+    pub const RECVMSG: usize = 212;
+    pub const MUNMAP: usize = 215;
     pub const CLONE: usize = 220;
     pub const MMAP: usize = 222;
     pub const WAIT4: usize = 260;
@@ -55,8 +71,11 @@ pub const POLLIN: i16 = 1;
 pub const WNOHANG: usize = 1;
 pub const WALL: usize = 0x4000_0000;
 pub const MSG_NOSIGNAL: usize = 0x4000;
+pub const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
 pub const SOL_SOCKET: i32 = 1;
 pub const SCM_RIGHTS: i32 = 1;
 pub const CMSG_LENGTH_ONE_FD: usize = 20;
 pub const CLONE_PIDFD: u64 = 0x1000;
 pub const CLONE_VFORK: u64 = 0x4000;
+pub const CLOSE_RANGE_CLOEXEC: usize = 4;
+pub const AT_EMPTY_PATH: usize = 0x1000;

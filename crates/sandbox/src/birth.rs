@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::SandboxError;
+use crate::clone_format::{CLONE_INTO_CGROUP, CloneArguments};
 use crate::launch::Order;
 use crate::raw::syscall;
 use crate::spec::{GUEST_GID, GUEST_UID};
@@ -80,24 +81,6 @@ impl Job {
     }
 }
 
-/// `struct clone_args` as of Linux 5.7.
-#[repr(C)]
-#[derive(Default)]
-struct CloneArguments {
-    flags: u64,
-    pidfd: u64,
-    child_tid: u64,
-    parent_tid: u64,
-    exit_signal: u64,
-    stack: u64,
-    stack_size: u64,
-    tls: u64,
-    set_tid: u64,
-    set_tid_size: u64,
-    cgroup: u64,
-}
-
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
 /// Clones, and returns the pid once the clone has become init.

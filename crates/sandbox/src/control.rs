@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crate::SandboxError;
-use crate::plan_format::Report;
+use crate::plan::as_bytes;
+use crate::plan_format::{Command, Report};
 use crate::rights::{self, MOST_DESCRIPTORS};
 
 /// A packet of init, and the descriptors that came with it.
@@ -61,16 +62,14 @@ impl Control {
         self.receive_with(libc::MSG_DONTWAIT)
     }
 
-    /// Sends init one command byte.
-    pub(crate) fn command(&self, command: u8) -> io::Result<()> {
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        // SAFETY: one byte of a live local.
-        let sent = unsafe { libc::send(self.0.as_raw_fd(), (&raw const command).cast(), 1, flags) };
-        if sent == 1 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
+    /// Sends init one command, and the plan that it is to carry out, if it needs one.
+    pub(crate) fn command(&self, kind: u32, plan: Option<(BorrowedFd<'_>, u32)>) -> io::Result<()> {
+        let length = plan.map_or(0, |(_, length)| length);
+        let command = Command { kind, length };
+        let descriptors: Vec<_> = plan.iter().map(|(fd, _)| fd.as_raw_fd()).collect();
+        // Without waiting: an init that has not taken its last command is stuck.
+        let flags = libc::MSG_DONTWAIT;
+        rights::send(self.0.as_fd(), as_bytes(&command), &descriptors, flags)
     }
 
     fn receive_with(&self, flags: i32) -> Result<Option<Packet>, SandboxError> {
@@ -118,6 +117,12 @@ impl Control {
                 }),
             },
         }
+    }
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

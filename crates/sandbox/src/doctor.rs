@@ -24,10 +24,31 @@ impl Host {
         let inner = self.inner();
         let mut findings = vec![kernel(), user(inner.is_root), network(inner.is_root)];
         findings.extend(inner.cgroups.findings());
+        findings.push(inner.tmp_disks.finding());
         findings.push(seccomp());
         findings.push(landlock(inner.landlock));
+        if let Ok(egress) = inner.egress.get() {
+            findings.push(egress.finding());
+        }
+        findings.push(zygotes(inner.is_root));
+        findings.push(self.templates());
         findings.push(self.trial());
         findings
+    }
+
+    fn templates(&self) -> Finding {
+        let missing = self.templates_missing();
+        let detail = match missing {
+            None => {
+                String::from("versions with SnapStart fork from a process that has had its init")
+            }
+            Some(why) => format!("versions with SnapStart start like any other: {why}"),
+        };
+        Finding {
+            feature: "templates",
+            available: missing.is_none(),
+            detail,
+        }
     }
 
     /// What counts in the end: whether `/bin/true` runs in a sandbox, and what fails if not.
@@ -135,6 +156,19 @@ fn seccomp() -> Finding {
     Finding {
         feature: "seccomp",
         available,
+        detail: detail.to_owned(),
+    }
+}
+
+fn zygotes(is_root: bool) -> Finding {
+    let detail = if is_root {
+        "environments of Python 3.7 and later are forked, and parked ahead"
+    } else {
+        "they take root; environments are parked ahead all the same, each executed"
+    };
+    Finding {
+        feature: "zygotes",
+        available: is_root,
         detail: detail.to_owned(),
     }
 }

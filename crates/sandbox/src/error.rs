@@ -14,6 +14,12 @@ pub enum SandboxError {
     /// `/tmp`, which are the sandbox's own.
     #[error("guest path {} is no place for a bind", path.display())]
     GuestPath { path: PathBuf },
+    /// What an open sandbox is to become is not in its stash.
+    #[error("{} is not in the stash", path.display())]
+    OutsideStash { path: PathBuf },
+    /// The sandbox is complete already, or was never open.
+    #[error("sandbox is not open")]
+    NotOpen,
     /// A mount's source is not there.
     #[error("bind {}", path.display())]
     Bind { path: PathBuf, source: io::Error },

@@ -1,14 +1,14 @@
 //! What this machine lets a server do, found out once, and what all its sandboxes share.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::SandboxError;
 use crate::cgroup::{Cgroup, Cgroups};
+use crate::egress::{Egress, EgressConfig};
 use crate::janitor::Janitor;
 use crate::later::Later;
 use crate::launch::Launcher;
@@ -22,6 +22,7 @@ use crate::start;
 use crate::steps::landlock;
 use crate::steps::seccomp::Filter;
 use crate::stock::Stock;
+use crate::tmp_disk::TmpDisks;
 use crate::uids::Uids;
 
 /// How a server wants its sandboxes made.
@@ -37,6 +38,8 @@ pub struct HostConfig {
     /// How many network namespaces (as root, for each set of ports in use) and control groups are
     /// kept ready for the next starts.
     pub ready: usize,
+    /// Prepare a way out for environments that ask for one.
+    pub egress: Option<EgressConfig>,
 }
 
 impl HostConfig {
@@ -47,6 +50,7 @@ impl HostConfig {
             instance: instance.into(),
             cgroups: true,
             ready: 4,
+            egress: None,
         }
     }
 }
@@ -59,7 +63,6 @@ pub struct Host(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) skeleton: Later<Skeleton>,
     passwd_dir: PathBuf,
-    passwd_written: Mutex<HashSet<u32>>,
     pub(crate) cgroups: Cgroups,
     pub(crate) filter: Filter,
     pub(crate) landlock: Option<u32>,
@@ -68,10 +71,13 @@ pub(crate) struct Inner {
     pub(crate) last_capability: u32,
     pub(crate) uids: Uids,
     pub(crate) stock: Stock,
+    pub(crate) tmp_disks: TmpDisks,
     pub(crate) memory_guard: MemoryGuard,
     pub(crate) null: OwnedFd,
     pub(crate) janitor: Janitor,
     pub(crate) launcher: Launcher,
+    /// Behind what may hold an environment's network.
+    pub(crate) egress: Arc<Later<Egress>>,
 }
 
 impl Host {
@@ -79,6 +85,8 @@ impl Host {
     /// start may have to wait for it. Blocks for a few milliseconds.
     pub fn open(config: &HostConfig) -> Result<Self, SandboxError> {
         let passwd_dir = config.state_dir.join("passwd");
+        // What a server that was killed has left.
+        let _ = fs::remove_dir_all(&passwd_dir);
         fs::create_dir_all(&passwd_dir).map_err(SandboxError::host("create the state folder"))?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let cgroups = if config.cgroups {
@@ -89,22 +97,29 @@ impl Host {
         let last_capability = last_capability();
         let root = config.state_dir.join("root");
         let skeleton = Later::start(move || Skeleton::build(&root))?;
-        let stock = Stock::open(config.ready, cgroups.clone())?;
+        let is_root = privilege::is_root();
+        let tmp_disks = TmpDisks::open(&config.state_dir, is_root, config.ready)?;
+        let (instance, folder) = (config.instance.clone(), config.state_dir.clone());
+        let wanted = config.egress.clone();
+        let egress = Later::start(move || Ok(Egress::open(&instance, &folder, wanted.as_ref())))?;
+        let egress = Arc::new(egress);
+        let stock = Stock::open(config.ready, cgroups.clone(), Arc::clone(&egress))?;
         let inner = Inner {
             skeleton,
+            uids: Uids::of(&config.instance, &passwd_dir),
             passwd_dir,
-            passwd_written: Mutex::default(),
             cgroups,
             filter: Filter::compile(),
             landlock: landlock::abi(),
-            is_root: privilege::is_root(),
+            is_root,
             last_capability,
-            uids: Uids::of(&config.instance),
             stock,
+            tmp_disks,
             memory_guard: MemoryGuard::start()?,
             null: null.map_err(SandboxError::host("open /dev/null"))?.into(),
             launcher: Launcher::start(last_capability)?,
             janitor: Janitor::start()?,
+            egress,
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -133,7 +148,17 @@ impl Host {
             .transpose()
     }
 
+    /// Why environments that ask for a way out have none; `None` if they have. Blocks for some
+    /// milliseconds after [`Self::open`].
+    pub fn egress_missing(&self) -> Result<Option<&str>, SandboxError> {
+        self.0.egress.get().map(Egress::missing)
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(crate) fn arc(&self) -> &Arc<Inner> {
         &self.0
     }
 }
@@ -156,18 +181,16 @@ impl Inner {
         self.skeleton.get().map(|_| ())
     }
 
-    /// This uid's `/etc/passwd`, written when it is first used.
+    /// Where the `/etc/passwd` of every uid is, under the uid's number.
+    pub(crate) fn passwd_dir(&self) -> &Path {
+        &self.passwd_dir
+    }
+
+    /// This uid's `/etc/passwd`, written now; a leased uid takes it along when it is given back.
     pub(crate) fn passwd(&self, uid: u32, gid: u32) -> Result<Bind, SandboxError> {
         let path = self.passwd_dir.join(uid.to_string());
-        let mut written = self
-            .passwd_written
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if !written.contains(&uid) {
-            skeleton::file(&path, skeleton::passwd(uid, gid).as_bytes())
-                .map_err(SandboxError::host("write a passwd file"))?;
-            written.insert(uid);
-        }
+        skeleton::file(&path, skeleton::passwd(uid, gid).as_bytes())
+            .map_err(SandboxError::host("write a passwd file"))?;
         Ok(Bind::new(path, "/etc/passwd"))
     }
 }

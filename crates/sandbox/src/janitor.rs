@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::SandboxError;
 use crate::cgroup::Cgroup;
+use crate::egress::WayOut;
 use crate::process::{Pidfd, wait_readable};
+use crate::tmp_disk::TmpDisk;
 use crate::uids::Lease;
 use crate::worker::Worker;
 
@@ -17,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Remains {
     pub(crate) init: Pidfd,
     pub(crate) cgroup: Option<Cgroup>,
+    /// Taken apart when no process can use it any more.
+    pub(crate) tmp: Option<TmpDisk>,
+    pub(crate) way_out: Option<WayOut>,
     /// Free again only when no process of the sandbox is left.
     pub(crate) uid: Option<Lease>,
 }
@@ -39,8 +44,15 @@ impl Janitor {
 }
 
 fn bury(remains: Remains) {
-    let Remains { init, cgroup, uid } = remains;
+    let Remains {
+        init,
+        cgroup,
+        tmp,
+        way_out,
+        uid,
+    } = remains;
     let waited = wait_readable(init.as_fd(), Some(PATIENCE)).and_then(|()| init.try_reap());
+    drop((tmp, way_out));
     match waited {
         Ok(true) => drop(uid),
         outcome => {

@@ -17,13 +17,29 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::SandboxError;
 use crate::birth::{CAP_SETPCAP, Job, Stack, call, clone_into_init};
-use crate::plan::FIRST_KEPT;
+use crate::plan_format::FIRST_KEPT;
 use crate::process::Pidfd;
 use crate::rights;
 use crate::worker::Worker;
 
 /// Init, as `build.rs` made it.
 const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
+
+/// Init as a file of its own, to be executed. Nobody can change it any more: every sandbox of the
+/// server runs it.
+pub(crate) fn init_file() -> Result<File, SandboxError> {
+    let sealed = || {
+        let file = memory_file(c"kagero-init", INIT)?;
+        let seals =
+            libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+        // SAFETY: a live descriptor of ours, and flags.
+        if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(file)
+    };
+    sealed().map_err(SandboxError::host("load the sandbox's init"))
+}
 
 /// One clone to make.
 #[derive(Debug)]
@@ -59,8 +75,7 @@ type Errand = (Order, SyncSender<Result<u32, SandboxError>>);
 impl Launcher {
     /// `last_capability` is the kernel's highest.
     pub(crate) fn start(last_capability: u32) -> Result<Self, SandboxError> {
-        let init = memory_file(c"kagero-init", INIT)
-            .map_err(SandboxError::host("load the sandbox's init"))?;
+        let init = init_file()?;
         let stack = Stack::map().map_err(SandboxError::host("map a stack"))?;
         let (hatch, inner_hatch) =
             rights::pair().map_err(SandboxError::host("open a socket to the launcher"))?;
@@ -101,7 +116,7 @@ impl Launcher {
             let hatch = self.hatch.lock().unwrap_or_else(PoisonError::into_inner);
             let cgroup = order.cgroup.iter().copied();
             let descriptors: Vec<RawFd> = order.keep.iter().copied().chain(cgroup).collect();
-            rights::send(hatch.as_fd(), &descriptors)
+            rights::send(hatch.as_fd(), b"o", &descriptors, 0)
                 .map_err(SandboxError::host("pass descriptors to the launcher"))?;
             self.orders.send((order, answer)).map_err(|_| gone())?;
         }
@@ -207,9 +222,10 @@ fn close_range(first: RawFd, last: RawFd) -> io::Result<()> {
 }
 
 /// An anonymous file with these contents, closed on exec.
-fn memory_file(name: &CStr, contents: &[u8]) -> io::Result<File> {
+pub(crate) fn memory_file(name: &CStr, contents: &[u8]) -> io::Result<File> {
     // SAFETY: a valid C string; the result is checked.
-    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    let fd =
+        unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }

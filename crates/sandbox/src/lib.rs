@@ -11,16 +11,21 @@
 
 mod birth;
 mod cgroup;
+#[path = "../init/clone.rs"]
+mod clone_format;
 mod control;
 mod doctor;
+mod egress;
 mod error;
 mod eventfd;
 mod host;
+mod inside;
 mod janitor;
 mod later;
 mod launch;
 mod memory_guard;
 mod network;
+mod opening;
 mod plan;
 #[path = "../init/plan.rs"]
 mod plan_format;
@@ -33,17 +38,26 @@ mod sandbox;
 mod skeleton;
 mod spec;
 mod start;
+mod started;
 mod steps;
 mod stock;
+mod template;
+mod tmp_disk;
 mod uids;
 mod worker;
+mod zygote;
 
 pub use cgroup::Cgroup;
 pub use doctor::Finding;
+pub use egress::EgressConfig;
 pub use error::SandboxError;
 pub use host::{Host, HostConfig};
 pub use network::PreparedNetwork;
 pub use sandbox::{Exit, Sandbox, Usage};
+pub use skeleton::DEVICES;
 pub use spec::{
-    Bind, GUEST_GID, GUEST_UID, Identity, Limits, Network, RootView, Spec, Stdio, Stream,
+    Bind, Completion, ForkSpec, GUEST_GID, GUEST_UID, Identity, Limits, Network, RootView, Spec,
+    Stdio, Stream,
 };
+pub use template::Template;
+pub use zygote::{FORK_MODULE, Zygote};

@@ -1,4 +1,4 @@
-//! Holds a function to its memory without counting `/tmp` against it.
+//! Holds a function to its memory without counting `/tmp` against it, where that lies in memory.
 //!
 //! The kernel charges a tmpfs to whoever fills it, and cannot tell it from memory. So the group's
 //! hard limit is memory and `/tmp` together, and this thread kills an environment whose memory
@@ -231,6 +231,23 @@ impl Post {
 }
 
 impl Watch {
+    /// Guards other limits from now on, of an environment that was nobody's and now is.
+    pub(crate) fn change(&self, memory_bytes: u64, tmp_bytes: u64) -> Result<(), SandboxError> {
+        let mut posts = self.shared.posts();
+        let Some(post) = posts.get_mut(&self.key) else {
+            return Ok(());
+        };
+        (post.guarded.memory_bytes, post.guarded.tmp_bytes) = (memory_bytes, tmp_bytes);
+        post.mark = memory_bytes;
+        post.guarded.group.move_alarm(&post.alarm, post.mark)?;
+        post.paused = false;
+        if post.is_polled() {
+            drop(posts);
+            eventfd::ring(&self.shared.wake);
+        }
+        Ok(())
+    }
+
     /// Says that the environment is frozen, or no longer.
     pub(crate) fn pause(&self, paused: bool) {
         let mut posts = self.shared.posts();

@@ -3,13 +3,15 @@
 //! Creating one takes about a third of a millisecond, entering a ready one a tenth of that.
 //! Needs root: without it a namespace belongs to the sandbox's own user namespace.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::thread;
 
 use crate::SandboxError;
+use crate::egress::Links;
 use crate::steps::network::loopback_up_request;
 
 /// A network namespace with only the loopback interface, and listeners inside it.
@@ -17,15 +19,53 @@ use crate::steps::network::loopback_up_request;
 pub struct PreparedNetwork {
     pub(crate) namespace: OwnedFd,
     pub(crate) listeners: Vec<TcpListener>,
+    /// What an environment in it finds as `/etc/resolv.conf`, where it has name servers.
+    pub(crate) resolv_conf: Option<PathBuf>,
 }
 
 impl PreparedNetwork {
     /// Makes one on a thread of its own, since the calling thread would move into it.
     pub(crate) fn make(ports: &[u16]) -> Result<Self, SandboxError> {
+        Self::on_a_thread(|| {
+            unshare()?;
+            listen(ports)
+        })
+    }
+
+    /// Makes one of a namespace that is there already, and empty.
+    pub(crate) fn furnish(namespace: &OwnedFd, ports: &[u16]) -> Result<Self, SandboxError> {
+        Self::on_a_thread(|| {
+            enter(namespace)?;
+            listen(ports)
+        })
+    }
+
+    /// The same, and a socket for the links inside.
+    pub(crate) fn furnish_with_links(
+        namespace: &OwnedFd,
+        ports: &[u16],
+    ) -> Result<(Self, Links), SandboxError> {
+        Self::on_a_thread(|| {
+            enter(namespace)?;
+            listen_with_links(ports)
+        })
+    }
+
+    /// The same, and a socket for the links inside.
+    pub(crate) fn make_with_links(ports: &[u16]) -> Result<(Self, Links), SandboxError> {
+        Self::on_a_thread(|| {
+            unshare()?;
+            listen_with_links(ports)
+        })
+    }
+
+    fn on_a_thread<T: Send>(
+        make: impl FnOnce() -> io::Result<T> + Send,
+    ) -> Result<T, SandboxError> {
         let made = thread::scope(|scope| {
             thread::Builder::new()
                 .name(String::from("network"))
-                .spawn_scoped(scope, || unshare_and_listen(ports))
+                .spawn_scoped(scope, make)
                 .map(|thread| thread.join().expect("it returns its errors"))
         });
         made.and_then(|made| made)
@@ -34,11 +74,35 @@ impl PreparedNetwork {
 }
 
 /// Moves the calling thread into a new network namespace, for good.
-fn unshare_and_listen(ports: &[u16]) -> io::Result<PreparedNetwork> {
+fn unshare() -> io::Result<()> {
     // SAFETY: takes only flags, and changes only this thread.
-    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-        return Err(io::Error::last_os_error());
+    match unsafe { libc::unshare(libc::CLONE_NEWNET) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Moves the calling thread into this network namespace, for good.
+fn enter(namespace: &OwnedFd) -> io::Result<()> {
+    // SAFETY: a live descriptor and a flag; changes only this thread.
+    match unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn listen_with_links(ports: &[u16]) -> io::Result<(PreparedNetwork, Links)> {
+    let network = listen(ports)?;
+    // For links to come; the loopback keeps its ::1.
+    match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        outcome => outcome?,
+    }
+    Ok((network, Links::open()?))
+}
+
+/// In the calling thread's network namespace.
+fn listen(ports: &[u16]) -> io::Result<PreparedNetwork> {
     bring_loopback_up()?;
     let listen = |&port| {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
@@ -50,6 +114,7 @@ fn unshare_and_listen(ports: &[u16]) -> io::Result<PreparedNetwork> {
     Ok(PreparedNetwork {
         namespace,
         listeners,
+        resolv_conf: None,
     })
 }
 

@@ -7,8 +7,10 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::SandboxError;
+use crate::clone_format::CloneArguments;
 use crate::plan_format::{
-    ADDRESS, Header, PHASE_AFTER, PHASE_PAYLOAD, PHASE_SETUP, Report, Step, Steps,
+    ADDRESS, COMPLETION_ADDRESS, Command, FIRST_KEPT, ForkOrder, Header, MODE_BECOME,
+    MODE_SUPERVISE, PHASE_AFTER, PHASE_PAYLOAD, PHASE_SETUP, Report, Step, Steps,
 };
 
 /// Who carries out a step, and when.
@@ -65,16 +67,15 @@ impl Call {
     }
 }
 
-/// Number of the first descriptor that init inherits, its control socket. Above whatever the
-/// launcher itself has open.
-pub(crate) const FIRST_KEPT: RawFd = 300;
-
 /// Number of init's end of the control socket, in init.
 pub(crate) const CONTROL: RawFd = FIRST_KEPT;
 
 /// A plan under construction.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// Where it will be mapped.
+    base: u64,
+    mode: i32,
     /// The header's place, then everything the steps point to.
     bytes: Vec<u8>,
     phases: [Vec<Step>; 3],
@@ -87,15 +88,31 @@ pub(crate) struct Plan {
 pub(crate) struct Labels([Vec<Cow<'static, str>>; 3]);
 
 impl Plan {
-    /// `control` is init's end of the control socket.
+    /// Of a start; `control` is init's end of the control socket.
     pub(crate) fn new(control: RawFd) -> Self {
+        Self::at(ADDRESS, vec![control])
+    }
+
+    /// Of what completes an open sandbox: its init carries out the setup alone.
+    pub(crate) fn completion() -> Self {
+        Self::at(COMPLETION_ADDRESS, Vec::new())
+    }
+
+    /// Has init become the payload itself.
+    pub(crate) fn becomes_payload(&mut self) {
+        self.mode = MODE_BECOME;
+    }
+
+    fn at(base: u64, keep: Vec<RawFd>) -> Self {
         let mut bytes = Vec::with_capacity(16 << 10);
         bytes.resize(size_of::<Header>(), 0);
         Self {
+            base,
+            mode: MODE_SUPERVISE,
             bytes,
             phases: Default::default(),
             labels: Labels::default(),
-            keep: vec![control],
+            keep,
         }
     }
 
@@ -103,6 +120,11 @@ impl Plan {
     pub(crate) fn push(&mut self, phase: Phase, label: impl Into<Cow<'static, str>>, call: Call) {
         self.phases[phase as usize].push(call.step);
         self.labels.0[phase as usize].push(label.into());
+    }
+
+    /// How many steps of this phase there are so far.
+    pub(crate) fn count(&self, phase: Phase) -> u64 {
+        self.phases[phase as usize].len() as u64
     }
 
     /// Stores bytes, eight-aligned, and returns their address inside the sandbox.
@@ -168,7 +190,7 @@ impl Plan {
             payload,
             after,
             control: CONTROL,
-            reserved: 0,
+            mode: self.mode,
         };
         self.bytes[..size_of::<Header>()].copy_from_slice(as_bytes(&header));
         (self.bytes, self.labels, self.keep)
@@ -191,7 +213,7 @@ impl Plan {
     }
 
     fn next_address(&self) -> u64 {
-        ADDRESS + self.bytes.len() as u64
+        self.base + self.bytes.len() as u64
     }
 }
 
@@ -214,7 +236,7 @@ impl Labels {
 }
 
 /// The bytes of a plan record.
-fn as_bytes<T: Record>(record: &T) -> &[u8] {
+pub(crate) fn as_bytes<T: Record>(record: &T) -> &[u8] {
     // SAFETY: `Record` promises that `T` is repr(C) integers without padding.
     unsafe { std::slice::from_raw_parts(std::ptr::from_ref(record).cast(), size_of::<T>()) }
 }
@@ -231,3 +253,9 @@ unsafe impl Record for Header {}
 unsafe impl Record for Step {}
 // SAFETY: a u32 and an i32, then two i64: no padding.
 unsafe impl Record for Report {}
+// SAFETY: two u32: no padding.
+unsafe impl Record for Command {}
+// SAFETY: eleven u64: no padding.
+unsafe impl Record for CloneArguments {}
+// SAFETY: three u64: no padding.
+unsafe impl Record for ForkOrder {}

@@ -19,6 +19,12 @@ pub(crate) fn is_root() -> bool {
     uid == 0 && has_capabilities(&status, &needed) && maps_pool(&map)
 }
 
+/// Whether this server has the capability.
+pub(crate) fn has(capability: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    has_capabilities(&status, &[capability])
+}
+
 /// Whether `/proc/self/status` shows these as effective.
 fn has_capabilities(status: &str, needed: &[u32]) -> bool {
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));

@@ -61,10 +61,15 @@ impl Pidfd {
         };
         match io::Error::last_os_error() {
             _ if result == 0 => Ok(pid != 0),
-            // Collected before, or by someone who ignores SIGCHLD.
-            error if error.raw_os_error() == Some(libc::ECHILD) => Ok(true),
+            // Collected before, or another's child: a template's fork is.
+            error if error.raw_os_error() == Some(libc::ECHILD) => self.has_ended(),
             error => Err(error),
         }
+    }
+
+    /// Whether it runs no more, collected or not.
+    pub(crate) fn has_ended(&self) -> io::Result<bool> {
+        poll(self.0.as_fd(), 0)
     }
 
     /// The number of the process; `None` once it has been collected.
@@ -83,17 +88,22 @@ impl AsFd for Pidfd {
 
 /// Blocks until the descriptor is readable or the time is over; a pidfd is when its process ended.
 pub(crate) fn wait_readable(fd: BorrowedFd<'_>, patience: Option<Duration>) -> io::Result<()> {
+    let milliseconds = patience.map_or(-1, |time| i32::try_from(time.as_millis()).unwrap_or(-1));
+    poll(fd, milliseconds).map(|_| ())
+}
+
+/// Whether the descriptor is readable by then, as far as no signal interrupts the wait.
+fn poll(fd: BorrowedFd<'_>, milliseconds: i32) -> io::Result<bool> {
     let mut watched = libc::pollfd {
         fd: fd.as_raw_fd(),
         events: libc::POLLIN,
         revents: 0,
     };
-    let milliseconds = patience.map_or(-1, |time| i32::try_from(time.as_millis()).unwrap_or(-1));
     // SAFETY: one pollfd of a live descriptor.
     let polled = unsafe { libc::poll(&raw mut watched, 1, milliseconds) };
     match io::Error::last_os_error() {
-        _ if polled >= 0 => Ok(()),
-        error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        _ if polled >= 0 => Ok(polled > 0),
+        error if error.kind() == io::ErrorKind::Interrupted => Ok(false),
         error => Err(error),
     }
 }
@@ -110,6 +120,16 @@ pub(crate) fn resident(pid: u32) -> (u64, u64) {
         kib * 1024
     };
     (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// Resident memory of a process that is in no file, in bytes. Zero when it is gone.
+pub(crate) fn anonymous(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 /// CPU time of a process and its collected children. Zero when it is gone.

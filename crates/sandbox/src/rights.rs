@@ -18,32 +18,43 @@ pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
-/// Sends a packet of one byte with these descriptors, which stay open here.
-pub(crate) fn send(socket: BorrowedFd<'_>, descriptors: &[RawFd]) -> io::Result<()> {
+/// Sends a packet with these descriptors, which stay open here; `flags` as of `sendmsg`.
+pub(crate) fn send(
+    socket: BorrowedFd<'_>,
+    packet: &[u8],
+    descriptors: &[RawFd],
+    flags: i32,
+) -> io::Result<()> {
     if descriptors.len() > MOST_DESCRIPTORS {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     }
-    let mut byte = 0_u8;
     let mut part = libc::iovec {
-        iov_base: (&raw mut byte).cast(),
-        iov_len: 1,
+        iov_base: packet.as_ptr().cast_mut().cast(),
+        iov_len: packet.len(),
     };
     let mut rights = [0_u64; 2 + MOST_DESCRIPTORS.div_ceil(2)];
     let message = message(&mut part, &mut rights);
-    // SAFETY: `rights` has room for the header and all descriptors, and lives until the end.
+    // SAFETY: `rights` has room for the header and all descriptors, and lives until the end; the
+    // packet is only read.
     let sent = unsafe {
         let mut message = message;
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
-        let size = size_of_val(descriptors) as u32;
-        (*header).cmsg_level = libc::SOL_SOCKET;
-        (*header).cmsg_type = libc::SCM_RIGHTS;
-        (*header).cmsg_len = libc::CMSG_LEN(size) as _;
-        let first: *mut RawFd = libc::CMSG_DATA(header).cast();
-        first.copy_from_nonoverlapping(descriptors.as_ptr(), descriptors.len());
-        message.msg_controllen = libc::CMSG_SPACE(size) as _;
-        libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL)
+        message.msg_controllen = 0;
+        if descriptors.is_empty() {
+            message.msg_control = std::ptr::null_mut();
+        } else {
+            let size = size_of_val(descriptors) as u32;
+            message.msg_controllen = libc::CMSG_SPACE(size) as _;
+            let header = libc::CMSG_FIRSTHDR(&raw const message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(size) as _;
+            let first: *mut RawFd = libc::CMSG_DATA(header).cast();
+            first.copy_from_nonoverlapping(descriptors.as_ptr(), descriptors.len());
+        }
+        let flags = libc::MSG_NOSIGNAL | flags;
+        libc::sendmsg(socket.as_raw_fd(), &raw const message, flags)
     };
-    if sent == 1 {
+    if sent == packet.len() as isize {
         Ok(())
     } else {
         Err(io::Error::last_os_error())

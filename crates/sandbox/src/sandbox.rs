@@ -11,11 +11,15 @@ use std::time::Duration;
 use crate::SandboxError;
 use crate::cgroup::Cgroup;
 use crate::control::Control;
+use crate::egress::WayOut;
 use crate::host::Inner;
 use crate::janitor::Remains;
 use crate::memory_guard::Watch;
+use crate::opening::Opening;
 use crate::plan_format::{COMMAND_CONTINUE, COMMAND_STOP, REPORT_EXITED, REPORT_SIGNALLED};
 use crate::process::{self, Pidfd};
+use crate::template::Kept;
+use crate::tmp_disk::{self, TmpDisk};
 use crate::uids::Lease;
 
 /// A program in its sandbox. Dropping it kills every process of the sandbox and cleans up in the
@@ -34,8 +38,18 @@ pub struct Sandbox {
     /// Killed by the memory guard.
     pub(crate) exceeded: Arc<AtomicBool>,
     pub(crate) cgroup: Option<Cgroup>,
+    /// Its `/tmp`, where that lies on disk.
+    pub(crate) tmp: Option<TmpDisk>,
+    /// Its `pasta`, where that leads it out.
+    pub(crate) way_out: Option<WayOut>,
     pub(crate) uid: Option<Lease>,
     pub(crate) exit: Mutex<Option<Exit>>,
+    /// Held while init is told something that it answers.
+    pub(crate) speaking: Mutex<()>,
+    /// Until it is complete.
+    pub(crate) opening: Mutex<Option<Opening>>,
+    /// What it was forked from, whose pid namespace has its own in it.
+    pub(crate) _parent: Option<Arc<Kept>>,
 }
 
 /// How the program ended.
@@ -50,9 +64,10 @@ pub struct Exit {
 /// What a sandbox has used so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Memory in use now by all its processes, `/tmp` included.
+    /// Memory in use now by all its processes, page cache included, and a `/tmp` in memory.
     pub memory_bytes: u64,
-    /// The most that was ever in use, `/tmp` and page cache included.
+    /// The most that was ever in use, page cache and a `/tmp` in memory included; where something
+    /// was written to a `/tmp` on disk, without page cache.
     pub memory_peak_bytes: u64,
     /// CPU time of all its processes.
     pub cpu_time: Duration,
@@ -69,6 +84,13 @@ impl Sandbox {
     /// The program's pid, as the host sees it; `None` once it has ended.
     pub fn program_pid(&self) -> Option<u32> {
         self.program.pid()
+    }
+
+    /// Whether the program runs no more, which shows before the whole sandbox has ended: while it
+    /// is frozen, that does not end by itself.
+    pub fn program_has_ended(&self) -> Result<bool, SandboxError> {
+        let ended = self.program.has_ended();
+        ended.map_err(SandboxError::host("look at the program"))
     }
 
     /// Becomes readable when the whole sandbox has ended. To be watched, not waited on: use
@@ -151,6 +173,9 @@ impl Sandbox {
             Some(cgroup) => cgroup.usage()?,
             None => Usage::default(),
         };
+        if self.tmp.as_ref().is_some_and(TmpDisk::was_used) {
+            usage.memory_peak_bytes = self.peak_without_cache(&usage);
+        }
         usage.oom_kills += u64::from(self.exceeded.load(Ordering::Acquire));
         if usage.memory_peak_bytes == 0
             && let Some(pid) = self.program.pid()
@@ -182,19 +207,61 @@ impl Sandbox {
             .map_or(Ok(()), |cgroup| cgroup.limit_cpu(cpu_millis))
     }
 
-    fn tell(&self, command: u8) -> Result<(), SandboxError> {
+    pub(crate) fn take_opening(&self) -> Option<Opening> {
+        self.opening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Changes the size of `/tmp` while the sandbox runs, in microseconds. Where `/tmp` lies in
+    /// memory, the limit on memory is not changed, and without root the size cannot be either.
+    pub fn resize_tmp(&self, bytes: u64) -> Result<(), SandboxError> {
+        match &self.tmp {
+            Some(disk) => disk.resize(bytes),
+            None => tmp_disk::resize_tmpfs(self.pid, bytes),
+        }
+    }
+
+    /// Whether `/tmp` lies on disk, and so does not count as memory at all.
+    pub fn has_tmp_on_disk(&self) -> bool {
+        self.tmp.is_some()
+    }
+
+    /// The right to tell init something and to hear its answer.
+    pub(crate) fn speak(&self) -> MutexGuard<'_, ()> {
+        self.speaking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers what init said last, because the packet that said so is gone.
+    pub(crate) fn note_exit(&self, exit: Exit) {
+        *self.exit() = Some(exit);
+    }
+
+    fn tell(&self, command: u32) -> Result<(), SandboxError> {
+        let _alone = self.speak();
         self.control
-            .command(command)
+            .command(command, None)
             .map_err(SandboxError::host("command the sandbox's init"))?;
         match self.control.receive()? {
             Some(packet) if packet.report.kind == REPORT_SIGNALLED => Ok(()),
             Some(packet) if packet.report.kind == REPORT_EXITED => {
-                // Remembered, because the packet that says so is gone now.
-                *self.exit() = Some(exit_of(packet.report.detail, packet.report.value));
+                self.note_exit(exit_of(packet.report.detail, packet.report.value));
                 Err(SandboxError::Ended)
             }
             _ => Err(SandboxError::Ended),
         }
+    }
+
+    /// The kernel's peak counts the page cache of what was written to `/tmp`, up to the limit, and
+    /// does not say how much of it that was. So where something was written, the peak is what is
+    /// in use without that, or the program's own peak, whichever is more: a lower bound.
+    fn peak_without_cache(&self, usage: &Usage) -> u64 {
+        let group = self.cgroup.as_ref().and_then(Cgroup::memory_group);
+        let now = group.and_then(|group| group.memory().ok());
+        let now = now.map_or(0, |now| now.used.saturating_sub(now.reclaimable));
+        let program = self.program.pid().map_or(0, |pid| process::resident(pid).1);
+        now.max(program).min(usage.memory_peak_bytes)
     }
 
     /// What init said when the program ended; nothing, when init itself was killed.
@@ -219,7 +286,7 @@ impl Sandbox {
     }
 }
 
-fn exit_of(wait_status: i32, peak_kib: i64) -> Exit {
+pub(crate) fn exit_of(wait_status: i32, peak_kib: i64) -> Exit {
     let peak = u64::try_from(peak_kib).ok().map(|kib| kib * 1024);
     Exit {
         status: ExitStatus::from_raw(wait_status),
@@ -238,6 +305,8 @@ impl Drop for Sandbox {
             self.host.janitor.bury(Remains {
                 init,
                 cgroup,
+                tmp: self.tmp.take(),
+                way_out: self.way_out.take(),
                 uid: self.uid.take(),
             });
         }

@@ -14,7 +14,7 @@ use crate::SandboxError;
 use crate::spec::{GUEST_GID, GUEST_UID};
 
 /// Device files of the host that a sandbox sees.
-pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+pub const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
 /// Host folders at the top of the tree: links into `/usr` on a merged system, else bound.
 const LIBRARY_FOLDERS: [&str; 7] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec"];
@@ -63,7 +63,15 @@ impl Skeleton {
             ] {
                 folder(&path.join(name))?;
             }
-            for name in ["var/task", "var/runtime"] {
+            for name in ["var/task", "var/runtime", "var/cache"] {
+                folder(&path.join(name))?;
+            }
+            for name in ["var/cache/task", "var/cache/opt"] {
+                folder(&path.join(name))?;
+            }
+            // What waits to be somebody's looks for libraries there, and the C library does not
+            // look again where it once met no folder.
+            for name in ["var/task/lib", "opt/lib"] {
                 folder(&path.join(name))?;
             }
             for device in DEVICES {
@@ -133,11 +141,16 @@ impl Skeleton {
 
 /// Whether a bind may stand at this guest path: absolute, without `..`, and not the sandbox's own.
 pub(crate) fn is_place_for_a_bind(guest: &Path) -> bool {
-    let normal = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
     let is_own = ["/dev", "/proc", "/tmp"]
         .iter()
         .any(|own| guest.starts_with(own));
-    guest.is_absolute() && guest.components().all(normal) && guest.parent().is_some() && !is_own
+    guest.is_absolute() && is_plain(guest) && guest.parent().is_some() && !is_own
+}
+
+/// Whether a path leads only downwards.
+pub(crate) fn is_plain(path: &Path) -> bool {
+    let normal = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    path.components().all(normal)
 }
 
 /// The contents of `/etc/passwd` for an environment that runs as this user.
@@ -162,7 +175,10 @@ fn etc(path: &Path) -> io::Result<()> {
     for (name, text) in [
         ("passwd", guest_passwd.as_str()),
         ("group", &group),
-        ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+        (
+            "hosts",
+            "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n",
+        ),
         (
             "resolv.conf",
             "# An isolated network: there is no name server.\n",

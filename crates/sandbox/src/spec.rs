@@ -31,6 +31,34 @@ pub struct Spec {
     /// A control group prepared ahead with [`crate::Host::prepare_cgroup`]; `None` takes one from
     /// the host's own pool.
     pub cgroup: Option<Cgroup>,
+    /// Leaves the sandbox open: its program is nobody's yet, and [`crate::Sandbox::complete`] makes
+    /// it somebody's, with binds out of this host folder. Until then pid 1 stays privileged, and
+    /// the program, which is to be trusted as long, could read this folder.
+    pub stash: Option<PathBuf>,
+    /// The program may become a template, [`crate::Template::hold`]. It has no Landlock domain: its
+    /// forks, which have one each, could not leave it.
+    pub template: bool,
+}
+
+/// What makes an open sandbox somebody's.
+#[derive(Debug, Clone, Default)]
+pub struct Completion {
+    /// Their host paths lie in the stash; their guest folders exist, such as `/var/task`.
+    pub binds: Vec<Bind>,
+    pub limits: Limits,
+}
+
+/// A sandbox forked from a zygote: it runs the zygote's program and sees its root view, and is
+/// open, as with [`Spec::stash`].
+#[derive(Debug, Default)]
+pub struct ForkSpec {
+    /// At most 64 bytes.
+    pub hostname: String,
+    pub limits: Limits,
+    pub network: Network,
+    pub stdio: Stdio,
+    /// As in [`Spec`].
+    pub inherit: Vec<(OwnedFd, RawFd)>,
 }
 
 impl Spec {
@@ -50,6 +78,8 @@ impl Spec {
             stdio: Stdio::default(),
             inherit: Vec::new(),
             cgroup: None,
+            stash: None,
+            template: false,
         }
     }
 }
@@ -59,6 +89,10 @@ impl Spec {
 /// is read-only.
 #[derive(Debug, Clone, Default)]
 pub struct RootView {
+    /// A tree of a host folder that is all the program sees instead, read-only as well. It has the
+    /// places at which devices, `/dev/shm`, `/proc`, `/tmp`, `/etc/passwd` and `/etc/resolv.conf`
+    /// are mounted, and none of them, nor a folder above one, is a link.
+    pub image: Option<PathBuf>,
     /// Mounted in this order, so that a later one may stand inside an earlier one.
     pub binds: Vec<Bind>,
 }
@@ -100,7 +134,7 @@ pub const GUEST_GID: u32 = 990;
 /// What the environment may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Memory of all its processes together, `/tmp` excluded.
+    /// Memory of all its processes together, `/tmp` excluded; `u64::MAX` for no limit.
     pub memory_bytes: u64,
     /// Thousandths of one CPU. Lambda gives 1,000 per 1,769 MB of memory.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
@@ -110,14 +144,21 @@ pub struct Limits {
     pub pids: u32,
     /// Open files of one process. Lambda: 1,024.
     pub open_files: u32,
-    /// Size of `/tmp`. Lambda: 512 MB to 10,240 MB.
+    /// Size of `/tmp`, which on disk is never more than 10,240 MB. Lambda: 512 MB to 10,240 MB.
     pub tmp_bytes: u64,
 }
 
 impl Limits {
-    /// What the kernel enforces on memory and `/tmp` together, as it cannot tell them apart.
+    /// What the kernel enforces on memory and a `/tmp` in memory together, as it cannot tell them
+    /// apart. A `/tmp` on disk has no part in it.
     pub(crate) fn hard_memory_bytes(&self) -> u64 {
         self.memory_bytes.saturating_add(self.tmp_bytes)
+    }
+
+    /// Memory of one process where no control group counts that of all: thread stacks and caches
+    /// count towards this limit before they are used.
+    pub(crate) fn process_memory_bytes(&self) -> u64 {
+        self.memory_bytes.saturating_add(512 << 20)
     }
 }
 
@@ -140,7 +181,10 @@ pub enum Network {
     /// A network namespace of its own with only the loopback interface. For each of these ports a
     /// socket listens on 127.0.0.1 inside, and the server holds it; 0 lets the kernel choose.
     Isolated { listeners: Vec<u16> },
-    /// The same, made ahead with [`crate::Host::prepare_network`].
+    /// The same with a way out to the host's outside, where [`crate::HostConfig::egress`] is set
+    /// and the host can give it: see [`crate::Host::egress_missing`].
+    Egress { listeners: Vec<u16> },
+    /// An isolated one, made ahead with [`crate::Host::prepare_network`].
     Prepared(PreparedNetwork),
     /// The host's own network: no isolation at all.
     Host,

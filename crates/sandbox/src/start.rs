@@ -1,215 +1,163 @@
 //! The start of one sandbox: from a spec to a plan, from a plan to a running program.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::SandboxError;
 use crate::cgroup::Cgroup;
-use crate::control::{self, Control};
+use crate::control::Control;
+use crate::egress::{self, Gate};
 use crate::host::Inner;
-use crate::janitor::Remains;
-use crate::launch::Order;
-use crate::memory_guard::{Guarded, Watch};
 use crate::network::PreparedNetwork;
-use crate::plan::{Call, Labels, Phase, Plan};
-use crate::plan_format::{REPORT_FAILED, REPORT_LISTENERS, REPORT_STARTED};
-use crate::process::Pidfd;
+use crate::opening::Opening;
+use crate::plan::{Call, Phase, Plan};
 use crate::sandbox::Sandbox;
 use crate::spec::{Bind, Identity, Limits, Network, Spec, Stdio, Stream};
 use crate::steps::identity::User;
 use crate::steps::payload::Inherited;
-use crate::steps::root_view::View;
+use crate::steps::root_view::{STASH, Tmp, View};
 use crate::steps::{identity, landlock, network, payload, root_view};
+use crate::template::Kept;
+use crate::tmp_disk::TmpDisk;
 use crate::uids::Lease;
 
 /// No step of a start takes long; this is for a host that has stopped answering.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Room of one process above its function's memory where only an rlimit guards it: thread stacks
-/// and caches count towards that limit before they are used.
-const DATA_HEADROOM: u64 = 512 << 20;
+/// Where name servers are named, on the host and inside.
+pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Everything one start holds until the answer.
-struct Start<'a> {
-    inner: &'a Inner,
-    plan: Plan,
-    namespaces: i32,
+pub(crate) struct Start<'a> {
+    pub(crate) host: &'a Arc<Inner>,
+    pub(crate) plan: Plan,
+    pub(crate) namespaces: i32,
     /// Has a network of its own, and so no use for the host's name servers.
     isolated: bool,
-    uid: Option<Lease>,
-    listeners: Vec<TcpListener>,
+    /// Where it waits for its way out, if that is made from without.
+    pub(crate) gate: Option<Gate>,
+    /// Which name servers it has instead.
+    resolv_conf: Option<PathBuf>,
+    pub(crate) uid: Option<Lease>,
+    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) control: Control,
+    pub(crate) cgroup: Option<Cgroup>,
+    pub(crate) limits: Limits,
+    pub(crate) disk: Option<TmpDisk>,
+    pub(crate) tmp: Tmp,
+    /// Open until the clone has them.
+    pub(crate) held: Vec<OwnedFd>,
+    pub(crate) opening: Option<Opening>,
+    /// What it is forked from, and lives no longer than.
+    pub(crate) parent: Option<Arc<Kept>>,
 }
 
 /// Starts a program; returns once it has been executed, or with what failed.
 pub(crate) fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
-    let inner = host.as_ref();
-    let (control, init_end) =
-        Control::pair(PATIENCE).map_err(SandboxError::host("open a control socket"))?;
-    let cgroup = match spec.cgroup.take() {
-        Some(cgroup) => Some(cgroup),
-        None => match inner.stock.cgroup() {
-            Some(cgroup) => Some(cgroup),
-            None => inner.cgroups.create()?,
-        },
-    };
-    if let Some(cgroup) = &cgroup {
-        cgroup.limit(&spec.limits)?;
-    }
-    let mut start = Start {
-        inner,
-        plan: Plan::new(init_end.as_raw_fd()),
-        namespaces: libc::CLONE_NEWNS
-            | libc::CLONE_NEWPID
-            | libc::CLONE_NEWIPC
-            | libc::CLONE_NEWUTS,
-        isolated: false,
-        uid: None,
-        listeners: Vec::new(),
-    };
-    if let Some(cgroup) = &cgroup {
-        cgroup.join(&mut start.plan)?;
-    }
-    start.add_hostname(&spec)?;
-    let held_network = start.add_network(&mut spec);
+    let own_uid = host.is_root && spec.identity == Identity::Pooled;
+    let disk = own_uid.then(|| host.tmp_disks.take(spec.limits.tmp_bytes));
+    let mut start = Start::new(host, spec.cgroup.take(), spec.limits, disk.flatten())?;
+    start.add_hostname(&spec.hostname)?;
+    start.add_network(std::mem::take(&mut spec.network))?;
     start.add_identity_and_view(&spec)?;
+    if let Some(gate) = &start.gate {
+        gate.add(&mut start.plan);
+    }
     start.add_payload(&spec)?;
     payload::add_after(&mut start.plan);
-
-    let Start {
-        plan,
-        namespaces,
-        uid,
-        mut listeners,
-        ..
-    } = start;
-    let (plan, labels, keep) = plan.finish();
-    let birthplace = match &cgroup {
-        Some(cgroup) => cgroup.birthplace()?,
-        None => None,
-    };
-    let clone = inner.launcher.launch(Order {
-        plan,
-        keep,
-        namespaces: namespaces as u64,
-        cgroup: birthplace.as_ref().map(AsRawFd::as_raw_fd),
-    })?;
-    let limits = spec.limits;
-    drop((init_end, held_network, spec));
-
-    let init = clone.pidfd;
-    let exceeded = Arc::new(AtomicBool::new(false));
-    // While init is busy; not a moment of the start is spent on it.
-    let watch = guard(inner, &init, clone.pid, cgroup.as_ref(), limits, &exceeded);
-    let program = match await_start(&control, &labels, &mut listeners) {
-        Ok(program) => program,
-        Err(error) => {
-            let _ = init.signal(libc::SIGKILL);
-            inner.janitor.bury(Remains { init, cgroup, uid });
-            return Err(error);
-        }
-    };
-    Ok(Sandbox {
-        host: Arc::clone(host),
-        init: Some(init),
-        pid: clone.pid,
-        program,
-        control,
-        listeners,
-        watch,
-        exceeded,
-        cgroup,
-        uid,
-        exit: Mutex::default(),
-    })
+    start.launch(|order| host.launcher.launch(order))
 }
 
-/// Has the environment killed when its memory without `/tmp` exceeds its limit; where that cannot
-/// be watched, the hard limit on both together remains.
-fn guard(
-    inner: &Inner,
-    init: &Pidfd,
-    pid: u32,
-    cgroup: Option<&Cgroup>,
-    limits: Limits,
-    exceeded: &Arc<AtomicBool>,
-) -> Option<Watch> {
-    let group = cgroup?.memory_group()?;
-    let watch = init
-        .try_clone()
-        .map_err(SandboxError::host("keep a pidfd"))
-        .and_then(|init| {
-            inner.memory_guard.watch(Guarded {
-                group,
-                init,
-                pid,
-                memory_bytes: limits.memory_bytes,
-                tmp_bytes: limits.tmp_bytes,
-                exceeded: Arc::clone(exceeded),
-            })
-        });
-    watch
-        .inspect_err(|error| tracing::warn!(%error, "guard the memory of an environment"))
-        .ok()
-}
-
-/// Listens to init until the program runs, and returns the program's pidfd.
-fn await_start(
-    control: &Control,
-    labels: &Labels,
-    listeners: &mut Vec<TcpListener>,
-) -> Result<Pidfd, SandboxError> {
-    loop {
-        let mut packet = control.receive()?.ok_or(SandboxError::Ended)?;
-        match packet.report.kind {
-            REPORT_FAILED => return Err(labels.failure(&packet.report)),
-            REPORT_LISTENERS => *listeners = control::listeners(packet.descriptors),
-            REPORT_STARTED => {
-                let program = packet.descriptors.pop().ok_or(SandboxError::Ended)?;
-                return Ok(Pidfd::new(program));
+impl<'a> Start<'a> {
+    pub(crate) fn new(
+        host: &'a Arc<Inner>,
+        cgroup: Option<Cgroup>,
+        limits: Limits,
+        disk: Option<(TmpDisk, OwnedFd)>,
+    ) -> Result<Self, SandboxError> {
+        let (control, init_end) =
+            Control::pair(PATIENCE).map_err(SandboxError::host("open a control socket"))?;
+        let cgroup = match cgroup.or_else(|| host.stock.cgroup()) {
+            Some(cgroup) => Some(cgroup),
+            None => host.cgroups.create()?,
+        };
+        let mut plan = Plan::new(init_end.as_raw_fd());
+        let mut held = vec![init_end];
+        let (disk, mount) = disk.unzip();
+        let tmp = match mount {
+            Some(mount) => {
+                let inside = plan.keep(mount.as_raw_fd());
+                held.push(mount);
+                Tmp::Disk(inside)
             }
-            _ => return Err(SandboxError::Ended),
+            None => Tmp::Memory(limits.tmp_bytes),
+        };
+        let limits = charged(limits, disk.as_ref());
+        if let Some(cgroup) = &cgroup {
+            cgroup.limit(&limits)?;
+            held.extend(cgroup.join(&mut plan)?.into_iter().map(File::into));
         }
+        Ok(Self {
+            host,
+            plan,
+            namespaces: libc::CLONE_NEWNS
+                | libc::CLONE_NEWPID
+                | libc::CLONE_NEWIPC
+                | libc::CLONE_NEWUTS,
+            isolated: false,
+            gate: None,
+            resolv_conf: None,
+            uid: None,
+            listeners: Vec::new(),
+            control,
+            cgroup,
+            limits,
+            disk,
+            tmp,
+            held,
+            opening: None,
+            parent: None,
+        })
     }
-}
 
-impl Start<'_> {
-    fn add_hostname(&mut self, spec: &Spec) -> Result<(), SandboxError> {
-        let name = self.plan.string("hostname", &spec.hostname)?;
-        let length = spec.hostname.len() as u64;
+    pub(crate) fn add_hostname(&mut self, hostname: &str) -> Result<(), SandboxError> {
+        let name = self.plan.string("hostname", hostname)?;
+        let length = hostname.len() as u64;
         let call = Call::new(libc::SYS_sethostname).with(name).with(length);
         self.plan.push(Phase::Setup, "set the hostname", call);
         Ok(())
     }
 
-    /// Returns the namespace to be entered, which has to stay open until then.
-    fn add_network(&mut self, spec: &mut Spec) -> Option<OwnedFd> {
-        let network = std::mem::replace(&mut spec.network, Network::Host);
-        let prepared = match network {
-            Network::Host => return None,
+    pub(crate) fn add_network(&mut self, network: Network) -> Result<(), SandboxError> {
+        let prepared = match egress::provide(self.host, network)? {
+            Network::Host => return Ok(()),
             Network::Prepared(prepared) => prepared,
+            Network::Egress { listeners } => return self.add_pasta(&listeners),
             Network::Isolated { listeners } => {
                 let ready = self
-                    .inner
+                    .host
                     .is_root
-                    .then(|| self.inner.stock.network(&listeners));
+                    .then(|| self.host.stock.network(&listeners, false));
                 if let Some(prepared) = ready.flatten() {
                     prepared
                 } else {
                     self.namespaces |= libc::CLONE_NEWNET;
                     self.isolated = true;
-                    network::add(&mut self.plan, &listeners);
-                    return None;
+                    network::add(&mut self.plan, &listeners, &[]);
+                    return Ok(());
                 }
             }
         };
         let PreparedNetwork {
             namespace,
             listeners,
+            resolv_conf,
         } = prepared;
+        self.resolv_conf = resolv_conf;
         self.isolated = true;
         self.listeners = listeners;
         let inside = self.plan.keep(namespace.as_raw_fd());
@@ -218,40 +166,79 @@ impl Start<'_> {
             .with_int(libc::CLONE_NEWNET);
         self.plan
             .push(Phase::Setup, "enter the network namespace", enter);
-        Some(namespace)
+        self.held.push(namespace);
+        Ok(())
     }
 
-    /// The root view, then the user: mounting takes privilege, and the user ends it.
-    fn add_identity_and_view(&mut self, spec: &Spec) -> Result<(), SandboxError> {
-        let mut extra = Vec::new();
-        let user = if self.inner.is_root {
-            let (uid, gid) = match spec.identity {
-                Identity::Fixed { uid, gid } => (uid, gid),
-                Identity::Pooled => {
-                    let lease = self.inner.uids.take()?;
-                    let uid = lease.uid;
-                    self.uid = Some(lease);
-                    (uid, uid)
-                }
-            };
-            extra.push(self.inner.passwd(uid, gid)?);
-            self.own_pipes(&spec.stdio, uid, gid);
-            User::Real { uid, gid }
-        } else {
+    /// A network that is led out by `pasta`, as soon as it exists.
+    fn add_pasta(&mut self, listeners: &[u16]) -> Result<(), SandboxError> {
+        self.namespaces |= libc::CLONE_NEWNET;
+        self.isolated = true;
+        self.resolv_conf = self.host.egress.get()?.resolv_conf().map(Path::to_owned);
+        network::add(&mut self.plan, listeners, &network::WAY_OUT);
+        let (reader, writer) = Gate::pipe()?;
+        let inside = self.plan.keep(reader.as_raw_fd());
+        self.held.push(reader.into());
+        self.gate = Some(Gate::of(inside, writer));
+        Ok(())
+    }
+
+    /// Who the program becomes; as root a uid of its own, which also owns its output.
+    pub(crate) fn take_user(
+        &mut self,
+        identity: Identity,
+        stdio: &Stdio,
+    ) -> Result<User, SandboxError> {
+        if !self.host.is_root {
             self.namespaces |= libc::CLONE_NEWUSER;
-            User::Mapped
+            return Ok(User::Mapped);
+        }
+        let (uid, gid) = match identity {
+            Identity::Fixed { uid, gid } => (uid, gid),
+            Identity::Pooled => {
+                let lease = self.host.uids.take()?;
+                let uid = lease.uid;
+                self.uid = Some(lease);
+                (uid, uid)
+            }
         };
-        if !self.isolated && Path::new("/etc/resolv.conf").exists() {
-            extra.push(Bind::new("/etc/resolv.conf", "/etc/resolv.conf"));
+        self.own_pipes(stdio, uid, gid);
+        Ok(User::Real { uid, gid })
+    }
+
+    /// The root view, then the user: mounting takes privilege, and the user ends it. In an open
+    /// sandbox it ends the program's alone.
+    fn add_identity_and_view(&mut self, spec: &Spec) -> Result<(), SandboxError> {
+        let user = self.take_user(spec.identity, &spec.stdio)?;
+        let mut extra = Vec::new();
+        if let User::Real { uid, gid } = user {
+            extra.push(self.host.passwd(uid, gid)?);
+        }
+        let hosts = Path::new(RESOLV_CONF);
+        if !self.isolated && hosts.exists() {
+            self.resolv_conf = Some(hosts.to_owned());
+        }
+        let resolv_conf = self.resolv_conf.take();
+        extra.extend(resolv_conf.map(|path| Bind::new(path, RESOLV_CONF)));
+        if let Some(stash) = &spec.stash {
+            extra.push(Bind::new(stash, STASH));
         }
         let view = View {
-            skeleton: self.inner.skeleton.get()?,
+            skeleton: self.host.skeleton.get()?,
             root: &spec.root,
-            tmp_bytes: spec.limits.tmp_bytes,
+            tmp: Some(self.tmp),
             extra: &extra,
         };
         root_view::add(&mut self.plan, &view)?;
-        identity::add(&mut self.plan, user, self.inner.last_capability);
+        let last_capability = self.host.last_capability;
+        if let Some(stash) = &spec.stash {
+            identity::die_with_server(&mut self.plan);
+            self.opening = Some(Opening::new(stash, user));
+            identity::add(&mut self.plan, Phase::Payload, user, last_capability);
+        } else {
+            identity::add(&mut self.plan, Phase::Setup, user, last_capability);
+            identity::guard_init(&mut self.plan);
+        }
         Ok(())
     }
 
@@ -271,31 +258,29 @@ impl Start<'_> {
     }
 
     fn add_payload(&mut self, spec: &Spec) -> Result<(), SandboxError> {
-        let rlimits = self.rlimits(&spec.limits);
-        payload::add_limits(&mut self.plan, &rlimits);
-        let mut inherited: Vec<Inherited<'_>> = Vec::new();
-        let streams = [&spec.stdio.stdin, &spec.stdio.stdout, &spec.stdio.stderr];
-        for (target, stream) in streams.into_iter().enumerate() {
-            let fd = match stream {
-                Stream::Null => self.inner.null.as_fd(),
-                Stream::Fd(fd) => fd.as_fd(),
-            };
-            inherited.push(Inherited {
-                fd,
-                target: target as RawFd,
-            });
+        let inherited = inherited(self.host, &spec.stdio, &spec.inherit);
+        self.add_limits_and_descriptors(&inherited);
+        if spec.template {
+            self.host.filter.add(&mut self.plan);
+        } else {
+            self.confine()?;
         }
-        let further = spec
-            .inherit
-            .iter()
-            .map(|(fd, target)| (fd.as_fd(), *target));
-        inherited.extend(further.map(|(fd, target): (BorrowedFd<'_>, _)| Inherited { fd, target }));
-        payload::add_descriptors(&mut self.plan, &inherited);
-        if let Some(abi) = self.inner.landlock {
+        payload::add_exec(&mut self.plan, spec)
+    }
+
+    pub(crate) fn add_limits_and_descriptors(&mut self, inherited: &[Inherited<'_>]) {
+        let rlimits = self.rlimits(&self.limits);
+        payload::add_limits(&mut self.plan, &rlimits);
+        payload::add_descriptors(&mut self.plan, inherited);
+    }
+
+    /// Landlock and the system call filter, the last steps of a payload that is executed.
+    pub(crate) fn confine(&mut self) -> Result<(), SandboxError> {
+        if let Some(abi) = self.host.landlock {
             landlock::add(&mut self.plan, abi)?;
         }
-        self.inner.filter.add(&mut self.plan);
-        payload::add_exec(&mut self.plan, spec)
+        self.host.filter.add(&mut self.plan);
+        Ok(())
     }
 
     /// Limits of each process; those of the environment only where no control group has them.
@@ -303,16 +288,55 @@ impl Start<'_> {
         let mut rlimits = vec![
             (libc::RLIMIT_CORE, 0),
             (libc::RLIMIT_NOFILE, u64::from(limits.open_files)),
+            // Whatever the server may do: no real-time and no better priority than its neighbours'.
+            (libc::RLIMIT_RTPRIO, 0),
+            (libc::RLIMIT_NICE, 0),
         ];
-        if !self.inner.cgroups.controls("pids") {
+        if !self.host.cgroups.controls("pids") {
             rlimits.push((libc::RLIMIT_NPROC, u64::from(limits.pids) + 1));
         }
-        if !self.inner.cgroups.controls("memory") {
-            let data = limits.memory_bytes.saturating_add(DATA_HEADROOM);
-            rlimits.push((libc::RLIMIT_DATA, data));
+        if !self.host.cgroups.controls("memory") {
+            rlimits.push((libc::RLIMIT_DATA, limits.process_memory_bytes()));
         }
         rlimits
     }
+}
+
+/// What the control group holds an environment to: what it writes to a disk is not its memory.
+pub(crate) fn charged(limits: Limits, disk: Option<&TmpDisk>) -> Limits {
+    match disk {
+        Some(_) => Limits {
+            tmp_bytes: 0,
+            ..limits
+        },
+        None => limits,
+    }
+}
+
+/// The program's standard streams and its further descriptors.
+pub(crate) fn inherited<'a>(
+    host: &'a Inner,
+    stdio: &'a Stdio,
+    further: &'a [(OwnedFd, RawFd)],
+) -> Vec<Inherited<'a>> {
+    let streams = [&stdio.stdin, &stdio.stdout, &stdio.stderr];
+    let standard = streams.into_iter().enumerate().map(|(target, stream)| {
+        let fd = match stream {
+            Stream::Null => host.null.as_fd(),
+            Stream::Fd(fd) => fd.as_fd(),
+        };
+        Inherited {
+            fd,
+            target: target as RawFd,
+        }
+    });
+    let further = further
+        .iter()
+        .map(|(fd, target): &(OwnedFd, RawFd)| Inherited {
+            fd: fd.as_fd(),
+            target: *target,
+        });
+    standard.chain(further).collect()
 }
 
 fn is_pipe(fd: BorrowedFd<'_>) -> bool {

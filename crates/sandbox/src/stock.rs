@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::SandboxError;
 use crate::cgroup::{Cgroup, Cgroups};
+use crate::egress::Egress;
+use crate::later::Later;
 use crate::network::PreparedNetwork;
 use crate::worker::Worker;
 
@@ -22,23 +24,33 @@ pub(crate) struct Stock {
 
 #[derive(Debug, Default)]
 struct Shelves {
-    networks: HashMap<Vec<u16>, Vec<PreparedNetwork>>,
+    networks: HashMap<Kind, Vec<PreparedNetwork>>,
     cgroups: Vec<Cgroup>,
 }
+
+/// The ports of a network's listeners, and whether it has a way out.
+type Kind = (Vec<u16>, bool);
 
 /// What a start took, or would have liked to.
 #[derive(Debug)]
 enum Taken {
-    Network(Vec<u16>),
+    Network(Kind),
     Cgroup,
 }
 
 impl Stock {
     /// Keeps up to `depth` of each kind ready.
-    pub(crate) fn open(depth: usize, cgroups: Cgroups) -> Result<Self, SandboxError> {
+    pub(crate) fn open(
+        depth: usize,
+        cgroups: Cgroups,
+        egress: Arc<Later<Egress>>,
+    ) -> Result<Self, SandboxError> {
         let shelves = Arc::new(Mutex::new(Shelves::default()));
         let filled = Arc::clone(&shelves);
-        let taken = Worker::start("stock", move |taken| fill(&taken, &filled, depth, &cgroups))?;
+        let taken = Worker::start("stock", move |taken| {
+            let source = Source { cgroups, egress };
+            fill(&taken, &filled, depth, &source);
+        })?;
         Ok(Self {
             shelves,
             taken,
@@ -46,16 +58,17 @@ impl Stock {
         })
     }
 
-    pub(crate) fn network(&self, ports: &[u16]) -> Option<PreparedNetwork> {
+    pub(crate) fn network(&self, ports: &[u16], egress: bool) -> Option<PreparedNetwork> {
         if self.depth == 0 {
             return None;
         }
+        let kind = (ports.to_owned(), egress);
         let ready = lock(&self.shelves)
             .networks
-            .get_mut(ports)
+            .get_mut(&kind)
             .and_then(Vec::pop);
         // Fails only when the thread died; then every start makes its own.
-        let _ = self.taken.send(Taken::Network(ports.to_owned()));
+        let _ = self.taken.send(Taken::Network(kind));
         ready
     }
 
@@ -69,11 +82,17 @@ impl Stock {
     }
 }
 
-fn fill(taken: &Receiver<Taken>, shelves: &Mutex<Shelves>, depth: usize, cgroups: &Cgroups) {
+/// Where new ones come from.
+struct Source {
+    cgroups: Cgroups,
+    egress: Arc<Later<Egress>>,
+}
+
+fn fill(taken: &Receiver<Taken>, shelves: &Mutex<Shelves>, depth: usize, source: &Source) {
     for request in taken {
         let filled = match request {
-            Taken::Network(ports) => fill_networks(&ports, shelves, depth),
-            Taken::Cgroup => fill_cgroups(shelves, depth, cgroups),
+            Taken::Network(kind) => fill_networks(&kind, shelves, depth, &source.egress),
+            Taken::Cgroup => fill_cgroups(shelves, depth, &source.cgroups),
         };
         if let Err(error) = filled {
             tracing::warn!(%error, "make a network or control group ahead");
@@ -82,15 +101,24 @@ fn fill(taken: &Receiver<Taken>, shelves: &Mutex<Shelves>, depth: usize, cgroups
 }
 
 fn fill_networks(
-    ports: &[u16],
+    kind: &Kind,
     shelves: &Mutex<Shelves>,
     depth: usize,
+    egress: &Later<Egress>,
 ) -> Result<(), SandboxError> {
-    while lock(shelves).networks.get(ports).map_or(0, Vec::len) < depth {
-        let network = PreparedNetwork::make(ports)?;
+    while lock(shelves).networks.get(kind).map_or(0, Vec::len) < depth {
+        let (ports, with_egress) = kind;
+        let network = if *with_egress {
+            egress.get()?.network(ports)?
+        } else {
+            Some(PreparedNetwork::make(ports)?)
+        };
+        let Some(network) = network else {
+            return Ok(());
+        };
         lock(shelves)
             .networks
-            .entry(ports.to_owned())
+            .entry(kind.clone())
             .or_default()
             .push(network);
     }

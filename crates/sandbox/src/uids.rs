@@ -1,6 +1,8 @@
 //! The pool of host uids: as root, every live environment has one of its own.
 
 use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::SandboxError;
@@ -16,7 +18,10 @@ pub(crate) const LAST: u32 = FIRST + POOL * POOLS - 1;
 
 /// Uids that no live environment has.
 #[derive(Debug)]
-pub(crate) struct Uids(Arc<Mutex<Free>>);
+pub(crate) struct Uids {
+    free: Arc<Mutex<Free>>,
+    passwd_dir: Arc<Path>,
+}
 
 #[derive(Debug)]
 struct Free {
@@ -31,11 +36,13 @@ struct Free {
 pub(crate) struct Lease {
     pub(crate) uid: u32,
     free: Arc<Mutex<Free>>,
+    /// Its `/etc/passwd`, if that was needed.
+    passwd: PathBuf,
 }
 
 impl Uids {
-    /// The pool of the server with this name.
-    pub(crate) fn of(instance: &str) -> Self {
+    /// The pool of the server with this name, which keeps each uid's `/etc/passwd` in this folder.
+    pub(crate) fn of(instance: &str, passwd_dir: &Path) -> Self {
         // FNV-1a: the same after a restart.
         let hash = instance.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
@@ -45,22 +52,28 @@ impl Uids {
             fresh: first..first + POOL,
             returned: VecDeque::new(),
         };
-        Self(Arc::new(Mutex::new(free)))
+        Self {
+            free: Arc::new(Mutex::new(free)),
+            passwd_dir: passwd_dir.into(),
+        }
     }
 
     pub(crate) fn take(&self) -> Result<Lease, SandboxError> {
-        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let uid = free.fresh.next().or_else(|| free.returned.pop_front());
         let uid = uid.ok_or(SandboxError::UidsExhausted { size: POOL })?;
         Ok(Lease {
             uid,
-            free: Arc::clone(&self.0),
+            free: Arc::clone(&self.free),
+            passwd: self.passwd_dir.join(uid.to_string()),
         })
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        // Uids come round again only after thousands of others, whose files would pile up.
+        let _ = fs::remove_file(&self.passwd);
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         free.returned.push_back(self.uid);
     }
@@ -70,9 +83,23 @@ impl Drop for Lease {
 mod tests {
     use super::*;
 
+    fn of(instance: &str) -> Uids {
+        Uids::of(instance, Path::new("/nowhere"))
+    }
+
+    #[test]
+    fn a_uid_that_is_given_back_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let lease = Uids::of("one", folder.path()).take().unwrap();
+        let passwd = folder.path().join(lease.uid.to_string());
+        fs::write(&passwd, "").unwrap();
+        drop(lease);
+        assert!(!passwd.exists());
+    }
+
     #[test]
     fn a_uid_is_used_again_only_when_all_others_are_taken() {
-        let uids = Uids::of("one");
+        let uids = of("one");
         let first = uids.take().unwrap();
         let reused = first.uid;
         drop(first);
@@ -92,9 +119,6 @@ mod tests {
 
     #[test]
     fn servers_of_different_names_have_different_uids() {
-        assert_ne!(
-            Uids::of("one").take().unwrap().uid,
-            Uids::of("two").take().unwrap().uid
-        );
+        assert_ne!(of("one").take().unwrap().uid, of("two").take().unwrap().uid);
     }
 }

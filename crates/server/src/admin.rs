@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use async_trait::async_trait;
 use base::{AccountId, Region};
 use bytes::Bytes;
-use exec::EnvironmentInfo;
+use exec::{EnvironmentInfo, SpareInfo};
 use gateway::{Admin, Gateway};
 use serde_json::{Value, json};
 
@@ -78,6 +78,11 @@ impl Admin for ServerAdmin {
             .into()
     }
 
+    async fn spares(&self) -> Value {
+        let spares = self.current().exec.spares();
+        spares.iter().map(spare).collect::<Vec<_>>().into()
+    }
+
     async fn doctor(&self) -> Value {
         doctor::report()
     }
@@ -103,11 +108,34 @@ impl Admin for ServerAdmin {
         }
     }
 
+    async fn messages(&self) -> Value {
+        match self.current().messages().await {
+            Ok(messages) => json!(messages),
+            Err(error) => {
+                tracing::error!(%error, "read the outgoing messages");
+                json!([])
+            }
+        }
+    }
+
     async fn reset(&self) -> Result<(), String> {
         self.start_over().await.map_err(|error| {
             tracing::error!("reset: {error:#}");
             "The reset failed half-way; the server's log says why. Restart the server.".to_owned()
         })
+    }
+
+    async fn events(&self, after: Option<u64>) -> Value {
+        let recent = Arc::clone(&self.current().recent);
+        recent.after(after).await
+    }
+
+    async fn replay(&self, id: &str) -> Result<(), String> {
+        self.current().replay(id).await
+    }
+
+    async fn certificate(&self, name: &str) -> Option<String> {
+        self.current().certificate(name).await
     }
 
     async fn function_code(&self, sha256: &str) -> Option<Bytes> {
@@ -126,7 +154,18 @@ fn environment(info: &EnvironmentInfo) -> Value {
         "memory_bytes": info.memory_bytes,
         "age_seconds": info.age.as_secs_f64(),
         "start": info.start.as_str(),
+        "provisioned": info.provisioned,
         "invocations": info.requests,
         "log_stream": info.log_stream,
+    })
+}
+
+fn spare(info: &SpareInfo) -> Value {
+    json!({
+        "program": info.program,
+        "state": if info.is_zygote { "zygote" } else { "parked" },
+        "pid": info.pid,
+        "memory_bytes": info.memory_bytes,
+        "age_seconds": info.age.as_secs_f64(),
     })
 }

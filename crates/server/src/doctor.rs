@@ -2,7 +2,7 @@
 
 use base::RequestId;
 use exec::RuntimeInfo;
-use sandbox::{Finding, Host, HostConfig};
+use sandbox::{EgressConfig, Finding, Host, HostConfig};
 use serde_json::{Value, json};
 
 use crate::config;
@@ -15,7 +15,9 @@ pub fn report() -> Value {
     };
     // A name of its own, so that asking does not end a running server's environments.
     let instance = format!("doctor-{}", RequestId::random());
-    let host = Host::open(&HostConfig::new(folder.path(), instance));
+    let mut config = HostConfig::new(folder.path(), instance);
+    config.egress = Some(EgressConfig::default());
+    let host = Host::open(&config);
     match host {
         Ok(host) => {
             let features = host

@@ -6,13 +6,17 @@ mod admin;
 mod compose;
 pub mod config;
 pub mod doctor;
+mod egress;
+mod encryption_key;
 mod late;
 mod open_files;
+mod recent;
 mod root_key;
 mod sockets;
 mod state;
 mod sweep;
 pub mod telemetry;
+mod tls;
 mod usage;
 
 use std::net::SocketAddr;
@@ -38,7 +42,8 @@ pub struct Server {
     address: SocketAddr,
     admin: Arc<ServerAdmin>,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    serving: Vec<JoinHandle<()>>,
+    tls_address: Option<SocketAddr>,
 }
 
 impl Server {
@@ -53,9 +58,26 @@ impl Server {
             )
         })?;
         let address = listener.local_addr()?;
+        let tls_listener = match &config.tls {
+            Some(tls) => Some(TcpListener::bind(tls.listen).await.with_context(|| {
+                format!(
+                    "listen on {} for TLS; choose another address with --tls",
+                    tls.listen
+                )
+            })?),
+            None => None,
+        };
+        let tls_address = tls_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
         let clock = Clock::system();
         let state = State::open(&config.state)?;
         let root = root_key(&config, &state).await?;
+        let tls = match &config.tls {
+            Some(tls) => Some(tls::acceptor(tls, &state.folder)?),
+            None => None,
+        };
         let sockets = Arc::new(Sockets::default());
         let composer = Composer {
             config: config.clone(),
@@ -88,18 +110,33 @@ impl Server {
         admin.connect(&gateway);
         admin.resume().await?;
         let (stop, stopping) = watch::channel(false);
-        let serving = tokio::spawn(gateway.serve(listener, None, stopping));
+        let mut serving = Vec::new();
+        if let (Some(listener), Some(tls)) = (tls_listener, tls) {
+            let gateway = Arc::clone(&gateway);
+            serving.push(tokio::spawn(gateway.serve_tls(
+                listener,
+                tls,
+                stopping.clone(),
+            )));
+        }
+        serving.push(tokio::spawn(gateway.serve(listener, None, stopping)));
         Ok(Self {
             address,
             admin,
             stop,
             serving,
+            tls_address,
         })
     }
 
     /// Where it listens; the port is a real one where the configuration said 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for TLS, if it does.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
     }
 
     /// Runs until SIGINT or SIGTERM, then ends.
@@ -119,7 +156,9 @@ impl Server {
     pub async fn stop(self) -> anyhow::Result<()> {
         // An error means that nobody serves any more.
         let _ = self.stop.send(true);
-        self.serving.await.context("end the listener")?;
+        for serving in self.serving {
+            serving.await.context("end a listener")?;
+        }
         self.admin.end().await;
         Ok(())
     }

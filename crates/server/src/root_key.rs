@@ -63,4 +63,8 @@ impl Credentials for WithRoot {
             _ => self.iam.find(id, session_token).await,
         }
     }
+
+    async fn of(&self, principal: &Principal) -> Option<IssuedCredential> {
+        self.iam.of(principal).await
+    }
 }

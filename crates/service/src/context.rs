@@ -49,6 +49,7 @@ pub enum Origin {
         peer: Option<SocketAddr>,
         authority: Option<String>,
         user_agent: Option<String>,
+        is_tls: bool,
     },
     /// Through a port, from another service in this process.
     Internal,

@@ -54,6 +54,16 @@ impl ServiceError {
         )
     }
 
+    /// The disk is full, or cannot be written: the caller may retry once that has been seen to.
+    /// Log the cause before making this.
+    pub fn unavailable() -> Self {
+        Self::new(
+            "ServiceUnavailable",
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server cannot write to its disk, or the disk is full; try again later.",
+        )
+    }
+
     /// The operation exists in AWS's model and not here; says so by name.
     pub fn not_implemented(service: &str, operation: &str) -> Self {
         Self::new(

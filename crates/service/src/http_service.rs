@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use base::AccountId;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -23,6 +24,42 @@ pub struct Access {
     pub resource: String,
 }
 
+/// A permission that a request needs, with what only the service knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    pub access: Access,
+    /// Condition keys beside the global ones.
+    pub conditions: Vec<(&'static str, String)>,
+    /// The resource's own policy, as JSON text: it may let in whom the caller's policies do not.
+    pub resource_policy: Option<String>,
+}
+
+impl From<Access> for Demand {
+    fn from(access: Access) -> Self {
+        Self {
+            access,
+            conditions: Vec::new(),
+            resource_policy: None,
+        }
+    }
+}
+
+/// What is to be done with a request of a page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CrossOrigin {
+    /// The server's own rules count.
+    Unruled,
+    /// It is answered, and the answer of what is no preflight gets these headers.
+    Allowed(HeaderMap),
+    /// The page may not see the answer.
+    Refused(ServiceError),
+}
+
+/// In the extensions of a request that [`HttpService::admits_anonymous`] let in: nobody is known to
+/// have sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct Anonymous;
+
 /// A service that answers HTTP requests as they are.
 #[async_trait]
 pub trait HttpService: Send + Sync + 'static {
@@ -31,6 +68,36 @@ pub trait HttpService: Send + Sync + 'static {
 
     /// What the request asks for, so that the gateway can authorize it first.
     fn access(&self, request: &http::request::Parts) -> Access;
+
+    /// Everything the request needs permission for.
+    fn demands(&self, request: &http::request::Parts) -> Vec<Demand> {
+        vec![self.access(request).into()]
+    }
+
+    /// Whether this request needs no signature, even where signatures are checked. The service
+    /// then judges by itself who may do it, and the signature, if any, means nothing.
+    fn admits_anonymous(&self, _request: &http::request::Parts) -> bool {
+        false
+    }
+
+    /// Whether the request is for an address that this service gave: a function's, an API's, a
+    /// custom domain. Such addresses are for pages as well, by rules of their own, and all that a
+    /// request carries is theirs to read.
+    fn has_address(&self, _headers: &HeaderMap, _uri: &http::Uri) -> bool {
+        false
+    }
+
+    /// What a page of another origin may do, where the service has rules of its own for it. A
+    /// virtual-host request is in path style.
+    async fn cross_origin(&self, _request: &http::request::Parts) -> CrossOrigin {
+        CrossOrigin::Unruled
+    }
+
+    /// The policy of what is accessed, if an account's own principals are subject to one there. Of
+    /// what belongs to another account the service judges by itself.
+    async fn resource_policy(&self, _access: &Access, _account: AccountId) -> Option<String> {
+        None
+    }
 
     /// Answers a request. The gateway has verified the signature and removed it, decoded
     /// `aws-chunked` bodies, and rewritten virtual-host requests to path style.

@@ -4,9 +4,15 @@ mod context;
 mod error;
 mod http_service;
 mod operation;
+pub mod page;
+mod policy;
 pub mod ports;
 
 pub use context::{Origin, Principal, RequestContext};
 pub use error::ServiceError;
-pub use http_service::{Access, Body, BoxError, HttpService, TrailingHeaders};
-pub use operation::{BoxFuture, Handler, Operation, Service, dispatch};
+pub use http_service::{
+    Access, Anonymous, Body, BoxError, CrossOrigin, Demand, HttpService, TrailingHeaders,
+};
+pub use operation::{
+    BoxFuture, Handler, Operation, Service, StreamedOperation, StreamingHandler, dispatch,
+};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use wire::{ServiceSchema, Value};
 
-use crate::{RequestContext, ServiceError};
+use crate::{Body, RequestContext, ServiceError};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -49,6 +49,35 @@ macro_rules! operation {
     };
 }
 
+/// Answers one operation whose output has a body that goes out while it is being made.
+pub type StreamingHandler<S> =
+    fn(Arc<S>, RequestContext, Value) -> BoxFuture<'static, Result<(Value, Body), ServiceError>>;
+
+/// A row of a service's table of such operations; write it with [`streamed!`](crate::streamed).
+pub struct StreamedOperation<S> {
+    pub name: &'static str,
+    pub handler: StreamingHandler<S>,
+}
+
+/// As [`operation!`](crate::operation), of a function that returns its output with a [`Body`].
+#[macro_export]
+macro_rules! streamed {
+    ($marker:ty => $handler:path) => {
+        $crate::StreamedOperation {
+            name: <$marker as ::wire::Operation>::SCHEMA.name,
+            handler: |service, context, input| {
+                ::std::boxed::Box::pin(async move {
+                    let input =
+                        <<$marker as ::wire::Operation>::Input as ::wire::Shape>::from_value(input);
+                    let (output, body): (<$marker as ::wire::Operation>::Output, $crate::Body) =
+                        $handler(service, context, input).await?;
+                    Ok((::wire::Shape::into_value(output), body))
+                })
+            },
+        }
+    };
+}
+
 /// Runs the row of that name, or answers that the service, which `title` names to people, does not
 /// have it.
 pub async fn dispatch<S>(
@@ -79,6 +108,17 @@ pub trait Service: Send + Sync + 'static {
         input: Value,
     ) -> Result<Value, ServiceError>;
 
+    /// Runs one operation whose output has a streamed body; `None` of any other.
+    async fn stream(
+        &self,
+        operation: &str,
+        context: &RequestContext,
+        input: &mut Value,
+    ) -> Option<Result<(Value, Body), ServiceError>> {
+        let _ = (operation, context, input);
+        None
+    }
+
     /// The ARN the call is about, for policy evaluation; `*` where the operation names none.
     fn resource(&self, operation: &str, context: &RequestContext, input: &Value) -> String {
         let _ = (operation, context, input);
@@ -89,5 +129,24 @@ pub trait Service: Send + Sync + 'static {
     /// (`lambda:InvokeFunction` for `Invoke`).
     fn action(&self, operation: &str) -> String {
         format!("{}:{operation}", self.schema().signing_name)
+    }
+
+    /// Everything a call needs permission for, as pairs of action and resource: more than one where
+    /// it is about several resources, or does several things.
+    fn accesses(
+        &self,
+        operation: &str,
+        context: &RequestContext,
+        input: &Value,
+    ) -> Vec<(String, String)> {
+        vec![(
+            self.action(operation),
+            self.resource(operation, context, input),
+        )]
+    }
+
+    /// Whether answers carry the CRC-32 of their bodies, as DynamoDB's do and its clients check.
+    fn checksums_answers(&self) -> bool {
+        false
     }
 }

@@ -20,6 +20,23 @@ pub trait ApiCaller: Send + Sync + 'static {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError>;
+
+    /// Sends a request as that service's clients write it, without a signature; `service` is its
+    /// signing name. An `action` is said in whatever way the service's protocol has. Nobody judges
+    /// whether the principal may: that is the caller's to know.
+    async fn send(
+        &self,
+        service: &str,
+        action: Option<&str>,
+        context: RequestContext,
+        request: http::Request<Bytes>,
+    ) -> http::Response<Bytes> {
+        let _ = (action, context, request);
+        let error = ServiceError::not_implemented(service, "by HTTP from inside");
+        let mut response = http::Response::new(Bytes::from(error.message));
+        *response.status_mut() = error.status;
+        response
+    }
 }
 
 /// Runs functions for event sources.
@@ -109,6 +126,13 @@ pub trait Credentials: Send + Sync + 'static {
         access_key_id: &str,
         session_token: Option<&str>,
     ) -> Option<IssuedCredential>;
+
+    /// What a principal may do now, for a service that gives out tokens of its own to those that
+    /// have proved who they are; the secret means nothing. `None` if it is nobody any more.
+    async fn of(&self, principal: &crate::Principal) -> Option<IssuedCredential> {
+        let _ = principal;
+        None
+    }
 }
 
 /// A credential that IAM or STS issued.
@@ -133,4 +157,99 @@ impl std::fmt::Debug for IssuedCredential {
             .field("principal", &self.principal)
             .finish_non_exhaustive()
     }
+}
+
+/// Wakes readers of DynamoDB streams, so that none has to ask again and again.
+pub trait StreamSignals: Send + Sync + 'static {
+    /// Resolves once records have been added to the stream since the call, and GetRecords gives
+    /// them. For a stream of another server, or none, it never does.
+    fn changed(&self, stream: &Arn) -> crate::BoxFuture<'static, ()>;
+}
+
+/// Sends requests to servers outside, over HTTP and HTTPS.
+#[async_trait]
+pub trait WebClient: Send + Sync + 'static {
+    /// Gives the answer with its whole body, of which at most `limit` bytes are read.
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    async fn exchange(
+        &self,
+        request: http::Request<Bytes>,
+        within: std::time::Duration,
+        limit: usize,
+    ) -> Result<http::Response<Bytes>, String>;
+}
+
+/// Sees what is published, for whoever looks on.
+pub trait Onlooker: Send + Sync + 'static {
+    fn saw(&self, seen: Seen);
+
+    /// Whether anybody looks on: only then is it worth saying why something was not wanted.
+    fn is_looking(&self) -> bool;
+}
+
+/// Something that was published, and what has become of it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub id: String,
+    pub at: Timestamp,
+    pub account: AccountId,
+    pub region: Region,
+    /// The ARN of the bus or the topic.
+    pub place: String,
+    /// As its targets see it.
+    pub event: String,
+    pub verdicts: Vec<Verdict>,
+    /// The call that publishes it once more: service, operation and input.
+    pub again: (&'static str, &'static str, Value),
+}
+
+/// Whether a rule or a subscription wants it.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub by: String,
+    pub targets: Vec<String>,
+    /// `None`: it is wanted.
+    pub why_not: Option<String>,
+}
+
+/// Reads container images of this server's own registries.
+#[async_trait]
+pub trait ImageRegistry: Send + Sync + 'static {
+    /// Whose registry has this host (with or without a port), if it is one of this server's.
+    fn registry_at(&self, authority: &str) -> Option<(AccountId, Region)>;
+
+    /// A manifest, by tag or digest.
+    ///
+    /// # Errors
+    /// What ECR answers: no such repository, no such image.
+    async fn manifest(
+        &self,
+        account: AccountId,
+        region: &Region,
+        repository: &str,
+        reference: &str,
+    ) -> Result<PulledManifest, ServiceError>;
+
+    /// The bytes of a layer or a configuration, as they were pushed.
+    ///
+    /// # Errors
+    /// The repository does not have it.
+    async fn layer(
+        &self,
+        account: AccountId,
+        region: &Region,
+        repository: &str,
+        digest: &str,
+    ) -> Result<crate::Body, ServiceError>;
+}
+
+/// A manifest of a registry.
+#[derive(Clone, Debug)]
+pub struct PulledManifest {
+    /// Such as `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    pub media_type: String,
+    pub content: Bytes,
 }

@@ -91,6 +91,11 @@ fn holder(pid: Option<u32>) -> String {
 }
 
 impl StoreError {
+    /// Whether the disk is full or does not work: what holds now may not hold later.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Full | Self::Io { .. })
+    }
+
     /// Whether a precondition failed, so that the caller may read again and retry.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })

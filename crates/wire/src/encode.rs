@@ -48,6 +48,17 @@ pub fn encode_response(
     respond(status, headers, body)
 }
 
+/// Writes the head of an answer whose body is a stream, which only the REST protocols have.
+pub fn encode_head(operation: &OperationSchema, output: &Value, request_id: &str) -> Response<()> {
+    let mut response = Response::new(());
+    let headers = response.headers_mut();
+    put(headers, REQUEST_ID, request_id);
+    let said = rest::write_outside_body(operation.output, output, headers);
+    let modelled = StatusCode::from_u16(operation.status).unwrap_or(StatusCode::OK);
+    *response.status_mut() = said.unwrap_or(modelled);
+    response
+}
+
 /// Writes an error in the protocol of the request.
 pub fn encode_error(
     service: &ServiceSchema,

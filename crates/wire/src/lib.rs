@@ -10,6 +10,7 @@
 mod decode;
 mod encode;
 mod error;
+pub mod event_stream;
 mod form;
 mod json;
 mod protocol;
@@ -25,7 +26,7 @@ mod value;
 mod xml;
 
 pub use decode::decode;
-pub use encode::{encode_error, encode_response, encode_wire_error};
+pub use encode::{encode_error, encode_head, encode_response, encode_wire_error};
 pub use error::{ErrorParts, WireError};
 pub use protocol::Protocol;
 pub use route::{Routed, RoutedOperation, route, serves_path};

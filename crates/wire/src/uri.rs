@@ -5,6 +5,9 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::schema::{Location, MemberSchema, OperationSchema};
+use crate::value::Value;
+
 /// The labels of a match, decoded, by the template's names.
 pub type Labels = Vec<(&'static str, String)>;
 
@@ -49,6 +52,29 @@ pub fn labels(template: &'static str, path: &str) -> Option<Labels> {
         };
     });
     if fits { labels } else { None }
+}
+
+impl OperationSchema {
+    /// The template with the members of an input in their places, as they are; `*` stands for one
+    /// that is not there.
+    pub fn path(&self, input: &Value) -> String {
+        let segments = path_of(self.uri).split('/').map(|segment| {
+            let label = segment
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'));
+            let Some(label) = label.map(|label| label.trim_end_matches('+')) else {
+                return segment;
+            };
+            let of_label = |member: &&MemberSchema| {
+                member.location == Location::Uri && member.wire_name == label
+            };
+            let member = self.input.members.iter().find(of_label);
+            member
+                .and_then(|member| input.get(member.name)?.as_str())
+                .unwrap_or("*")
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
 }
 
 /// The fixed query parameters of a template, after its `?`.

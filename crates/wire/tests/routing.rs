@@ -207,11 +207,16 @@ fn rest_by_method_and_path() {
             "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A0%3Afunction%3Af",
             "ListTags",
         ),
-        ("GET", "/2018-10-31/layers", "absent ListLayers"),
+        ("GET", "/2018-10-31/layers", "ListLayers"),
         (
             "POST",
             "/2021-11-15/functions/f/response-streaming-invocations",
-            "absent InvokeWithResponseStream",
+            "InvokeWithResponseStream",
+        ),
+        (
+            "POST",
+            "/2025-11-30/capacity-providers",
+            "absent CreateCapacityProvider",
         ),
     ] {
         assert_eq!(name(by(method, uri)), expected, "{method} {uri}");

@@ -25,6 +25,7 @@ function buildContext(header) {
     identity: parse(header.cognito_identity),
     invokedFunctionArn: header.arn,
     awsRequestId: header.id,
+    tenantId: header.tenant_id,
     getRemainingTimeInMillis: () => Math.max(deadline - Date.now(), 0),
   };
 }

@@ -7,7 +7,8 @@ const { types } = require("node:util");
 class RuntimeError extends Error {
   constructor(name, reason) {
     super(reason);
-    this.name = `Runtime.${name}`;
+    // Not among what was attached to it, which the log shows.
+    Object.defineProperty(this, "name", { value: `Runtime.${name}` });
   }
 }
 
@@ -29,16 +30,9 @@ class MalformedHandlerName extends RuntimeError {
   }
 }
 
-class StreamingNotSupported extends RuntimeError {
-  constructor(reason) {
-    super("StreamingNotSupported", reason);
-  }
-}
-
 class UserCodeSyntaxError extends RuntimeError {
-  constructor(error) {
-    super("UserCodeSyntaxError", error);
-    this.stack = error.stack;
+  constructor(reason) {
+    super("UserCodeSyntaxError", reason);
   }
 }
 
@@ -87,7 +81,6 @@ function expand(value) {
     code: value.code,
     ...value,
   };
-  delete expanded.name;
   if (typeof value.stack === "string") expanded.stack = value.stack.split("\n");
   return expanded;
 }
@@ -97,4 +90,4 @@ function isError(value) {
   return Boolean(value?.name) && Boolean(value?.message) && Boolean(value?.stack);
 }
 
-module.exports = { ImportModuleError, HandlerNotFound, MalformedHandlerName, StreamingNotSupported, UserCodeSyntaxError, UnhandledPromiseRejection, describe, format };
+module.exports = { ImportModuleError, HandlerNotFound, MalformedHandlerName, UserCodeSyntaxError, UnhandledPromiseRejection, describe, format };

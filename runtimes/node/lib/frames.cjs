@@ -13,6 +13,8 @@ const Kind = Object.freeze({
   invoke: 5,
   response: 6,
   error: 7,
+  rehearse: 10,
+  piece: 14,
 });
 
 const SOCKET = 3;
@@ -33,13 +35,14 @@ class Frames {
     this.#socket.on("error", () => process.exit(0));
   }
 
-  send(kind, header, payload = EMPTY) {
+  // Calls back, if asked to, when the frame is out of this process.
+  send(kind, header, payload = EMPTY, sent = undefined) {
     const text = header === undefined ? EMPTY : Buffer.from(JSON.stringify(header));
     const prefix = Buffer.allocUnsafe(PREFIX);
     prefix.writeUInt32LE(kind, 0);
     prefix.writeUInt32LE(text.length, 4);
     prefix.writeUInt32LE(payload.length, 8);
-    this.#socket.write(Buffer.concat([prefix, text, payload]));
+    this.#socket.write(Buffer.concat([prefix, text, payload]), sent);
   }
 
   // The next frame. Only one may be waited for at a time.

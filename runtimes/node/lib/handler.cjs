@@ -12,20 +12,12 @@ const {
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
-  StreamingNotSupported,
   UserCodeSyntaxError,
 } = require("./errors.cjs");
 
-// How Lambda's runtime marks a handler that streams its response.
-const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
+// Who requires a function's file, as what is missing is told.
+const REQUIRER = "/var/runtime/index.mjs";
 const PARTS = /^([^.]*)\.(.*)$/;
-
-globalThis.awslambda = {
-  streamifyResponse(handler) {
-    handler[STREAMING] = "response";
-    return handler;
-  },
-};
 
 // The handler, and the microseconds spent on finding its file.
 async function load(root, name) {
@@ -47,9 +39,6 @@ async function load(root, name) {
     throw new HandlerNotFound(`${name} is undefined or not exported`);
   }
   if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
-  if (handler[STREAMING] !== undefined) {
-    throw new StreamingNotSupported(`${name} streams its response, which Kagero cannot do yet`);
-  }
   return { handler, codeMicros };
 }
 
@@ -64,21 +53,26 @@ function isFile(path) {
 async function open(root, folder, module, file) {
   try {
     if (file === undefined) {
-      // As require finds it: a package, or a folder with an index.
-      const require = createRequire(resolve(root, folder, "index.js"));
-      const found = require.resolve(folder === "." ? `./${module}` : module, {
-        paths: [root, resolve(root, folder)],
-      });
-      return require(found);
+      return createRequire(REQUIRER)(resolvePackage(root, folder, module));
     }
     if (isModule(root, file)) return await import(pathToFileURL(file).href);
-    return createRequire(file)(file);
+    return createRequire(REQUIRER)(file);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error);
     if (error?.code === "MODULE_NOT_FOUND" || error?.code === "ERR_MODULE_NOT_FOUND") {
       throw new ImportModuleError(error);
     }
     throw error;
+  }
+}
+
+// As require finds it: a folder with an index, or a package.
+function resolvePackage(root, folder, module) {
+  const own = resolve(root, folder);
+  try {
+    return createRequire(resolve(own, "index.js")).resolve(`./${module}`);
+  } catch {
+    return createRequire(REQUIRER).resolve(module, { paths: [root, own] });
   }
 }
 

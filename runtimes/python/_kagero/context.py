@@ -48,13 +48,13 @@ class LambdaContext:
     memory_limit_in_mb = None
     log_group_name = None
     log_stream_name = None
-    tenant_id = None
 
     def __init__(self, header):
         self.aws_request_id = header["id"]
         self.invoked_function_arn = header["arn"]
         self._epoch_deadline_time_in_ms = header["deadline_ms"]
         self.client_context = _client_context(_parse(header, "client_context", "Client Context"))
+        self.tenant_id = header.get("tenant_id")
         self.identity = _identity(_parse(header, "cognito_identity", "Cognito Identity"))
 
     def get_remaining_time_in_millis(self):

@@ -1,6 +1,8 @@
 """Errors as the caller of the function receives them, and as its log shows them."""
 
-from . import encode, output
+import time
+
+from . import encode, logs, output
 from .handler import Fault
 
 _OURS = "/var/runtime/python/"
@@ -36,6 +38,12 @@ def _document(message, error_type, request_id, trace):
 
 def log(document):
     """Writes an error document into the function's log, as one event."""
+    if logs.is_json:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        event = {"timestamp": at, "level": "ERROR"}
+        event.update(document)
+        output.log(encode.to_json(event, "backslashreplace").decode())
+        return
     head = "[ERROR]"
     if document["errorType"]:
         head += " " + document["errorType"]

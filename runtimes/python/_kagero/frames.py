@@ -14,6 +14,12 @@ INIT_ERROR = 4
 INVOKE = 5
 RESPONSE = 6
 ERROR = 7
+COMPILE = 8
+COMPILED = 9
+REHEARSE = 10
+RESTORE = 11
+SNAPSHOT = 12
+FORK = 13
 
 _SOCKET = 3
 _PREFIX = struct.Struct("<III")
@@ -27,8 +33,19 @@ def _forked():
     _is_fork = True
 
 
+def is_first_process():
+    """Says that this process, though a fork, is the one that the server knows."""
+    global _is_fork
+    _is_fork = False
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
+
+
+def keep_from_programs():
+    """The socket is this process's own."""
+    os.set_inheritable(_SOCKET, False)
 
 
 def receive(unpack=_PREFIX.unpack_from, read=os.read, size=_PREFIX.size):

@@ -9,6 +9,9 @@ import time
 from _frozen_importlib_external import SourceFileLoader
 
 
+from . import compiled
+
+
 class Fault(Exception):
     """An error that has a name of Lambda's own."""
 
@@ -21,16 +24,19 @@ class Fault(Exception):
 
 def set_up_path(task_root):
     """Lambda's module search path; the host's own packages are not on it."""
-    version = "python%d.%d" % sys.version_info[:2]
     runtime = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    first = [
-        task_root,
-        "/opt/python/lib/" + version + "/site-packages",
-        "/opt/python",
-        "/var/runtime",
-    ]
+    first = [task_root, *_layer_folders(), "/opt/python", "/var/runtime"]
     rest = [path for path in sys.path if path != runtime and path not in first]
     sys.path[:] = first + rest
+
+
+def _layer_folders():
+    """Where layers have packages: under the version that the function asked for, which may not be
+    the one that runs it, and under that one."""
+    running = "python%d.%d" % sys.version_info[:2]
+    asked = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("AWS_Lambda_")[2]
+    versions = [running] if asked in ("", running) else [asked, running]
+    return ["/opt/python/lib/" + version + "/site-packages" for version in versions]
 
 
 def set_up_builtins():
@@ -42,9 +48,9 @@ def set_up_builtins():
         builtins.quit = Quitter("quit", "Ctrl-D (i.e. EOF)")
 
 
-def load(name):
+def load(name, task_root):
     """The handler, and the microseconds spent on reading code and on running its top level."""
-    clock = _CodeClock()
+    clock = _CodeClock(compiled.install(task_root))
     started = time.perf_counter()
     with clock:
         handler = _load(name)
@@ -81,11 +87,14 @@ def _load(name):
 class _CodeClock:
     """Counts the time of reading and compiling source files while it is entered."""
 
-    def __init__(self):
+    def __init__(self, compiled_loader):
         self.spent = 0.0
+        self._loader = compiled_loader or SourceFileLoader
+        # Inherited by the one, of its own in the other.
+        self._own = self._loader.__dict__.get("get_code")
 
     def __enter__(self):
-        read = SourceFileLoader.get_code
+        read = self._loader.get_code
 
         def get_code(loader, fullname):
             started = time.perf_counter()
@@ -94,8 +103,11 @@ class _CodeClock:
             finally:
                 self.spent += time.perf_counter() - started
 
-        SourceFileLoader.get_code = get_code
+        self._loader.get_code = get_code
         return self
 
     def __exit__(self, *_):
-        del SourceFileLoader.get_code
+        if self._own is None:
+            del self._loader.get_code
+        else:
+            self._loader.get_code = self._own

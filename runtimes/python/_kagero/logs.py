@@ -7,8 +7,16 @@ from . import output
 
 _FORMAT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
 
-# The id of the invocation under way.
+_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")
+
+# The id of the invocation under way, and the tenant that it is for.
 request_id = None
+tenant_id = None
+
+# How the function asked for its log, once this process is a function.
+is_json = False
+_level = None
+_handler = None
 
 
 class _LoggingFinder:
@@ -53,7 +61,7 @@ def _set_up(logging):
     class LambdaLoggerFilter(logging.Filter):
         def filter(self, record):
             record.aws_request_id = request_id or ""
-            record.tenant_id = None
+            record.tenant_id = tenant_id
             return True
 
     logging.Formatter.converter = time.gmtime
@@ -61,6 +69,29 @@ def _set_up(logging):
     handler.setFormatter(logging.Formatter(_FORMAT, "%Y-%m-%dT%H:%M:%S"))
     handler.addFilter(LambdaLoggerFilter())
     logging.getLogger().addHandler(handler)
+    global _handler
+    _handler = handler
+    _configure(logging)
+
+
+def _configure(logging):
+    if is_json:
+        from .jsonlogs import JsonFormatter
+
+        _handler.setFormatter(JsonFormatter())
+    if _level is not None:
+        logging.getLogger().setLevel(_level)
+
+
+def configure(environment):
+    """Takes format and level from the environment variables."""
+    global is_json, _level
+    is_json = environment.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+    level = environment.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+    level = {"TRACE": "DEBUG", "FATAL": "CRITICAL"}.get(level, level)
+    _level = level if level in _LEVELS else None
+    if _handler is not None and (is_json or _level is not None):
+        _configure(sys.modules["logging"])
 
 
 def install():

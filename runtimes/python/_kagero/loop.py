@@ -3,35 +3,59 @@
 import os
 import sys
 
-from . import context, encode, errors, frames, handler, logs, output
+from . import compiled, context, encode, errors, frames, handler, logs, output
 from .handler import Fault
 from .jsontext import decode
 
 
 def main():
-    os.set_inheritable(3, False)
     output.install()
     logs.install()
+    handler.set_up_builtins()
+    if sys.argv[1:] == ["zygote"]:
+        del sys.argv[1:]
+        from . import zygote
+
+        zygote.serve()
+    frames.keep_from_programs()
+    output.keep_from_programs()
     frames.send(frames.BOOTED)
     # Until here nothing is any function's.
     kind, header, _ = frames.receive()
+    while kind in _GENERIC:
+        _GENERIC[kind](decode(header))
+        kind, header, _ = frames.receive()
     if kind != frames.SPECIALISE:
         raise RuntimeError("expected to be told a function, got a frame of kind %d" % kind)
-    _answer_events(_become(decode(header)))
+    function = decode(header)
+    _answer_events(_become(function), function["task_root"])
+
+
+def _rehearse(function):
+    from . import rehearsal
+
+    rehearsal.run(function["environment"])
+    frames.send(frames.BOOTED)
+
+
+# What a process does that is no function yet.
+_GENERIC = {
+    frames.COMPILE: lambda header: compiled.compile_all(header["task_root"]),
+    frames.REHEARSE: _rehearse,
+}
 
 
 def _become(function):
     """Turns this process into the function, and returns its handler."""
     for name, value in function["environment"].items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
+        os.environ[name] = value
     context.configure(os.environ)
     encode.configure(os.environ)
+    logs.configure(os.environ)
     handler.set_up_path(function["task_root"])
-    handler.set_up_builtins()
     os.chdir(function["task_root"])
     try:
-        found, code_us, init_us = handler.load(function["handler"])
+        found, code_us, init_us = handler.load(function["handler"], function["task_root"])
     except Exception as error:
         document = errors.describe(error)
         errors.log(document)
@@ -43,12 +67,18 @@ def _become(function):
     return found
 
 
-def _answer_events(function):
+def _answer_events(function, task_root):
     trace = None
     while True:
-        _, header, event = frames.receive()
+        kind, header, event = frames.receive()
+        if kind == frames.SNAPSHOT:
+            from . import snapshot
+
+            snapshot.take(task_root)
+            continue
         header = decode(header)
         request_id = logs.request_id = header["id"]
+        logs.tenant_id = header.get("tenant_id")
         if header.get("trace") != trace:
             trace = header.get("trace")
             if trace is None:

@@ -83,11 +83,15 @@ def _new_lock():
 
 def install():
     """Makes print and sys.stderr write records."""
-    os.set_inheritable(_PIPE, False)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_new_lock)
     sys.stdout = sys.__stdout__ = _text(_STDOUT, 1, "<stdout>")
     sys.stderr = sys.__stderr__ = _text(_STDERR, 2, "<stderr>")
+
+
+def keep_from_programs():
+    """The pipe is this process's own."""
+    os.set_inheritable(_PIPE, False)
 
 
 def flush():

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base::Arn;
 use service::Principal;
 use service::ports::{Credentials, IssuedCredential};
 
@@ -27,6 +28,10 @@ impl Credentials for IssuedCredentials {
             None => self.0.long_term(access_key_id),
         }
     }
+
+    async fn of(&self, principal: &Principal) -> Option<IssuedCredential> {
+        self.0.now_of(principal)
+    }
 }
 
 impl Identity {
@@ -46,6 +51,57 @@ impl Identity {
             account: key.account,
             identity_policies,
             boundaries: boundary.into_iter().collect(),
+        })
+    }
+
+    /// The permissions that a principal has now. One whose user or role has gone is nobody: neither
+    /// name comes back as the same.
+    fn now_of(&self, principal: &Principal) -> Option<IssuedCredential> {
+        let state = self.directory.read();
+        let last = |arn: &Arn| {
+            arn.resource
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (account, permissions, bounds) = match principal {
+            Principal::Root { account } => (*account, None, Vec::new()),
+            Principal::User { arn, user_id } => {
+                let account = arn.account_id()?;
+                let user = state.find::<User>(account, &last(arn))?;
+                let permissions = (user.id == *user_id).then(|| user.permissions.clone())?;
+                (account, Some(permissions), Vec::new())
+            }
+            Principal::Session {
+                arn,
+                role_arn,
+                session_id,
+            } => {
+                let account = role_arn.account_id()?;
+                let role = state.find::<Role>(account, &last(role_arn))?;
+                let id = session_id.split(':').next();
+                let permissions =
+                    (id == Some(role.id.as_str())).then(|| role.permissions.clone())?;
+                (
+                    account,
+                    Some(permissions),
+                    self.bounded.of(&arn.to_string()),
+                )
+            }
+            Principal::Service { .. } => return None,
+        };
+        let (identity_policies, boundary) = permissions
+            .map(|permissions| documents(&state, account, &permissions))
+            .unwrap_or_default();
+        Some(IssuedCredential {
+            secret: String::new(),
+            session_token: None,
+            expires_at: None,
+            principal: principal.clone(),
+            account,
+            identity_policies,
+            boundaries: boundary.into_iter().chain(bounds).collect(),
         })
     }
 

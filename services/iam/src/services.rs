@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use service::{RequestContext, Service, ServiceError, dispatch};
 use wire::{ServiceSchema, Value};
 
-use crate::domain::{caller, ids};
+use crate::domain::ids;
 use crate::identity::{Identity, role_arn, user_arn};
 use crate::records::{Role, User};
 use crate::{OPERATIONS, STS_OPERATIONS, generated, generated_sts};
@@ -56,7 +56,7 @@ impl Service for Iam {
                 "ListRoles" => listed("role"),
                 "ListUsers" => listed("user"),
                 "ListPolicies" => format!("policy path {prefix}"),
-                _ => caller::name(&context.principal),
+                _ => context.principal.name(),
             },
         }
     }

@@ -6,6 +6,7 @@ mod common;
 
 use common::{ACCOUNT, Server, lambda};
 use serde_json::json;
+use service::ports::Credentials as _;
 use service::{Principal, RequestContext, Service};
 use wire::Value;
 
@@ -80,4 +81,30 @@ async fn actions_and_resources_are_what_policies_name() {
     assert_eq!(resource(&*sts, "AssumeRole", &[("RoleArn", &arn)]), arn);
     assert_eq!(sts.action("GetCallerIdentity"), "");
     assert_eq!(sts.action("GetAccessKeyInfo"), "sts:GetAccessKeyInfo");
+}
+
+#[tokio::test]
+async fn what_a_principal_may_do_is_known_without_its_key_until_it_is_gone() {
+    let server = Server::new().await;
+    let name = json!({"UserName": "reader"});
+    let made = server.ok("CreateUser", name.clone()).await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "ecr:BatchGetImage", "Resource": "*"}]}"#;
+    let put = json!({"UserName": "reader", "PolicyName": "p", "PolicyDocument": policy});
+    server.ok("PutUserPolicy", put).await;
+    let principal = Principal::User {
+        arn: made["User"]["Arn"].as_str().unwrap().parse().unwrap(),
+        user_id: made["User"]["UserId"].as_str().unwrap().to_owned(),
+    };
+    let credentials = iam::credentials(&server.identity);
+    let found = credentials.of(&principal).await.unwrap();
+    assert_eq!(found.identity_policies.len(), 1);
+    assert!(found.secret.is_empty());
+    let delete = json!({"UserName": "reader", "PolicyName": "p"});
+    server.ok("DeleteUserPolicy", delete).await;
+    server.ok("DeleteUser", name.clone()).await;
+    assert!(credentials.of(&principal).await.is_none());
+    // Somebody else of that name.
+    server.ok("CreateUser", name).await;
+    assert!(credentials.of(&principal).await.is_none());
 }

@@ -27,7 +27,7 @@ async fn a_role_reads_back_with_its_policy_encoded() {
     assert_eq!(created["CreateDate"], "2026-11-23T20:00:00Z");
     let document = created["AssumeRolePolicyDocument"].as_str().unwrap();
     assert!(
-        document.starts_with("%7B%22Statement%22%3A%5B%7B"),
+        document.starts_with("%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22"),
         "{document}"
     );
 

@@ -1,38 +1,41 @@
-//! A function as the API shows it.
+//! A version of a function as the API shows it.
 
 use base::Arn;
 use sha2::{Digest, Sha256};
 
 use crate::code::shown_sha256;
-use crate::functions::Function;
+use crate::domain::{durable_config, image_settings, tenancy};
+use crate::function::{Preparation, Version};
 use crate::generated::{
-    Architecture, EnvironmentResponse, EphemeralStorage, FunctionConfiguration, LastUpdateStatus,
-    LastUpdateStatusReasonCode, LogFormat, LoggingConfig, PackageType, RuntimeVersionConfig,
-    SnapStartApplyOn, SnapStartOptimizationStatus, SnapStartResponse, State, StateReasonCode,
-    TracingConfigResponse, TracingMode, VpcConfigResponse,
+    Architecture, DeadLetterConfig, EnvironmentResponse, EphemeralStorage, FunctionConfiguration,
+    ImageConfigResponse, LastUpdateStatus, LastUpdateStatusReasonCode, Layer, PackageType,
+    RuntimeVersionConfig, SnapStartApplyOn, SnapStartOptimizationStatus, SnapStartResponse, State,
+    StateReasonCode, TracingConfigResponse, TracingMode, VpcConfigResponse,
 };
-use crate::records::FunctionRecord;
-use crate::runner::LATEST;
+use crate::records::VersionRecord;
+use crate::records::layer::LayerReference;
 
 const BEING_CREATED: &str = "The function is being created.";
 
 /// The configuration without its states, as lists show it. `arn` is qualified where the caller's
 /// was.
-pub fn listed(record: &FunctionRecord, arn: &Arn) -> FunctionConfiguration {
+pub fn listed(version: &Version, arn: &Arn) -> FunctionConfiguration {
+    let record = &version.record;
     let settings = &record.settings;
+    let is_image = record.code.container().is_some();
     FunctionConfiguration {
         function_name: Some(record.name.clone()),
         function_arn: Some(arn.to_string()),
-        runtime: Some(settings.runtime.clone()),
+        runtime: Some(settings.runtime.clone()).filter(|_| !is_image),
         role: Some(settings.role.to_string()),
-        handler: Some(settings.handler.clone()),
+        handler: Some(settings.handler.clone()).filter(|_| !is_image),
         code_size: Some(record.code.size() as i64),
-        description: Some(settings.description.clone()),
+        description: Some(record.description().to_owned()),
         timeout: Some(settings.timeout.cast_signed()),
         memory_size: Some(settings.memory_size.cast_signed()),
         last_modified: Some(record.last_modified.lambda_date()),
         code_sha256: Some(shown_sha256(&record.code)),
-        version: Some(LATEST.to_owned()),
+        version: Some(record.version.to_string()),
         vpc_config: settings.vpc.as_ref().map(|vpc| VpcConfigResponse {
             subnet_ids: Some(vpc.subnet_ids.clone()),
             security_group_ids: Some(vpc.security_group_ids.clone()),
@@ -48,69 +51,118 @@ pub fn listed(record: &FunctionRecord, arn: &Arn) -> FunctionConfiguration {
                 error: None,
             }),
         kms_key_arn: settings.kms_key_arn.clone(),
+        layers: Some(layers(&settings.layers)).filter(|layers| !layers.is_empty()),
+        dead_letter_config: settings.dead_letter.as_ref().map(|arn| DeadLetterConfig {
+            target_arn: Some(arn.to_string()),
+        }),
         tracing_config: Some(TracingConfigResponse {
             mode: TracingMode::parse(&settings.tracing_mode),
         }),
         revision_id: Some(record.revision_id.clone()),
-        package_type: Some(PackageType::Zip),
+        package_type: Some(if is_image {
+            PackageType::Image
+        } else {
+            PackageType::Zip
+        }),
+        image_config_response: settings.image.as_ref().map(|image| ImageConfigResponse {
+            image_config: Some(image_settings::shown(image)),
+            error: None,
+        }),
         architectures: Architecture::parse(&record.architecture).map(|it| vec![it]),
         ephemeral_storage: Some(EphemeralStorage {
             size: settings.ephemeral_storage.cast_signed(),
         }),
         snap_start: Some(SnapStartResponse {
             apply_on: SnapStartApplyOn::parse(&settings.snap_start),
-            optimization_status: Some(SnapStartOptimizationStatus::Off),
+            optimization_status: Some(optimization(version)),
         }),
-        logging_config: Some(LoggingConfig {
-            log_format: Some(LogFormat::Text),
-            log_group: Some(settings.log_group.clone()),
-            ..LoggingConfig::default()
-        }),
+        durable_config: settings.durable.as_ref().map(durable_config::shown),
+        tenancy_config: tenancy::shown(settings),
+        logging_config: Some(settings.logging.shown(&settings.log_group)),
         ..FunctionConfiguration::default()
     }
 }
 
-/// The configuration of a function that is ready. `note` says what is unusual about its runtime.
-pub fn ready(function: &Function, arn: &Arn, note: Option<String>) -> FunctionConfiguration {
-    FunctionConfiguration {
-        state: Some(State::Active),
-        state_reason: note,
-        last_update_status: Some(LastUpdateStatus::Successful),
-        ..with_runtime_version(&function.record, arn)
+fn layers(layers: &[LayerReference]) -> Vec<Layer> {
+    let shown = layers.iter().map(|layer| Layer {
+        arn: Some(layer.arn.to_string()),
+        code_size: Some(layer.code.size() as i64),
+        ..Layer::default()
+    });
+    shown.collect()
+}
+
+fn optimization(version: &Version) -> SnapStartOptimizationStatus {
+    if version.snap_starts() && version.preparation() == Preparation::Done {
+        SnapStartOptimizationStatus::On
+    } else {
+        SnapStartOptimizationStatus::Off
     }
 }
 
-/// The answer to CreateFunction. By the time it is read the function is ready; clients wait for
-/// that as they do for Lambda.
-pub fn created(function: &Function) -> FunctionConfiguration {
+/// The configuration with its states. `note` says what is unusual about the runtime.
+pub fn current(version: &Version, arn: &Arn, note: Option<String>) -> FunctionConfiguration {
+    let (state, reason, code) = match version.preparation() {
+        Preparation::Done => (State::Active, note, None),
+        Preparation::UnderWay => (
+            State::Pending,
+            Some(BEING_CREATED.to_owned()),
+            Some(StateReasonCode::Creating),
+        ),
+        Preparation::NoImage { code, why } => (State::Failed, Some(why), Some(code)),
+        Preparation::Failed(why) => (
+            State::Failed,
+            Some(why),
+            Some(StateReasonCode::FunctionError),
+        ),
+    };
+    FunctionConfiguration {
+        state: Some(state),
+        state_reason: reason,
+        state_reason_code: code,
+        last_update_status: Some(LastUpdateStatus::Successful),
+        ..with_runtime_version(version, arn)
+    }
+}
+
+/// The answer that creates a function or publishes a version. By the time it is read either is
+/// ready, unless SnapStart prepares it; clients wait for that as they do for Lambda.
+pub fn created(version: &Version, arn: &Arn) -> FunctionConfiguration {
     FunctionConfiguration {
         state: Some(State::Pending),
         state_reason: Some(BEING_CREATED.to_owned()),
         state_reason_code: Some(StateReasonCode::Creating),
-        ..with_runtime_version(&function.record, &function.record.arn())
+        ..with_runtime_version(version, arn)
     }
 }
 
 /// The answer to an update, likewise. Lambda's words are those of a creation.
-pub fn updated(function: &Function, note: Option<String>) -> FunctionConfiguration {
+pub fn updated(latest: &Version, note: Option<String>) -> FunctionConfiguration {
     FunctionConfiguration {
         last_update_status: Some(LastUpdateStatus::InProgress),
         last_update_status_reason: Some(BEING_CREATED.to_owned()),
         // The model's set lacks the code that Lambda sends.
         last_update_status_reason_code: None::<LastUpdateStatusReasonCode>,
-        ..ready(function, &function.record.arn(), note)
+        ..current(latest, &latest.record.function_arn(), note)
     }
 }
 
-fn with_runtime_version(record: &FunctionRecord, arn: &Arn) -> FunctionConfiguration {
-    let version = hex::encode(Sha256::digest(&record.settings.runtime));
+/// The one version of its runtime that this machine has.
+pub fn runtime_version_arn(record: &VersionRecord) -> String {
+    let digest = hex::encode(Sha256::digest(&record.settings.runtime));
     let (partition, region) = (record.region.partition(), &record.region);
-    let version_arn = format!("arn:{partition}:lambda:{region}::runtime:{version}");
+    format!("arn:{partition}:lambda:{region}::runtime:{digest}")
+}
+
+fn with_runtime_version(version: &Version, arn: &Arn) -> FunctionConfiguration {
+    let record: &VersionRecord = &version.record;
+    // An image brings its own.
+    let has_runtime = record.code.container().is_none();
     FunctionConfiguration {
-        runtime_version_config: Some(RuntimeVersionConfig {
-            runtime_version_arn: Some(version_arn),
+        runtime_version_config: has_runtime.then(|| RuntimeVersionConfig {
+            runtime_version_arn: Some(runtime_version_arn(record)),
             error: None,
         }),
-        ..listed(record, arn)
+        ..listed(version, arn)
     }
 }

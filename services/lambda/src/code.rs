@@ -18,11 +18,20 @@ use store::{BlobId, Blobs, StoreError};
 use wire::Value;
 
 use crate::acting;
+use crate::containers::Containers;
 use crate::domain::code_source::{CodeSource, empty_zip};
+use crate::domain::function_name::Place;
+use crate::domain::layer::check_sizes;
 use crate::error;
+use crate::functions::Functions;
+use crate::layers::Layers;
 use crate::records::Code;
+use crate::records::container::ContainerCode;
+use crate::records::layer::{LayerReference, stacked};
 
 pub struct CodeStore {
+    pub layers: Arc<Layers>,
+    pub containers: Containers,
     pub blobs: Arc<dyn Blobs>,
     pub images: Images,
     pub api: Arc<dyn ApiCaller>,
@@ -33,6 +42,7 @@ pub struct CodeStore {
 pub enum Fetched {
     Zip { zip: Bytes, image: CodeImage },
     Folder(PathBuf),
+    Container(Box<ContainerCode>),
 }
 
 impl CodeStore {
@@ -44,6 +54,14 @@ impl CodeStore {
     ) -> Result<Fetched, ServiceError> {
         let zip = match source {
             CodeSource::HotReload(folder) => return check_folder(folder).await,
+            CodeSource::Image(uri) => {
+                let place = Place {
+                    account: context.account,
+                    region: context.region.clone(),
+                };
+                let container = self.containers.resolve(&uri, &place).await?;
+                return Ok(Fetched::Container(Box::new(container)));
+            }
             CodeSource::Zip(zip) => zip,
             CodeSource::S3 {
                 bucket,
@@ -108,6 +126,7 @@ impl CodeStore {
             Fetched::Folder(folder) => Ok(Code::HotReload {
                 folder: folder.clone(),
             }),
+            Fetched::Container(container) => Ok(Code::Container(container.clone())),
             Fetched::Zip { zip, image } => Ok(Code::Zip {
                 sha256: image.id().to_string(),
                 size: zip.len() as u64,
@@ -116,25 +135,130 @@ impl CodeStore {
         }
     }
 
+    /// Makes sure that a container image is there.
+    pub async fn pulled(&self, code: &Code, place: &Place) -> Result<(), ServiceError> {
+        let Some(container) = code.container() else {
+            return Ok(());
+        };
+        let pulled = self.containers.image(container, place).await;
+        pulled.map(|_| ()).map_err(|why| {
+            error::invalid_parameter(format!(
+                "Source image {} is not valid: {why}.",
+                container.uri
+            ))
+        })
+    }
+
     async fn write(&self, zip: Bytes) -> Result<BlobId, StoreError> {
         let mut blob = self.blobs.create().await?;
         blob.write(zip).await?;
         blob.finish().await
     }
 
-    /// Deletes code that no record names any more. `is_used` says whether another function has the
-    /// same image.
-    pub async fn give_up(&self, code: &Code, is_used: impl Fn(ImageId) -> bool) {
+    /// Gets the code of a function that has these layers.
+    pub async fn fetch_beside(
+        &self,
+        layers: &[LayerReference],
+        source: CodeSource,
+        context: &RequestContext,
+        functions: &Arc<Functions>,
+    ) -> Result<Fetched, ServiceError> {
+        let fetched = self.fetch(source, context).await?;
+        let Fetched::Zip { image, .. } = &fetched else {
+            return Ok(fetched);
+        };
+        if let Err(error) = check_together(image, layers).await {
+            let id = image.id();
+            drop(fetched);
+            self.remove_image(id, functions);
+            return Err(error);
+        }
+        Ok(fetched)
+    }
+
+    /// Refuses layers that are too large for a function's code.
+    pub async fn check_beside(
+        &self,
+        layers: &[LayerReference],
+        code: &Code,
+    ) -> Result<(), ServiceError> {
+        // A folder's content is not looked at.
+        let (Some(id), Some(blob)) = (code.image(), code.blob()) else {
+            return Ok(());
+        };
+        match self.image(id, &blob).await {
+            Ok(image) => check_together(&image, layers).await,
+            Err(error) => {
+                tracing::error!(%error, image = %id, "lambda: open a code image");
+                Err(error::service_failed())
+            }
+        }
+    }
+
+    /// What a function with these layers has at `/opt`, made again if it is missing.
+    pub async fn stack(&self, layers: &[LayerReference]) -> Result<Option<CodeImage>, String> {
+        let Some(id) = stacked(layers) else {
+            return Ok(None);
+        };
+        if let Some(image) = self.images.open(id) {
+            return Ok(Some(image));
+        }
+        let mut each = Vec::new();
+        for layer in layers {
+            let (Some(id), Some(blob)) = (layer.code.image(), layer.code.blob()) else {
+                return Err(format!("{} has no package", layer.arn));
+            };
+            each.push(self.image(id, &blob).await?);
+        }
+        let images = self.images.clone();
+        let stacked = tokio::task::spawn_blocking(move || images.stack(&each)).await;
+        let stacked = stacked.map_err(|error| error.to_string())?;
+        stacked.map(Some).map_err(|error| error.to_string())
+    }
+
+    /// Deletes what is left of layers that a version no longer has.
+    pub async fn give_up_layers(&self, layers: &[LayerReference], functions: &Arc<Functions>) {
+        if layers.is_empty() {
+            return;
+        }
+        let _settled = self.layers.settled().await;
+        for layer in layers {
+            self.give_up(&layer.code, functions).await;
+        }
+        self.give_up_stack(layers, functions);
+    }
+
+    /// The same of what they were stacked into alone.
+    pub fn give_up_stack(&self, layers: &[LayerReference], functions: &Arc<Functions>) {
+        if let Some(image) = stacked(layers) {
+            self.remove_image(image, functions);
+        }
+    }
+
+    fn remove_image(&self, image: ImageId, functions: &Arc<Functions>) {
+        if !functions.uses_image(image)
+            && !self.layers.uses_image(image)
+            && let Err(error) = self.images.remove(image)
+        {
+            tracing::warn!(%error, %image, "lambda: delete a code image");
+        }
+    }
+
+    /// Deletes code, but for what a version of some function or a layer still has: versions share
+    /// packages, and functions with the same package share its image.
+    pub async fn give_up(&self, code: &Code, functions: &Arc<Functions>) {
         if let Some(blob) = code.blob()
+            && !functions.uses_blob(blob)
+            && !self.layers.uses_blob(blob)
             && let Err(error) = self.blobs.delete(&blob).await
         {
             tracing::warn!(%error, %blob, "lambda: delete a package");
         }
-        if let Some(image) = code.image()
-            && !is_used(image)
-            && let Err(error) = self.images.remove(image)
-        {
-            tracing::warn!(%error, %image, "lambda: delete a code image");
+        if let Some(image) = code.image() {
+            self.remove_image(image, functions);
+        }
+        if code.container().is_some() {
+            self.containers.sweep(functions).await;
         }
     }
 
@@ -171,14 +295,39 @@ impl CodeStore {
     }
 }
 
-/// `CodeSha256`. Of a folder, whose content is not looked at, it is the path's.
+async fn check_together(image: &CodeImage, layers: &[LayerReference]) -> Result<(), ServiceError> {
+    if layers.is_empty() {
+        return Ok(());
+    }
+    let package = unzipped(image).await?;
+    check_sizes(package, layers.iter().map(|layer| layer.unzipped))
+}
+
+/// Bytes of an image's files.
+pub async fn unzipped(image: &CodeImage) -> Result<u64, ServiceError> {
+    let image = image.clone();
+    let measured = tokio::task::spawn_blocking(move || image.unzipped_bytes()).await;
+    let measured = measured.map_err(|error| error.to_string());
+    let bytes = measured.and_then(|measured| measured.map_err(|error| error.to_string()));
+    bytes.map_err(|error| {
+        tracing::error!(%error, "lambda: measure a code image");
+        error::service_failed()
+    })
+}
+
+/// `CodeSha256`. Of a folder, whose content is not looked at, it is the path's; of a container image,
+/// and in hexadecimal, the manifest's.
 pub fn shown_sha256(code: &Code) -> String {
+    if let Some(container) = code.container() {
+        return container.digest.hex();
+    }
     let digest: [u8; 32] = match (code.image(), code) {
         (Some(ImageId(digest)), _) => digest,
         (None, Code::HotReload { folder }) => {
             Sha256::digest(folder.as_os_str().as_encoded_bytes()).into()
         }
         (None, Code::Zip { sha256, .. }) => Sha256::digest(sha256).into(),
+        (None, Code::Container(container)) => container.digest.0,
     };
     STANDARD.encode(digest)
 }

@@ -49,6 +49,11 @@ pub fn alias_not_found(arn: &Arn) -> ServiceError {
     not_found(format!("Cannot find alias arn: {arn}"))
 }
 
+/// UpdateAlias says it in other words than the rest.
+pub fn no_alias_to_update(arn: &Arn) -> ServiceError {
+    not_found(format!("Alias not found: {arn}"))
+}
+
 /// No such mapping or policy.
 pub fn no_such_resource() -> ServiceError {
     not_found("The resource you requested does not exist.")
@@ -68,6 +73,87 @@ pub fn qualifier_mismatch() -> ServiceError {
 
 pub fn conflict(message: impl Into<String>) -> ServiceError {
     user("ResourceConflictException", StatusCode::CONFLICT, message)
+}
+
+/// A version or an alias was named where only a whole function can be meant.
+pub fn functions_only() -> ServiceError {
+    invalid_parameter(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not \
+         support this operation. Please specify either a function name or an unqualified \
+         function ARN.",
+    )
+}
+
+/// Provisioned concurrency was asked for `$LATEST`.
+pub fn unpublished_not_provisioned() -> ServiceError {
+    invalid_parameter(
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+    )
+}
+
+/// The provisioned concurrency of `$LATEST` was asked about.
+pub fn neither_version_nor_alias() -> ServiceError {
+    invalid_parameter("The function resource provided must be an alias or a published version.")
+}
+
+/// While an alias leads to two versions its provisioned concurrency stays as it is.
+pub fn weights_and_provisioned() -> ServiceError {
+    invalid_parameter("Alias with weights can not be used with Provisioned Concurrency")
+}
+
+pub fn no_provisioned_concurrency() -> ServiceError {
+    user(
+        "ProvisionedConcurrencyConfigNotFoundException",
+        StatusCode::NOT_FOUND,
+        "No Provisioned Concurrency Config found for this function",
+    )
+}
+
+/// A policy that would let everybody in.
+pub fn public_policy() -> ServiceError {
+    user(
+        "PublicPolicyException",
+        StatusCode::BAD_REQUEST,
+        "The resource-based policy you tried to add to the Lambda resource would grant public \
+         access to it, which isn't allowed.",
+    )
+}
+
+/// A published version that SnapStart has yet to prepare.
+pub fn snap_start_not_ready() -> ServiceError {
+    user(
+        "SnapStartNotReadyException",
+        StatusCode::CONFLICT,
+        "Lambda is initializing your function. You can invoke the function when the function \
+         state becomes Active.",
+    )
+}
+
+/// A restored environment whose hooks failed.
+pub fn snap_start_failed() -> ServiceError {
+    user(
+        "SnapStartException",
+        StatusCode::BAD_REQUEST,
+        "The afterRestore() runtime hook encountered an error. For more information, check the \
+         Amazon CloudWatch logs.",
+    )
+}
+
+/// A restored environment whose hooks took too long.
+pub fn snap_start_timed_out() -> ServiceError {
+    user(
+        "SnapStartTimeoutException",
+        StatusCode::REQUEST_TIMEOUT,
+        "Lambda couldn't restore the snapshot within the timeout limit.",
+    )
+}
+
+/// A published version that SnapStart could not prepare.
+pub fn not_active(state: &str) -> ServiceError {
+    conflict(format!(
+        "The operation cannot be performed at this time. The function is currently in the \
+         following state: {state}"
+    ))
 }
 
 pub fn mapping_in_use(verb: &str) -> ServiceError {
@@ -95,6 +181,34 @@ pub fn role_not_assumable() -> ServiceError {
 pub fn not_unzippable() -> ServiceError {
     invalid_parameter(
         "Could not unzip uploaded file. Please check your file, then try to upload again.",
+    )
+}
+
+/// An image's name that names none.
+pub fn invalid_image(uri: &str) -> ServiceError {
+    invalid_parameter(format!(
+        "Source image {uri} is not valid. Provide a valid source image."
+    ))
+}
+
+pub fn image_not_found(uri: &str) -> ServiceError {
+    invalid_parameter(format!(
+        "Source image {uri} does not exist. Provide a valid source image."
+    ))
+}
+
+pub fn image_unsupported(uri: &str) -> ServiceError {
+    invalid_parameter(format!(
+        "The image manifest, config or layer media type for the source image {uri} is not \
+         supported."
+    ))
+}
+
+pub fn image_denied() -> ServiceError {
+    ServiceError::new(
+        "AccessDeniedException",
+        StatusCode::FORBIDDEN,
+        "Lambda does not have permission to access the ECR image. Check the ECR permissions.",
     )
 }
 
@@ -160,6 +274,29 @@ pub fn code_signing_config_not_found(arn: &str) -> ServiceError {
     )
 }
 
+/// The function has been reached by its own doing too often.
+pub fn recursive() -> ServiceError {
+    user(
+        "RecursiveInvocationException",
+        StatusCode::BAD_REQUEST,
+        "Lambda has detected your function being invoked in a recursive loop with other Amazon \
+         Web Services resources and stopped your function's invocation.",
+    )
+}
+
+/// Code that is to be signed and is not.
+pub fn unsigned(function: &Arn) -> ServiceError {
+    user(
+        "CodeVerificationFailedException",
+        StatusCode::BAD_REQUEST,
+        format!(
+            "Lambda cannot deploy the function. The function or layer might be signed using a \
+             signature that the client is not configured to accept. Check the provided signature \
+             for {function}."
+        ),
+    )
+}
+
 /// The function's own policy does not let the caller invoke it.
 pub fn invoke_denied(caller: &str, function: &Arn) -> ServiceError {
     ServiceError::new(
@@ -189,6 +326,32 @@ pub fn invalid_runtime(message: impl Into<String>) -> ServiceError {
 /// The function's code cannot be had.
 pub fn invalid_code(message: impl Into<String>) -> ServiceError {
     user("InvalidZipFileException", StatusCode::BAD_GATEWAY, message)
+}
+
+/// A layer version as a part of a function, or of an operation on its policy.
+pub fn layer_version_missing(arn: impl Display) -> String {
+    format!("Layer version {arn} does not exist.")
+}
+
+/// The version's own policy does not let the caller's account use it.
+pub fn layer_denied(caller: impl Display, action: &str, layer_version: &Arn) -> ServiceError {
+    ServiceError::new(
+        "AccessDeniedException",
+        StatusCode::FORBIDDEN,
+        format!(
+            "User: {caller} is not authorized to perform: {action} on resource: {layer_version} \
+             because no resource-based policy allows the {action} action"
+        ),
+    )
+}
+
+pub fn stale_layer_policy() -> ServiceError {
+    user(
+        "PreconditionFailedException",
+        StatusCode::PRECONDITION_FAILED,
+        "The Revision Id provided does not match the latest Revision Id. Call the \
+         GetLayerPolicy API to retrieve the latest Revision Id",
+    )
 }
 
 /// Something of ours failed. Log the cause before making this.

@@ -4,36 +4,38 @@
 //! Changes to one account and region happen one after another, so that what they count together
 //! (reserved concurrency, code storage) holds.
 
+mod totals;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use auth::policy::{Document, PolicyKind};
-use exec::{FunctionSpec, ImageId};
+use exec::ImageId;
 use parking_lot::RwLock;
+use serde::de::DeserializeOwned;
 use service::ServiceError;
-use store::{Batch, Store, StoreError};
-use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
+use store::{Batch, BlobId, Store, StoreError, Table};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::addresses::Addresses;
 use crate::domain::function_name::{FunctionName, Place, Qualifier};
-use crate::domain::permission;
+use crate::domain::function_url::FunctionUrl;
 use crate::error;
-use crate::records::{FUNCTIONS, FunctionRecord};
+use crate::function::{Alias, Function, Preparation, Version};
+use crate::records::layer::stacked;
+use crate::records::{
+    ALIASES, AliasRecord, Code, FUNCTIONS, FunctionRecord, VERSIONS, VersionRecord,
+};
+use crate::target::Target;
+use totals::{code_bytes, set_aside};
 
 /// Records read at once when loading.
 const PAGE: usize = 500;
 
-/// One function as it is now. A change makes another.
-pub struct Function {
-    pub record: FunctionRecord,
-    /// Made at the first invocation.
-    pub spec: OnceCell<Arc<FunctionSpec>>,
-    policy: OnceLock<Option<Document>>,
-}
-
 pub struct Functions {
     store: Arc<dyn Store>,
     places: RwLock<HashMap<Place, Arc<Territory>>>,
+    addresses: Arc<Addresses>,
 }
 
 /// The functions of one account and region.
@@ -47,126 +49,149 @@ struct Territory {
 pub struct Changing {
     store: Arc<dyn Store>,
     territory: Arc<Territory>,
+    addresses: Arc<Addresses>,
     _alone: OwnedMutexGuard<()>,
 }
 
-impl Function {
-    pub fn new(record: FunctionRecord) -> Arc<Self> {
-        Arc::new(Self {
-            record,
-            spec: OnceCell::new(),
-            policy: OnceLock::new(),
+impl Functions {
+    /// Loads every function with its versions and aliases.
+    pub async fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let mut loaded: HashMap<Place, BTreeMap<String, Function>> = HashMap::new();
+        each(&store, &FUNCTIONS, |record| {
+            let functions = loaded.entry(record.place()).or_default();
+            functions.insert(record.name.clone(), Function::new(record));
+        })
+        .await?;
+        each(&store, &VERSIONS, |record| {
+            let function = loaded
+                .get_mut(&record.place())
+                .and_then(|functions| functions.get_mut(&record.name));
+            if let (Some(function), Some(number)) = (function, record.version.number()) {
+                let reserved = function.record.reserved_concurrency;
+                // An earlier run has answered for it.
+                let version = Version::new(record, reserved, Preparation::Done);
+                function.versions.insert(number, version);
+            }
+        })
+        .await?;
+        each(&store, &ALIASES, |record| {
+            let place = Place {
+                account: record.account,
+                region: record.region.clone(),
+            };
+            let function = loaded
+                .get_mut(&place)
+                .and_then(|functions| functions.get_mut(&record.function));
+            if let Some(function) = function {
+                let name = record.name.clone();
+                function.aliases.insert(name, Alias::new(record));
+            }
+        })
+        .await?;
+        let addresses = Arc::new(Addresses::default());
+        for function in loaded.values().flat_map(BTreeMap::values) {
+            addresses.change(None, Some(&function.record));
+        }
+        let places = loaded.into_iter().map(|(place, functions)| {
+            let functions = functions
+                .into_iter()
+                .map(|(name, function)| (name, Arc::new(function)));
+            let territory = Territory {
+                functions: RwLock::new(functions.collect()),
+                changing: Arc::default(),
+            };
+            (place, Arc::new(territory))
+        });
+        Ok(Self {
+            places: RwLock::new(places.collect()),
+            addresses,
+            store,
         })
     }
 
-    /// The function's own policy, if it has one.
-    pub fn policy(&self) -> Option<&Document> {
-        self.policy
-            .get_or_init(|| {
-                let statements = &self.record.policy;
-                if statements.is_empty() {
-                    return None;
-                }
-                Document::parse(&permission::policy(statements), PolicyKind::Resource)
-                    .inspect_err(|error| {
-                        tracing::error!(%error, function = %self.record.arn(), "function policy");
-                    })
-                    .ok()
-            })
-            .as_ref()
-    }
-
-    /// Refuses a change that was meant for an earlier state.
-    pub fn check_revision(&self, given: Option<&str>) -> Result<(), ServiceError> {
-        match given {
-            Some(revision) if revision != self.record.revision_id => Err(error::stale_revision()),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Functions {
-    /// Loads every function.
-    pub async fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let functions = Self {
-            store,
-            places: RwLock::default(),
-        };
-        let mut after = None;
-        loop {
-            let page = FUNCTIONS
-                .scan(&functions.store, (), after.as_ref(), PAGE)
-                .await?;
-            for row in page.rows {
-                let territory = functions.territory(&row.value.place());
-                let name = row.value.name.clone();
-                territory
-                    .functions
-                    .write()
-                    .insert(name, Function::new(row.value));
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(functions);
-            }
-        }
-    }
-
-    fn find(&self, name: &FunctionName) -> Option<Arc<Function>> {
+    fn named(&self, name: &FunctionName) -> Option<Arc<Function>> {
         let territory = Arc::clone(self.places.read().get(&name.place)?);
         let functions = territory.functions.read();
         functions.get(&name.name).cloned()
     }
 
-    /// The function that is named, whose only version is `$LATEST`.
+    /// The function that is named, whatever the qualifier.
     ///
     /// # Errors
-    /// There is none, or not in that version.
+    /// There is none.
     pub fn get(&self, name: &FunctionName) -> Result<Arc<Function>, ServiceError> {
-        let function = self
-            .find(name)
-            .ok_or_else(|| error::function_not_found(&name.arn()))?;
-        match name.qualifier {
-            None | Some(Qualifier::Latest) => Ok(function),
-            Some(Qualifier::Version(_) | Qualifier::Alias(_)) => {
-                Err(error::function_not_found(&name.arn()))
-            }
-        }
+        self.named(name)
+            .ok_or_else(|| error::function_not_found(&name.arn()))
     }
 
-    /// Up to `limit` functions of an account and region, by name, after the given one.
-    pub fn list(&self, place: &Place, after: Option<&str>, limit: usize) -> Vec<Arc<Function>> {
+    /// The function with the version or alias that is named.
+    ///
+    /// # Errors
+    /// There is none, or not with that qualifier.
+    pub fn resolve(&self, name: &FunctionName) -> Result<Target, ServiceError> {
+        Target::of(self.get(name)?, name).ok_or_else(|| error::function_not_found(&name.arn()))
+    }
+
+    /// Functions of an account and region, by name, from the given one on.
+    pub fn list(&self, place: &Place, from: Bound<&str>, limit: usize) -> Vec<Arc<Function>> {
         let Some(territory) = self.places.read().get(place).cloned() else {
             return Vec::new();
         };
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let functions = territory.functions.read();
-        let range = functions.range::<str, _>((start, Bound::Unbounded));
+        let range = functions.range::<str, _>((from, Bound::Unbounded));
         range
             .take(limit)
             .map(|(_, function)| Arc::clone(function))
             .collect()
     }
 
-    /// Whether any function's code is this image.
+    /// Whether any version's code is this image, or its layers.
     pub fn uses_image(&self, image: ImageId) -> bool {
-        self.any(|function| function.record.code.image() == Some(image))
+        self.with_image(image).is_some()
+            || self
+                .find(|function| {
+                    let mut versions = function.all_versions();
+                    let fits = versions.any(|it| stacked(it.layers()) == Some(image));
+                    fits.then_some(())
+                })
+                .is_some()
     }
 
-    /// The record of some function with this image.
-    pub fn with_image(&self, image: ImageId) -> Option<Arc<Function>> {
-        self.find_any(|function| function.record.code.image() == Some(image))
+    /// Whether any version's container image has this layer.
+    pub fn uses_layer(&self, layer: ImageId) -> bool {
+        let has_it = |code: &Code| code.container().is_some_and(|it| it.has_layer(layer));
+        self.find_code(has_it).is_some()
     }
 
-    pub fn any(&self, fits: impl Fn(&Function) -> bool) -> bool {
-        self.find_any(fits).is_some()
+    /// Whether any version's package is this blob, or a layer's.
+    pub fn uses_blob(&self, blob: BlobId) -> bool {
+        self.find_code(|code| code.blob() == Some(blob)).is_some()
     }
 
-    fn find_any(&self, fits: impl Fn(&Function) -> bool) -> Option<Arc<Function>> {
+    /// The package with this image, of some version or its layers.
+    pub fn with_image(&self, image: ImageId) -> Option<Code> {
+        self.find_code(|code| code.image() == Some(image))
+    }
+
+    fn find_code(&self, fits: impl Fn(&Code) -> bool) -> Option<Code> {
+        self.find(|function| function.all_codes().find(|code| fits(code)).cloned())
+    }
+
+    /// The function with this address, and what the address is of: an alias or `$LATEST`.
+    pub fn with_url(&self, id: &str) -> Option<(FunctionName, FunctionUrl)> {
+        let name = self.addresses.find(id)?;
+        let function = self.named(&name)?;
+        let latest = Qualifier::Latest;
+        let qualifier = name.qualifier.as_ref().unwrap_or(&latest).as_str();
+        let url = function.record.attached.urls.get(qualifier)?;
+        Some((name, url.clone()))
+    }
+
+    fn find<T>(&self, find: impl Fn(&Function) -> Option<T>) -> Option<T> {
         let territories: Vec<Arc<Territory>> = self.places.read().values().cloned().collect();
         territories.iter().find_map(|territory| {
             let functions = territory.functions.read();
-            functions.values().find(|function| fits(function)).cloned()
+            functions.values().find_map(|function| find(function))
         })
     }
 
@@ -182,6 +207,7 @@ impl Functions {
         Changing {
             store: Arc::clone(&self.store),
             territory,
+            addresses: Arc::clone(&self.addresses),
             _alone: alone,
         }
     }
@@ -189,6 +215,23 @@ impl Functions {
     fn territory(&self, place: &Place) -> Arc<Territory> {
         let mut places = self.places.write();
         Arc::clone(places.entry(place.clone()).or_default())
+    }
+}
+
+/// Reads a table to its end.
+pub async fn each<T: DeserializeOwned>(
+    store: &Arc<dyn Store>,
+    table: &Table<T>,
+    mut take: impl FnMut(T),
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = table.scan(store, (), after.as_ref(), PAGE).await?;
+        page.rows.into_iter().for_each(|row| take(row.value));
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
     }
 }
 
@@ -202,76 +245,161 @@ impl Changing {
             .ok_or_else(|| error::function_not_found(&name.arn()))
     }
 
-    /// Concurrency that the functions have reserved together, in 64 bits against overflow.
-    pub fn reserved(&self) -> u64 {
-        reserved(&self.territory.functions.read())
+    /// Concurrency that the functions have set aside together, in 64 bits against overflow.
+    pub fn set_aside(&self) -> u64 {
+        set_aside(&self.territory.functions.read())
     }
 
-    /// Bytes of the functions' packages.
+    /// Bytes of the functions' packages, of every version.
     pub fn code_bytes(&self) -> u64 {
-        let functions = self.territory.functions.read();
-        functions
-            .values()
-            .map(|function| function.record.code.size())
-            .sum()
+        code_bytes(&self.territory.functions.read())
     }
 
     /// Makes a new state of a function durable, then visible.
     pub async fn put(&self, record: FunctionRecord) -> Result<Arc<Function>, ServiceError> {
-        let mut batch = Batch::new();
-        FUNCTIONS
-            .put(&mut batch, record.key(), &record)
-            .map_err(error::store_failed)?;
-        self.store
-            .commit(batch)
-            .await
-            .map_err(error::store_failed)?;
-        let name = record.name.clone();
-        let function = Function::new(record);
-        self.territory
-            .functions
-            .write()
-            .insert(name, Arc::clone(&function));
-        Ok(function)
+        self.put_with(record, None).await
     }
 
+    /// The same, with a version that is published by it.
+    pub async fn put_with(
+        &self,
+        record: FunctionRecord,
+        published: Option<VersionRecord>,
+    ) -> Result<Arc<Function>, ServiceError> {
+        let mut batch = Batch::new();
+        put(&mut batch, &FUNCTIONS, record.key(), &record)?;
+        let reserved = record.reserved_concurrency;
+        let mut function = match self.find(&record.name) {
+            Some(before) => before.with_record(record),
+            None => Function::new(record),
+        };
+        if let Some(version) = published {
+            put(&mut batch, &VERSIONS, version.key(), &version)?;
+            if let Some(number) = version.version.number() {
+                let version = Version::new(version, reserved, Preparation::Done);
+                if version.snap_starts() {
+                    version.set_preparation(Preparation::UnderWay);
+                }
+                function.versions.insert(number, version);
+            }
+        }
+        self.commit(batch, function).await
+    }
+
+    /// Gives a published version another policy or provisioned concurrency.
+    pub async fn put_version(
+        &self,
+        function: &Function,
+        record: VersionRecord,
+    ) -> Result<(), ServiceError> {
+        let mut batch = Batch::new();
+        put(&mut batch, &VERSIONS, record.key(), &record)?;
+        let mut after = function.with_record(function.record.clone());
+        for version in after.versions.values_mut() {
+            if version.record.version == record.version {
+                *version = version.with_record(record.clone());
+            }
+        }
+        self.commit(batch, after).await.map(|_| ())
+    }
+
+    pub async fn delete_version(
+        &self,
+        function: &Function,
+        version: &Version,
+    ) -> Result<(), ServiceError> {
+        let mut batch = Batch::new();
+        VERSIONS.delete(&mut batch, version.record.key());
+        let mut after = Self::without(function, &version.record.version.to_string(), &mut batch)?;
+        after
+            .versions
+            .retain(|_, other| other.record.version != version.record.version);
+        self.commit(batch, after).await.map(|_| ())
+    }
+
+    pub async fn put_alias(
+        &self,
+        function: &Function,
+        record: AliasRecord,
+    ) -> Result<(), ServiceError> {
+        let mut batch = Batch::new();
+        put(&mut batch, &ALIASES, record.key(), &record)?;
+        let mut after = function.with_record(function.record.clone());
+        let name = record.name.clone();
+        after.aliases.insert(name, Alias::new(record));
+        self.commit(batch, after).await.map(|_| ())
+    }
+
+    pub async fn delete_alias(
+        &self,
+        function: &Function,
+        alias: &Alias,
+    ) -> Result<(), ServiceError> {
+        let mut batch = Batch::new();
+        ALIASES.delete(&mut batch, alias.record.key());
+        let mut after = Self::without(function, &alias.record.name, &mut batch)?;
+        after.aliases.remove(&alias.record.name);
+        self.commit(batch, after).await.map(|_| ())
+    }
+
+    /// The function without what is attached to one of its qualifiers.
+    fn without(
+        function: &Function,
+        qualifier: &str,
+        batch: &mut Batch,
+    ) -> Result<Function, ServiceError> {
+        let record = FunctionRecord {
+            attached: function.record.attached.clone().detached(qualifier),
+            ..function.record.clone()
+        };
+        if record != function.record {
+            put(batch, &FUNCTIONS, record.key(), &record)?;
+        }
+        Ok(function.with_record(record))
+    }
+
+    /// Deletes a function with all its versions and aliases.
     pub async fn delete(&self, record: &FunctionRecord) -> Result<(), ServiceError> {
         let mut batch = Batch::new();
         FUNCTIONS.delete(&mut batch, record.key());
+        VERSIONS.delete_prefix(&mut batch, record.key());
+        ALIASES.delete_prefix(&mut batch, record.key());
         self.store
             .commit(batch)
             .await
             .map_err(error::store_failed)?;
         self.territory.functions.write().remove(&record.name);
+        self.addresses.change(Some(record), None);
         Ok(())
     }
-}
 
-fn reserved(functions: &BTreeMap<String, Arc<Function>>) -> u64 {
-    let each = functions
-        .values()
-        .filter_map(|function| function.record.reserved_concurrency);
-    each.map(u64::from).sum()
-}
-
-/// Totals for GetAccountSettings.
-pub struct Totals {
-    pub functions: usize,
-    pub code_bytes: u64,
-    pub reserved_concurrency: u64,
-}
-
-impl Functions {
-    pub fn totals(&self, place: &Place) -> Totals {
-        let territory = self.places.read().get(place).cloned().unwrap_or_default();
-        let functions = territory.functions.read();
-        Totals {
-            functions: functions.len(),
-            code_bytes: functions
-                .values()
-                .map(|function| function.record.code.size())
-                .sum(),
-            reserved_concurrency: reserved(&functions),
-        }
+    async fn commit(
+        &self,
+        batch: Batch,
+        function: Function,
+    ) -> Result<Arc<Function>, ServiceError> {
+        self.store
+            .commit(batch)
+            .await
+            .map_err(error::store_failed)?;
+        let name = function.record.name.clone();
+        let function = Arc::new(function);
+        let before = self
+            .territory
+            .functions
+            .write()
+            .insert(name, Arc::clone(&function));
+        let before = before.as_ref().map(|before| &before.record);
+        self.addresses.change(before, Some(&function.record));
+        Ok(function)
     }
+}
+
+pub fn put<T: serde::Serialize>(
+    batch: &mut Batch,
+    table: &Table<T>,
+    key: impl store::KeyParts,
+    record: &T,
+) -> Result<(), ServiceError> {
+    table.put(batch, key, record).map_err(error::store_failed)
 }

@@ -25,69 +25,95 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         missing: g::MissingMember::AsConstraint,
     },
     operations: &[
+        AddLayerVersionPermission::SCHEMA,
         AddPermission::SCHEMA,
+        CheckpointDurableExecution::SCHEMA,
+        CreateAlias::SCHEMA,
+        CreateCodeSigningConfig::SCHEMA,
         CreateEventSourceMapping::SCHEMA,
         CreateFunction::SCHEMA,
+        CreateFunctionUrlConfig::SCHEMA,
+        DeleteAlias::SCHEMA,
+        DeleteCodeSigningConfig::SCHEMA,
+        DeleteDurableExecution::SCHEMA,
         DeleteEventSourceMapping::SCHEMA,
         DeleteFunction::SCHEMA,
+        DeleteFunctionCodeSigningConfig::SCHEMA,
         DeleteFunctionConcurrency::SCHEMA,
+        DeleteFunctionEventInvokeConfig::SCHEMA,
+        DeleteFunctionUrlConfig::SCHEMA,
+        DeleteLayerVersion::SCHEMA,
+        DeleteProvisionedConcurrencyConfig::SCHEMA,
+        DeleteResourcePolicy::SCHEMA,
         GetAccountSettings::SCHEMA,
+        GetAlias::SCHEMA,
+        GetCodeSigningConfig::SCHEMA,
+        GetDurableExecution::SCHEMA,
+        GetDurableExecutionHistory::SCHEMA,
+        GetDurableExecutionState::SCHEMA,
         GetEventSourceMapping::SCHEMA,
         GetFunction::SCHEMA,
         GetFunctionCodeSigningConfig::SCHEMA,
         GetFunctionConcurrency::SCHEMA,
         GetFunctionConfiguration::SCHEMA,
+        GetFunctionEventInvokeConfig::SCHEMA,
+        GetFunctionRecursionConfig::SCHEMA,
+        GetFunctionUrlConfig::SCHEMA,
+        GetLayerVersion::SCHEMA,
+        GetLayerVersionByArn::SCHEMA,
+        GetLayerVersionPolicy::SCHEMA,
         GetPolicy::SCHEMA,
+        GetProvisionedConcurrencyConfig::SCHEMA,
+        GetResourcePolicy::SCHEMA,
+        GetRuntimeManagementConfig::SCHEMA,
         Invoke::SCHEMA,
         InvokeAsync::SCHEMA,
+        InvokeWithResponseStream::SCHEMA,
+        ListAliases::SCHEMA,
+        ListCodeSigningConfigs::SCHEMA,
+        ListDurableExecutionsByFunction::SCHEMA,
         ListEventSourceMappings::SCHEMA,
+        ListFunctionEventInvokeConfigs::SCHEMA,
+        ListFunctionUrlConfigs::SCHEMA,
         ListFunctions::SCHEMA,
+        ListFunctionsByCodeSigningConfig::SCHEMA,
+        ListLayerVersions::SCHEMA,
+        ListLayers::SCHEMA,
+        ListProvisionedConcurrencyConfigs::SCHEMA,
         ListTags::SCHEMA,
         ListVersionsByFunction::SCHEMA,
+        PauseDurableExecution::SCHEMA,
+        PublishLayerVersion::SCHEMA,
         PublishVersion::SCHEMA,
+        PutFunctionCodeSigningConfig::SCHEMA,
         PutFunctionConcurrency::SCHEMA,
+        PutFunctionEventInvokeConfig::SCHEMA,
+        PutFunctionRecursionConfig::SCHEMA,
+        PutProvisionedConcurrencyConfig::SCHEMA,
+        PutResourcePolicy::SCHEMA,
+        PutRuntimeManagementConfig::SCHEMA,
+        RemoveLayerVersionPermission::SCHEMA,
         RemovePermission::SCHEMA,
+        ResumeDurableExecution::SCHEMA,
+        SendDurableExecutionCallbackFailure::SCHEMA,
+        SendDurableExecutionCallbackHeartbeat::SCHEMA,
+        SendDurableExecutionCallbackSuccess::SCHEMA,
+        StopDurableExecution::SCHEMA,
         TagResource::SCHEMA,
         UntagResource::SCHEMA,
+        UpdateAlias::SCHEMA,
+        UpdateCodeSigningConfig::SCHEMA,
         UpdateEventSourceMapping::SCHEMA,
         UpdateFunctionCode::SCHEMA,
         UpdateFunctionConfiguration::SCHEMA,
+        UpdateFunctionEventInvokeConfig::SCHEMA,
+        UpdateFunctionUrlConfig::SCHEMA,
     ],
     absent: &[
-        g::AbsentOperation {
-            name: "AddLayerVersionPermission",
-            method: "POST",
-            uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
-        },
-        g::AbsentOperation {
-            name: "CheckpointDurableExecution",
-            method: "POST",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint",
-        },
-        g::AbsentOperation {
-            name: "CreateAlias",
-            method: "POST",
-            uri: "/2015-03-31/functions/{FunctionName}/aliases",
-        },
         g::AbsentOperation {
             name: "CreateCapacityProvider",
             method: "POST",
             uri: "/2025-11-30/capacity-providers",
-        },
-        g::AbsentOperation {
-            name: "CreateCodeSigningConfig",
-            method: "POST",
-            uri: "/2020-04-22/code-signing-configs",
-        },
-        g::AbsentOperation {
-            name: "CreateFunctionUrlConfig",
-            method: "POST",
-            uri: "/2021-10-31/functions/{FunctionName}/url",
-        },
-        g::AbsentOperation {
-            name: "DeleteAlias",
-            method: "DELETE",
-            uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
         },
         g::AbsentOperation {
             name: "DeleteCapacityProvider",
@@ -95,84 +121,9 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
             uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
         },
         g::AbsentOperation {
-            name: "DeleteCodeSigningConfig",
-            method: "DELETE",
-            uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
-        },
-        g::AbsentOperation {
-            name: "DeleteDurableExecution",
-            method: "DELETE",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}",
-        },
-        g::AbsentOperation {
-            name: "DeleteFunctionCodeSigningConfig",
-            method: "DELETE",
-            uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
-        },
-        g::AbsentOperation {
-            name: "DeleteFunctionEventInvokeConfig",
-            method: "DELETE",
-            uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-        },
-        g::AbsentOperation {
-            name: "DeleteFunctionUrlConfig",
-            method: "DELETE",
-            uri: "/2021-10-31/functions/{FunctionName}/url",
-        },
-        g::AbsentOperation {
-            name: "DeleteLayerVersion",
-            method: "DELETE",
-            uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
-        },
-        g::AbsentOperation {
-            name: "DeleteProvisionedConcurrencyConfig",
-            method: "DELETE",
-            uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-        },
-        g::AbsentOperation {
-            name: "DeleteResourcePolicy",
-            method: "DELETE",
-            uri: "/2026-07-09/resource-policy/{ResourceArn}",
-        },
-        g::AbsentOperation {
-            name: "GetAlias",
-            method: "GET",
-            uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
-        },
-        g::AbsentOperation {
             name: "GetCapacityProvider",
             method: "GET",
             uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
-        },
-        g::AbsentOperation {
-            name: "GetCodeSigningConfig",
-            method: "GET",
-            uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
-        },
-        g::AbsentOperation {
-            name: "GetDurableExecution",
-            method: "GET",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}",
-        },
-        g::AbsentOperation {
-            name: "GetDurableExecutionHistory",
-            method: "GET",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/history",
-        },
-        g::AbsentOperation {
-            name: "GetDurableExecutionState",
-            method: "GET",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/state",
-        },
-        g::AbsentOperation {
-            name: "GetFunctionEventInvokeConfig",
-            method: "GET",
-            uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-        },
-        g::AbsentOperation {
-            name: "GetFunctionRecursionConfig",
-            method: "GET",
-            uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
         },
         g::AbsentOperation {
             name: "GetFunctionScalingConfig",
@@ -180,74 +131,9 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
             uri: "/2025-11-30/functions/{FunctionName}/function-scaling-config",
         },
         g::AbsentOperation {
-            name: "GetFunctionUrlConfig",
-            method: "GET",
-            uri: "/2021-10-31/functions/{FunctionName}/url",
-        },
-        g::AbsentOperation {
-            name: "GetLayerVersion",
-            method: "GET",
-            uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
-        },
-        g::AbsentOperation {
-            name: "GetLayerVersionByArn",
-            method: "GET",
-            uri: "/2018-10-31/layers?find=LayerVersion",
-        },
-        g::AbsentOperation {
-            name: "GetLayerVersionPolicy",
-            method: "GET",
-            uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
-        },
-        g::AbsentOperation {
-            name: "GetProvisionedConcurrencyConfig",
-            method: "GET",
-            uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-        },
-        g::AbsentOperation {
-            name: "GetResourcePolicy",
-            method: "GET",
-            uri: "/2026-07-09/resource-policy/{ResourceArn}",
-        },
-        g::AbsentOperation {
-            name: "GetRuntimeManagementConfig",
-            method: "GET",
-            uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
-        },
-        g::AbsentOperation {
-            name: "InvokeWithResponseStream",
-            method: "POST",
-            uri: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations",
-        },
-        g::AbsentOperation {
-            name: "ListAliases",
-            method: "GET",
-            uri: "/2015-03-31/functions/{FunctionName}/aliases",
-        },
-        g::AbsentOperation {
             name: "ListCapacityProviders",
             method: "GET",
             uri: "/2025-11-30/capacity-providers",
-        },
-        g::AbsentOperation {
-            name: "ListCodeSigningConfigs",
-            method: "GET",
-            uri: "/2020-04-22/code-signing-configs",
-        },
-        g::AbsentOperation {
-            name: "ListDurableExecutionsByFunction",
-            method: "GET",
-            uri: "/2025-12-01/functions/{FunctionName}/durable-executions",
-        },
-        g::AbsentOperation {
-            name: "ListFunctionEventInvokeConfigs",
-            method: "GET",
-            uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list",
-        },
-        g::AbsentOperation {
-            name: "ListFunctionUrlConfigs",
-            method: "GET",
-            uri: "/2021-10-31/functions/{FunctionName}/urls",
         },
         g::AbsentOperation {
             name: "ListFunctionVersionsByCapacityProvider",
@@ -255,127 +141,19 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
             uri: "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions",
         },
         g::AbsentOperation {
-            name: "ListFunctionsByCodeSigningConfig",
-            method: "GET",
-            uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions",
-        },
-        g::AbsentOperation {
-            name: "ListLayerVersions",
-            method: "GET",
-            uri: "/2018-10-31/layers/{LayerName}/versions",
-        },
-        g::AbsentOperation {
-            name: "ListLayers",
-            method: "GET",
-            uri: "/2018-10-31/layers",
-        },
-        g::AbsentOperation {
-            name: "ListProvisionedConcurrencyConfigs",
-            method: "GET",
-            uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
-        },
-        g::AbsentOperation {
-            name: "PauseDurableExecution",
-            method: "POST",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/pause",
-        },
-        g::AbsentOperation {
-            name: "PublishLayerVersion",
-            method: "POST",
-            uri: "/2018-10-31/layers/{LayerName}/versions",
-        },
-        g::AbsentOperation {
-            name: "PutFunctionCodeSigningConfig",
-            method: "PUT",
-            uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
-        },
-        g::AbsentOperation {
-            name: "PutFunctionEventInvokeConfig",
-            method: "PUT",
-            uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-        },
-        g::AbsentOperation {
-            name: "PutFunctionRecursionConfig",
-            method: "PUT",
-            uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
-        },
-        g::AbsentOperation {
             name: "PutFunctionScalingConfig",
             method: "PUT",
             uri: "/2025-11-30/functions/{FunctionName}/function-scaling-config",
-        },
-        g::AbsentOperation {
-            name: "PutProvisionedConcurrencyConfig",
-            method: "PUT",
-            uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-        },
-        g::AbsentOperation {
-            name: "PutResourcePolicy",
-            method: "PUT",
-            uri: "/2026-07-09/resource-policy/{ResourceArn}",
-        },
-        g::AbsentOperation {
-            name: "PutRuntimeManagementConfig",
-            method: "PUT",
-            uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
-        },
-        g::AbsentOperation {
-            name: "RemoveLayerVersionPermission",
-            method: "DELETE",
-            uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
-        },
-        g::AbsentOperation {
-            name: "ResumeDurableExecution",
-            method: "POST",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/resume",
-        },
-        g::AbsentOperation {
-            name: "SendDurableExecutionCallbackFailure",
-            method: "POST",
-            uri: "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail",
-        },
-        g::AbsentOperation {
-            name: "SendDurableExecutionCallbackHeartbeat",
-            method: "POST",
-            uri: "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat",
-        },
-        g::AbsentOperation {
-            name: "SendDurableExecutionCallbackSuccess",
-            method: "POST",
-            uri: "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed",
-        },
-        g::AbsentOperation {
-            name: "StopDurableExecution",
-            method: "POST",
-            uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/stop",
-        },
-        g::AbsentOperation {
-            name: "UpdateAlias",
-            method: "PUT",
-            uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
         },
         g::AbsentOperation {
             name: "UpdateCapacityProvider",
             method: "PUT",
             uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
         },
-        g::AbsentOperation {
-            name: "UpdateCodeSigningConfig",
-            method: "PUT",
-            uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
-        },
-        g::AbsentOperation {
-            name: "UpdateFunctionEventInvokeConfig",
-            method: "POST",
-            uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-        },
-        g::AbsentOperation {
-            name: "UpdateFunctionUrlConfig",
-            method: "PUT",
-            uri: "/2021-10-31/functions/{FunctionName}/url",
-        },
     ],
     errors: &[
+        &errors::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
+        &errors::CALLBACK_TIMEOUT_EXCEPTION,
         &errors::CODE_ARTIFACT_USER_DELETED_EXCEPTION,
         &errors::CODE_ARTIFACT_USER_FAILED_EXCEPTION,
         &errors::CODE_ARTIFACT_USER_PENDING_EXCEPTION,
@@ -408,6 +186,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::NO_PUBLISHED_VERSION_EXCEPTION,
         &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
         &errors::PRECONDITION_FAILED_EXCEPTION,
+        &errors::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
         &errors::PUBLIC_POLICY_EXCEPTION,
         &errors::RECURSIVE_INVOCATION_EXCEPTION,
         &errors::REQUEST_TOO_LARGE_EXCEPTION,
@@ -435,6 +214,30 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
 
 use wire::generated as g;
 
+pub struct AddLayerVersionPermission;
+impl Operation for AddLayerVersionPermission {
+    type Input = AddLayerVersionPermissionRequest;
+    type Output = AddLayerVersionPermissionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "AddLayerVersionPermission",
+        method: "POST",
+        uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
+        status: 201,
+        input: &tables::ADD_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &tables::ADD_LAYER_VERSION_PERMISSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
 pub struct AddPermission;
 impl Operation for AddPermission {
     type Input = AddPermissionRequest;
@@ -456,6 +259,72 @@ impl Operation for AddPermission {
             &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
             &errors::RESOURCE_NOT_FOUND_EXCEPTION,
             &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct CheckpointDurableExecution;
+impl Operation for CheckpointDurableExecution {
+    type Input = CheckpointDurableExecutionRequest;
+    type Output = CheckpointDurableExecutionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "CheckpointDurableExecution",
+        method: "POST",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint",
+        status: 200,
+        input: &tables::CHECKPOINT_DURABLE_EXECUTION_REQUEST,
+        output: &tables::CHECKPOINT_DURABLE_EXECUTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct CreateAlias;
+impl Operation for CreateAlias {
+    type Input = CreateAliasRequest;
+    type Output = AliasConfiguration;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "CreateAlias",
+        method: "POST",
+        uri: "/2015-03-31/functions/{FunctionName}/aliases",
+        status: 201,
+        input: &tables::CREATE_ALIAS_REQUEST,
+        output: &tables::ALIAS_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct CreateCodeSigningConfig;
+impl Operation for CreateCodeSigningConfig {
+    type Input = CreateCodeSigningConfigRequest;
+    type Output = CreateCodeSigningConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "CreateCodeSigningConfig",
+        method: "POST",
+        uri: "/2020-04-22/code-signing-configs",
+        status: 201,
+        input: &tables::CREATE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &tables::CREATE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
         ],
     };
 }
@@ -509,6 +378,93 @@ impl Operation for CreateFunction {
     };
 }
 
+pub struct CreateFunctionUrlConfig;
+impl Operation for CreateFunctionUrlConfig {
+    type Input = CreateFunctionUrlConfigRequest;
+    type Output = CreateFunctionUrlConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "CreateFunctionUrlConfig",
+        method: "POST",
+        uri: "/2021-10-31/functions/{FunctionName}/url",
+        status: 201,
+        input: &tables::CREATE_FUNCTION_URL_CONFIG_REQUEST,
+        output: &tables::CREATE_FUNCTION_URL_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteAlias;
+impl Operation for DeleteAlias {
+    type Input = DeleteAliasRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteAlias",
+        method: "DELETE",
+        uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
+        status: 204,
+        input: &tables::DELETE_ALIAS_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteCodeSigningConfig;
+impl Operation for DeleteCodeSigningConfig {
+    type Input = DeleteCodeSigningConfigRequest;
+    type Output = DeleteCodeSigningConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteCodeSigningConfig",
+        method: "DELETE",
+        uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
+        status: 204,
+        input: &tables::DELETE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &tables::DELETE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteDurableExecution;
+impl Operation for DeleteDurableExecution {
+    type Input = DeleteDurableExecutionRequest;
+    type Output = DeleteDurableExecutionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteDurableExecution",
+        method: "DELETE",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}",
+        status: 202,
+        input: &tables::DELETE_DURABLE_EXECUTION_REQUEST,
+        output: &tables::DELETE_DURABLE_EXECUTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
 pub struct DeleteEventSourceMapping;
 impl Operation for DeleteEventSourceMapping {
     type Input = DeleteEventSourceMappingRequest;
@@ -554,6 +510,29 @@ impl Operation for DeleteFunction {
     };
 }
 
+pub struct DeleteFunctionCodeSigningConfig;
+impl Operation for DeleteFunctionCodeSigningConfig {
+    type Input = DeleteFunctionCodeSigningConfigRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteFunctionCodeSigningConfig",
+        method: "DELETE",
+        uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
+        status: 204,
+        input: &tables::DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
 pub struct DeleteFunctionConcurrency;
 impl Operation for DeleteFunctionConcurrency {
     type Input = DeleteFunctionConcurrencyRequest;
@@ -576,6 +555,116 @@ impl Operation for DeleteFunctionConcurrency {
     };
 }
 
+pub struct DeleteFunctionEventInvokeConfig;
+impl Operation for DeleteFunctionEventInvokeConfig {
+    type Input = DeleteFunctionEventInvokeConfigRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteFunctionEventInvokeConfig",
+        method: "DELETE",
+        uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
+        status: 204,
+        input: &tables::DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteFunctionUrlConfig;
+impl Operation for DeleteFunctionUrlConfig {
+    type Input = DeleteFunctionUrlConfigRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteFunctionUrlConfig",
+        method: "DELETE",
+        uri: "/2021-10-31/functions/{FunctionName}/url",
+        status: 204,
+        input: &tables::DELETE_FUNCTION_URL_CONFIG_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteLayerVersion;
+impl Operation for DeleteLayerVersion {
+    type Input = DeleteLayerVersionRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteLayerVersion",
+        method: "DELETE",
+        uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
+        status: 204,
+        input: &tables::DELETE_LAYER_VERSION_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteProvisionedConcurrencyConfig;
+impl Operation for DeleteProvisionedConcurrencyConfig {
+    type Input = DeleteProvisionedConcurrencyConfigRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteProvisionedConcurrencyConfig",
+        method: "DELETE",
+        uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        status: 204,
+        input: &tables::DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteResourcePolicy;
+impl Operation for DeleteResourcePolicy {
+    type Input = DeleteResourcePolicyRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteResourcePolicy",
+        method: "DELETE",
+        uri: "/2026-07-09/resource-policy/{ResourceArn}",
+        status: 204,
+        input: &tables::DELETE_RESOURCE_POLICY_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
 pub struct GetAccountSettings;
 impl Operation for GetAccountSettings {
     type Input = GetAccountSettingsRequest;
@@ -591,6 +680,121 @@ impl Operation for GetAccountSettings {
         errors: &[
             &errors::SERVICE_EXCEPTION,
             &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetAlias;
+impl Operation for GetAlias {
+    type Input = GetAliasRequest;
+    type Output = AliasConfiguration;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetAlias",
+        method: "GET",
+        uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
+        status: 200,
+        input: &tables::GET_ALIAS_REQUEST,
+        output: &tables::ALIAS_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetCodeSigningConfig;
+impl Operation for GetCodeSigningConfig {
+    type Input = GetCodeSigningConfigRequest;
+    type Output = GetCodeSigningConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetCodeSigningConfig",
+        method: "GET",
+        uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
+        status: 200,
+        input: &tables::GET_CODE_SIGNING_CONFIG_REQUEST,
+        output: &tables::GET_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetDurableExecution;
+impl Operation for GetDurableExecution {
+    type Input = GetDurableExecutionRequest;
+    type Output = GetDurableExecutionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetDurableExecution",
+        method: "GET",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}",
+        status: 200,
+        input: &tables::GET_DURABLE_EXECUTION_REQUEST,
+        output: &tables::GET_DURABLE_EXECUTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetDurableExecutionHistory;
+impl Operation for GetDurableExecutionHistory {
+    type Input = GetDurableExecutionHistoryRequest;
+    type Output = GetDurableExecutionHistoryResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetDurableExecutionHistory",
+        method: "GET",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/history",
+        status: 200,
+        input: &tables::GET_DURABLE_EXECUTION_HISTORY_REQUEST,
+        output: &tables::GET_DURABLE_EXECUTION_HISTORY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetDurableExecutionState;
+impl Operation for GetDurableExecutionState {
+    type Input = GetDurableExecutionStateRequest;
+    type Output = GetDurableExecutionStateResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetDurableExecutionState",
+        method: "GET",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/state",
+        status: 200,
+        input: &tables::GET_DURABLE_EXECUTION_STATE_REQUEST,
+        output: &tables::GET_DURABLE_EXECUTION_STATE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
         ],
     };
 }
@@ -701,6 +905,132 @@ impl Operation for GetFunctionConfiguration {
     };
 }
 
+pub struct GetFunctionEventInvokeConfig;
+impl Operation for GetFunctionEventInvokeConfig {
+    type Input = GetFunctionEventInvokeConfigRequest;
+    type Output = FunctionEventInvokeConfig;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetFunctionEventInvokeConfig",
+        method: "GET",
+        uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
+        status: 200,
+        input: &tables::GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &tables::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetFunctionRecursionConfig;
+impl Operation for GetFunctionRecursionConfig {
+    type Input = GetFunctionRecursionConfigRequest;
+    type Output = GetFunctionRecursionConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetFunctionRecursionConfig",
+        method: "GET",
+        uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
+        status: 200,
+        input: &tables::GET_FUNCTION_RECURSION_CONFIG_REQUEST,
+        output: &tables::GET_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetFunctionUrlConfig;
+impl Operation for GetFunctionUrlConfig {
+    type Input = GetFunctionUrlConfigRequest;
+    type Output = GetFunctionUrlConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetFunctionUrlConfig",
+        method: "GET",
+        uri: "/2021-10-31/functions/{FunctionName}/url",
+        status: 200,
+        input: &tables::GET_FUNCTION_URL_CONFIG_REQUEST,
+        output: &tables::GET_FUNCTION_URL_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetLayerVersion;
+impl Operation for GetLayerVersion {
+    type Input = GetLayerVersionRequest;
+    type Output = GetLayerVersionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetLayerVersion",
+        method: "GET",
+        uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
+        status: 200,
+        input: &tables::GET_LAYER_VERSION_REQUEST,
+        output: &tables::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetLayerVersionByArn;
+impl Operation for GetLayerVersionByArn {
+    type Input = GetLayerVersionByArnRequest;
+    type Output = GetLayerVersionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetLayerVersionByArn",
+        method: "GET",
+        uri: "/2018-10-31/layers?find=LayerVersion",
+        status: 200,
+        input: &tables::GET_LAYER_VERSION_BY_ARN_REQUEST,
+        output: &tables::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetLayerVersionPolicy;
+impl Operation for GetLayerVersionPolicy {
+    type Input = GetLayerVersionPolicyRequest;
+    type Output = GetLayerVersionPolicyResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetLayerVersionPolicy",
+        method: "GET",
+        uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
+        status: 200,
+        input: &tables::GET_LAYER_VERSION_POLICY_REQUEST,
+        output: &tables::GET_LAYER_VERSION_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
 pub struct GetPolicy;
 impl Operation for GetPolicy {
     type Input = GetPolicyRequest;
@@ -712,6 +1042,70 @@ impl Operation for GetPolicy {
         status: 200,
         input: &tables::GET_POLICY_REQUEST,
         output: &tables::GET_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetProvisionedConcurrencyConfig;
+impl Operation for GetProvisionedConcurrencyConfig {
+    type Input = GetProvisionedConcurrencyConfigRequest;
+    type Output = GetProvisionedConcurrencyConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetProvisionedConcurrencyConfig",
+        method: "GET",
+        uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        status: 200,
+        input: &tables::GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &tables::GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetResourcePolicy;
+impl Operation for GetResourcePolicy {
+    type Input = GetResourcePolicyRequest;
+    type Output = GetResourcePolicyResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetResourcePolicy",
+        method: "GET",
+        uri: "/2026-07-09/resource-policy/{ResourceArn}",
+        status: 200,
+        input: &tables::GET_RESOURCE_POLICY_REQUEST,
+        output: &tables::GET_RESOURCE_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetRuntimeManagementConfig;
+impl Operation for GetRuntimeManagementConfig {
+    type Input = GetRuntimeManagementConfigRequest;
+    type Output = GetRuntimeManagementConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetRuntimeManagementConfig",
+        method: "GET",
+        uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
+        status: 200,
+        input: &tables::GET_RUNTIME_MANAGEMENT_CONFIG_REQUEST,
+        output: &tables::GET_RUNTIME_MANAGEMENT_CONFIG_RESPONSE,
         result_wrapper: None,
         errors: &[
             &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
@@ -830,6 +1224,126 @@ impl Operation for InvokeAsync {
     };
 }
 
+pub struct InvokeWithResponseStream;
+impl Operation for InvokeWithResponseStream {
+    type Input = InvokeWithResponseStreamRequest;
+    type Output = InvokeWithResponseStreamResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "InvokeWithResponseStream",
+        method: "POST",
+        uri: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations",
+        status: 200,
+        input: &tables::INVOKE_WITH_RESPONSE_STREAM_REQUEST,
+        output: &tables::INVOKE_WITH_RESPONSE_STREAM_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::RUNTIME_ALIAS_DELETED_EXCEPTION,
+            &errors::CODE_ARTIFACT_USER_DELETED_EXCEPTION,
+            &errors::RESOURCE_NOT_READY_EXCEPTION,
+            &errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            &errors::INVALID_SECURITY_GROUP_ID_EXCEPTION,
+            &errors::SNAP_START_TIMEOUT_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::EC2_THROTTLED_EXCEPTION,
+            &errors::EFS_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::REQUEST_TOO_LARGE_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+            &errors::UNSUPPORTED_MEDIA_TYPE_EXCEPTION,
+            &errors::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::SERIALIZED_REQUEST_ENTITY_TOO_LARGE_EXCEPTION,
+            &errors::INVALID_RUNTIME_EXCEPTION,
+            &errors::NO_PUBLISHED_VERSION_EXCEPTION,
+            &errors::EC2_UNEXPECTED_EXCEPTION,
+            &errors::INVALID_SUBNET_ID_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::EC2_ACCESS_DENIED_EXCEPTION,
+            &errors::EFSIO_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::RUNTIME_VERSION_DELETED_EXCEPTION,
+            &errors::ENI_LIMIT_REACHED_EXCEPTION,
+            &errors::SNAP_START_NOT_READY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::CODE_ARTIFACT_USER_PENDING_EXCEPTION,
+            &errors::SNAP_START_EXCEPTION,
+            &errors::RECURSIVE_INVOCATION_EXCEPTION,
+            &errors::S3_FILES_MOUNT_FAILURE_EXCEPTION,
+            &errors::EFS_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::S3_FILES_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::CODE_ARTIFACT_USER_FAILED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INVALID_REQUEST_CONTENT_EXCEPTION,
+            &errors::SNAP_START_REGENERATION_FAILURE_EXCEPTION,
+            &errors::INVALID_ZIP_FILE_EXCEPTION,
+            &errors::EFS_MOUNT_FAILURE_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListAliases;
+impl Operation for ListAliases {
+    type Input = ListAliasesRequest;
+    type Output = ListAliasesResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListAliases",
+        method: "GET",
+        uri: "/2015-03-31/functions/{FunctionName}/aliases",
+        status: 200,
+        input: &tables::LIST_ALIASES_REQUEST,
+        output: &tables::LIST_ALIASES_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListCodeSigningConfigs;
+impl Operation for ListCodeSigningConfigs {
+    type Input = ListCodeSigningConfigsRequest;
+    type Output = ListCodeSigningConfigsResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListCodeSigningConfigs",
+        method: "GET",
+        uri: "/2020-04-22/code-signing-configs",
+        status: 200,
+        input: &tables::LIST_CODE_SIGNING_CONFIGS_REQUEST,
+        output: &tables::LIST_CODE_SIGNING_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListDurableExecutionsByFunction;
+impl Operation for ListDurableExecutionsByFunction {
+    type Input = ListDurableExecutionsByFunctionRequest;
+    type Output = ListDurableExecutionsByFunctionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListDurableExecutionsByFunction",
+        method: "GET",
+        uri: "/2025-12-01/functions/{FunctionName}/durable-executions",
+        status: 200,
+        input: &tables::LIST_DURABLE_EXECUTIONS_BY_FUNCTION_REQUEST,
+        output: &tables::LIST_DURABLE_EXECUTIONS_BY_FUNCTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
 pub struct ListEventSourceMappings;
 impl Operation for ListEventSourceMappings {
     type Input = ListEventSourceMappingsRequest;
@@ -841,6 +1355,48 @@ impl Operation for ListEventSourceMappings {
         status: 200,
         input: &tables::LIST_EVENT_SOURCE_MAPPINGS_REQUEST,
         output: &tables::LIST_EVENT_SOURCE_MAPPINGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListFunctionEventInvokeConfigs;
+impl Operation for ListFunctionEventInvokeConfigs {
+    type Input = ListFunctionEventInvokeConfigsRequest;
+    type Output = ListFunctionEventInvokeConfigsResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListFunctionEventInvokeConfigs",
+        method: "GET",
+        uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list",
+        status: 200,
+        input: &tables::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST,
+        output: &tables::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListFunctionUrlConfigs;
+impl Operation for ListFunctionUrlConfigs {
+    type Input = ListFunctionUrlConfigsRequest;
+    type Output = ListFunctionUrlConfigsResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListFunctionUrlConfigs",
+        method: "GET",
+        uri: "/2021-10-31/functions/{FunctionName}/urls",
+        status: 200,
+        input: &tables::LIST_FUNCTION_URL_CONFIGS_REQUEST,
+        output: &tables::LIST_FUNCTION_URL_CONFIGS_RESPONSE,
         result_wrapper: None,
         errors: &[
             &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
@@ -867,6 +1423,88 @@ impl Operation for ListFunctions {
             &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
             &errors::SERVICE_EXCEPTION,
             &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListFunctionsByCodeSigningConfig;
+impl Operation for ListFunctionsByCodeSigningConfig {
+    type Input = ListFunctionsByCodeSigningConfigRequest;
+    type Output = ListFunctionsByCodeSigningConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListFunctionsByCodeSigningConfig",
+        method: "GET",
+        uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions",
+        status: 200,
+        input: &tables::LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST,
+        output: &tables::LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListLayerVersions;
+impl Operation for ListLayerVersions {
+    type Input = ListLayerVersionsRequest;
+    type Output = ListLayerVersionsResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListLayerVersions",
+        method: "GET",
+        uri: "/2018-10-31/layers/{LayerName}/versions",
+        status: 200,
+        input: &tables::LIST_LAYER_VERSIONS_REQUEST,
+        output: &tables::LIST_LAYER_VERSIONS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListLayers;
+impl Operation for ListLayers {
+    type Input = ListLayersRequest;
+    type Output = ListLayersResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListLayers",
+        method: "GET",
+        uri: "/2018-10-31/layers",
+        status: 200,
+        input: &tables::LIST_LAYERS_REQUEST,
+        output: &tables::LIST_LAYERS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListProvisionedConcurrencyConfigs;
+impl Operation for ListProvisionedConcurrencyConfigs {
+    type Input = ListProvisionedConcurrencyConfigsRequest;
+    type Output = ListProvisionedConcurrencyConfigsResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListProvisionedConcurrencyConfigs",
+        method: "GET",
+        uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
+        status: 200,
+        input: &tables::LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST,
+        output: &tables::LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
         ],
     };
 }
@@ -913,6 +1551,54 @@ impl Operation for ListVersionsByFunction {
     };
 }
 
+pub struct PauseDurableExecution;
+impl Operation for PauseDurableExecution {
+    type Input = PauseDurableExecutionRequest;
+    type Output = PauseDurableExecutionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PauseDurableExecution",
+        method: "POST",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/pause",
+        status: 202,
+        input: &tables::PAUSE_DURABLE_EXECUTION_REQUEST,
+        output: &tables::PAUSE_DURABLE_EXECUTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct PublishLayerVersion;
+impl Operation for PublishLayerVersion {
+    type Input = PublishLayerVersionRequest;
+    type Output = PublishLayerVersionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PublishLayerVersion",
+        method: "POST",
+        uri: "/2018-10-31/layers/{LayerName}/versions",
+        status: 201,
+        input: &tables::PUBLISH_LAYER_VERSION_REQUEST,
+        output: &tables::PUBLISH_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_STORAGE_EXCEEDED_EXCEPTION,
+        ],
+    };
+}
+
 pub struct PublishVersion;
 impl Operation for PublishVersion {
     type Input = PublishVersionRequest;
@@ -934,6 +1620,29 @@ impl Operation for PublishVersion {
             &errors::CODE_STORAGE_EXCEEDED_EXCEPTION,
             &errors::FUNCTION_VERSIONS_PER_CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
             &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct PutFunctionCodeSigningConfig;
+impl Operation for PutFunctionCodeSigningConfig {
+    type Input = PutFunctionCodeSigningConfigRequest;
+    type Output = PutFunctionCodeSigningConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutFunctionCodeSigningConfig",
+        method: "PUT",
+        uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
+        status: 200,
+        input: &tables::PUT_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &tables::PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
         ],
     };
 }
@@ -960,6 +1669,142 @@ impl Operation for PutFunctionConcurrency {
     };
 }
 
+pub struct PutFunctionEventInvokeConfig;
+impl Operation for PutFunctionEventInvokeConfig {
+    type Input = PutFunctionEventInvokeConfigRequest;
+    type Output = FunctionEventInvokeConfig;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutFunctionEventInvokeConfig",
+        method: "PUT",
+        uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
+        status: 200,
+        input: &tables::PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &tables::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct PutFunctionRecursionConfig;
+impl Operation for PutFunctionRecursionConfig {
+    type Input = PutFunctionRecursionConfigRequest;
+    type Output = PutFunctionRecursionConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutFunctionRecursionConfig",
+        method: "PUT",
+        uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
+        status: 200,
+        input: &tables::PUT_FUNCTION_RECURSION_CONFIG_REQUEST,
+        output: &tables::PUT_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct PutProvisionedConcurrencyConfig;
+impl Operation for PutProvisionedConcurrencyConfig {
+    type Input = PutProvisionedConcurrencyConfigRequest;
+    type Output = PutProvisionedConcurrencyConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutProvisionedConcurrencyConfig",
+        method: "PUT",
+        uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        status: 202,
+        input: &tables::PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &tables::PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct PutResourcePolicy;
+impl Operation for PutResourcePolicy {
+    type Input = PutResourcePolicyRequest;
+    type Output = PutResourcePolicyResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutResourcePolicy",
+        method: "PUT",
+        uri: "/2026-07-09/resource-policy/{ResourceArn}",
+        status: 200,
+        input: &tables::PUT_RESOURCE_POLICY_REQUEST,
+        output: &tables::PUT_RESOURCE_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::PUBLIC_POLICY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct PutRuntimeManagementConfig;
+impl Operation for PutRuntimeManagementConfig {
+    type Input = PutRuntimeManagementConfigRequest;
+    type Output = PutRuntimeManagementConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutRuntimeManagementConfig",
+        method: "PUT",
+        uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
+        status: 200,
+        input: &tables::PUT_RUNTIME_MANAGEMENT_CONFIG_REQUEST,
+        output: &tables::PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct RemoveLayerVersionPermission;
+impl Operation for RemoveLayerVersionPermission {
+    type Input = RemoveLayerVersionPermissionRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "RemoveLayerVersionPermission",
+        method: "DELETE",
+        uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
+        status: 204,
+        input: &tables::REMOVE_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
 pub struct RemovePermission;
 impl Operation for RemovePermission {
     type Input = RemovePermissionRequest;
@@ -979,6 +1824,131 @@ impl Operation for RemovePermission {
             &errors::TOO_MANY_REQUESTS_EXCEPTION,
             &errors::RESOURCE_NOT_FOUND_EXCEPTION,
             &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ResumeDurableExecution;
+impl Operation for ResumeDurableExecution {
+    type Input = ResumeDurableExecutionRequest;
+    type Output = ResumeDurableExecutionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ResumeDurableExecution",
+        method: "POST",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/resume",
+        status: 202,
+        input: &tables::RESUME_DURABLE_EXECUTION_REQUEST,
+        output: &tables::RESUME_DURABLE_EXECUTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct SendDurableExecutionCallbackFailure;
+impl Operation for SendDurableExecutionCallbackFailure {
+    type Input = SendDurableExecutionCallbackFailureRequest;
+    type Output = SendDurableExecutionCallbackFailureResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "SendDurableExecutionCallbackFailure",
+        method: "POST",
+        uri: "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail",
+        status: 200,
+        input: &tables::SEND_DURABLE_EXECUTION_CALLBACK_FAILURE_REQUEST,
+        output: &tables::SEND_DURABLE_EXECUTION_CALLBACK_FAILURE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CALLBACK_TIMEOUT_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct SendDurableExecutionCallbackHeartbeat;
+impl Operation for SendDurableExecutionCallbackHeartbeat {
+    type Input = SendDurableExecutionCallbackHeartbeatRequest;
+    type Output = SendDurableExecutionCallbackHeartbeatResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "SendDurableExecutionCallbackHeartbeat",
+        method: "POST",
+        uri: "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat",
+        status: 200,
+        input: &tables::SEND_DURABLE_EXECUTION_CALLBACK_HEARTBEAT_REQUEST,
+        output: &tables::SEND_DURABLE_EXECUTION_CALLBACK_HEARTBEAT_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CALLBACK_TIMEOUT_EXCEPTION,
+        ],
+    };
+}
+
+pub struct SendDurableExecutionCallbackSuccess;
+impl Operation for SendDurableExecutionCallbackSuccess {
+    type Input = SendDurableExecutionCallbackSuccessRequest;
+    type Output = SendDurableExecutionCallbackSuccessResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "SendDurableExecutionCallbackSuccess",
+        method: "POST",
+        uri: "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed",
+        status: 200,
+        input: &tables::SEND_DURABLE_EXECUTION_CALLBACK_SUCCESS_REQUEST,
+        output: &tables::SEND_DURABLE_EXECUTION_CALLBACK_SUCCESS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CALLBACK_TIMEOUT_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct StopDurableExecution;
+impl Operation for StopDurableExecution {
+    type Input = StopDurableExecutionRequest;
+    type Output = StopDurableExecutionResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "StopDurableExecution",
+        method: "POST",
+        uri: "/2025-12-01/durable-executions/{DurableExecutionArn}/stop",
+        status: 200,
+        input: &tables::STOP_DURABLE_EXECUTION_REQUEST,
+        output: &tables::STOP_DURABLE_EXECUTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
         ],
     };
 }
@@ -1022,6 +1992,49 @@ impl Operation for UntagResource {
             &errors::RESOURCE_CONFLICT_EXCEPTION,
             &errors::SERVICE_EXCEPTION,
             &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct UpdateAlias;
+impl Operation for UpdateAlias {
+    type Input = UpdateAliasRequest;
+    type Output = AliasConfiguration;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "UpdateAlias",
+        method: "PUT",
+        uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
+        status: 200,
+        input: &tables::UPDATE_ALIAS_REQUEST,
+        output: &tables::ALIAS_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    };
+}
+
+pub struct UpdateCodeSigningConfig;
+impl Operation for UpdateCodeSigningConfig {
+    type Input = UpdateCodeSigningConfigRequest;
+    type Output = UpdateCodeSigningConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "UpdateCodeSigningConfig",
+        method: "PUT",
+        uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
+        status: 200,
+        input: &tables::UPDATE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &tables::UPDATE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
             &errors::RESOURCE_NOT_FOUND_EXCEPTION,
         ],
     };
@@ -1103,11 +2116,67 @@ impl Operation for UpdateFunctionConfiguration {
     };
 }
 
+pub struct UpdateFunctionEventInvokeConfig;
+impl Operation for UpdateFunctionEventInvokeConfig {
+    type Input = UpdateFunctionEventInvokeConfigRequest;
+    type Output = FunctionEventInvokeConfig;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "UpdateFunctionEventInvokeConfig",
+        method: "POST",
+        uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
+        status: 200,
+        input: &tables::UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &tables::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct UpdateFunctionUrlConfig;
+impl Operation for UpdateFunctionUrlConfig {
+    type Input = UpdateFunctionUrlConfigRequest;
+    type Output = UpdateFunctionUrlConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "UpdateFunctionUrlConfig",
+        method: "PUT",
+        uri: "/2021-10-31/functions/{FunctionName}/url",
+        status: 200,
+        input: &tables::UPDATE_FUNCTION_URL_CONFIG_REQUEST,
+        output: &tables::UPDATE_FUNCTION_URL_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
 /// Every error the model knows here: code, query code, status.
 pub mod errors {
     use super::tables;
     use wire::ErrorSchema;
 
+    pub static ALIAS_LIMIT_EXCEEDED_EXCEPTION: ErrorSchema = ErrorSchema {
+        code: "AliasLimitExceededException",
+        query_code: None,
+        status: 400,
+        shape: &tables::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
+    };
+    pub static CALLBACK_TIMEOUT_EXCEPTION: ErrorSchema = ErrorSchema {
+        code: "CallbackTimeoutException",
+        query_code: None,
+        status: 400,
+        shape: &tables::CALLBACK_TIMEOUT_EXCEPTION,
+    };
     pub static CODE_ARTIFACT_USER_DELETED_EXCEPTION: ErrorSchema = ErrorSchema {
         code: "CodeArtifactUserDeletedException",
         query_code: None,
@@ -1301,6 +2370,12 @@ pub mod errors {
         status: 412,
         shape: &tables::PRECONDITION_FAILED_EXCEPTION,
     };
+    pub static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: ErrorSchema = ErrorSchema {
+        code: "ProvisionedConcurrencyConfigNotFoundException",
+        query_code: None,
+        status: 404,
+        shape: &tables::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+    };
     pub static PUBLIC_POLICY_EXCEPTION: ErrorSchema = ErrorSchema {
         code: "PublicPolicyException",
         query_code: None,
@@ -1470,6 +2545,36 @@ wire::structure!(AccountUsage {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddLayerVersionPermissionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+    pub statement_id: String,
+    pub action: String,
+    pub principal: String,
+    pub organization_id: Option<String>,
+    pub revision_id: Option<String>,
+}
+wire::structure!(AddLayerVersionPermissionRequest {
+    layer_name: "LayerName",
+    version_number: "VersionNumber",
+    statement_id: "StatementId",
+    action: "Action",
+    principal: "Principal",
+    organization_id: "OrganizationId",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddLayerVersionPermissionResponse {
+    pub statement: Option<String>,
+    pub revision_id: Option<String>,
+}
+wire::structure!(AddLayerVersionPermissionResponse {
+    statement: "Statement",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPermissionRequest {
     pub function_name: String,
     pub statement_id: String,
@@ -1505,6 +2610,40 @@ pub struct AddPermissionResponse {
 }
 wire::structure!(AddPermissionResponse {
     statement: "Statement",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AliasConfiguration {
+    pub alias_arn: Option<String>,
+    pub name: Option<String>,
+    pub function_version: Option<String>,
+    pub description: Option<String>,
+    pub routing_config: Option<AliasRoutingConfiguration>,
+    pub revision_id: Option<String>,
+}
+wire::structure!(AliasConfiguration {
+    alias_arn: "AliasArn",
+    name: "Name",
+    function_version: "FunctionVersion",
+    description: "Description",
+    routing_config: "RoutingConfig",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AliasRoutingConfiguration {
+    pub additional_version_weights: Option<BTreeMap<String, f64>>,
+}
+wire::structure!(AliasRoutingConfiguration {
+    additional_version_weights: "AdditionalVersionWeights",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllowedPublishers {
+    pub signing_profile_version_arns: Vec<String>,
+}
+wire::structure!(AllowedPublishers {
+    signing_profile_version_arns: "SigningProfileVersionArns",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1547,6 +2686,59 @@ wire::string_enum!(Architecture {
     Arm64: "arm64",
 });
 
+#[derive(Clone, Default, PartialEq)]
+pub struct CallbackDetails {
+    pub callback_id: Option<String>,
+    pub result: Option<String>,
+    pub error: Option<ErrorObject>,
+}
+wire::structure!(CallbackDetails {
+    callback_id: "CallbackId",
+    result: "Result",
+    error: "Error",
+});
+wire::redacted_debug!(CallbackDetails { callback_id, error } hides { result });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackFailedDetails {
+    pub error: EventError,
+}
+wire::structure!(CallbackFailedDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackOptions {
+    pub timeout_seconds: Option<i32>,
+    pub heartbeat_timeout_seconds: Option<i32>,
+}
+wire::structure!(CallbackOptions {
+    timeout_seconds: "TimeoutSeconds",
+    heartbeat_timeout_seconds: "HeartbeatTimeoutSeconds",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackStartedDetails {
+    pub callback_id: String,
+    pub heartbeat_timeout: Option<i32>,
+    pub timeout: Option<i32>,
+}
+wire::structure!(CallbackStartedDetails {
+    callback_id: "CallbackId",
+    heartbeat_timeout: "HeartbeatTimeout",
+    timeout: "Timeout",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackSucceededDetails {
+    pub result: EventResult,
+}
+wire::structure!(CallbackSucceededDetails { result: "Result" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackTimedOutDetails {
+    pub error: EventError,
+}
+wire::structure!(CallbackTimedOutDetails { error: "Error" });
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderConfig {
     pub lambda_managed_instances_capacity_provider_config:
@@ -1556,12 +2748,239 @@ wire::structure!(CapacityProviderConfig {
     lambda_managed_instances_capacity_provider_config: "LambdaManagedInstancesCapacityProviderConfig",
 });
 
+#[derive(Clone, Default, PartialEq)]
+pub struct ChainedInvokeDetails {
+    pub result: Option<String>,
+    pub error: Option<ErrorObject>,
+}
+wire::structure!(ChainedInvokeDetails {
+    result: "Result",
+    error: "Error",
+});
+wire::redacted_debug!(ChainedInvokeDetails { error } hides { result });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChainedInvokeFailedDetails {
+    pub error: EventError,
+}
+wire::structure!(ChainedInvokeFailedDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChainedInvokeOptions {
+    pub function_name: String,
+    pub tenant_id: Option<String>,
+    pub x_amzn_trace_id: Option<String>,
+}
+wire::structure!(ChainedInvokeOptions {
+    function_name: "FunctionName",
+    tenant_id: "TenantId",
+    x_amzn_trace_id: "XAmznTraceId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChainedInvokeStartedDetails {
+    pub function_name: String,
+    pub tenant_id: Option<String>,
+    pub input: Option<EventInput>,
+    pub executed_version: Option<String>,
+    pub durable_execution_arn: Option<String>,
+}
+wire::structure!(ChainedInvokeStartedDetails {
+    function_name: "FunctionName",
+    tenant_id: "TenantId",
+    input: "Input",
+    executed_version: "ExecutedVersion",
+    durable_execution_arn: "DurableExecutionArn",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChainedInvokeStoppedDetails {
+    pub error: EventError,
+}
+wire::structure!(ChainedInvokeStoppedDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChainedInvokeSucceededDetails {
+    pub result: EventResult,
+}
+wire::structure!(ChainedInvokeSucceededDetails { result: "Result" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChainedInvokeTimedOutDetails {
+    pub error: EventError,
+}
+wire::structure!(ChainedInvokeTimedOutDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CheckpointDurableExecutionRequest {
+    pub durable_execution_arn: String,
+    pub checkpoint_token: String,
+    pub updates: Option<Vec<OperationUpdate>>,
+    pub client_token: Option<String>,
+}
+wire::structure!(CheckpointDurableExecutionRequest {
+    durable_execution_arn: "DurableExecutionArn",
+    checkpoint_token: "CheckpointToken",
+    updates: "Updates",
+    client_token: "ClientToken",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CheckpointDurableExecutionResponse {
+    pub checkpoint_token: Option<String>,
+    pub new_execution_state: CheckpointUpdatedExecutionState,
+}
+wire::structure!(CheckpointDurableExecutionResponse {
+    checkpoint_token: "CheckpointToken",
+    new_execution_state: "NewExecutionState",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CheckpointUpdatedExecutionState {
+    pub operations: Option<Vec<OperationShape>>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(CheckpointUpdatedExecutionState {
+    operations: "Operations",
+    next_marker: "NextMarker",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CodeSigningConfig {
+    pub code_signing_config_id: String,
+    pub code_signing_config_arn: String,
+    pub description: Option<String>,
+    pub allowed_publishers: AllowedPublishers,
+    pub code_signing_policies: CodeSigningPolicies,
+    pub last_modified: String,
+}
+wire::structure!(CodeSigningConfig {
+    code_signing_config_id: "CodeSigningConfigId",
+    code_signing_config_arn: "CodeSigningConfigArn",
+    description: "Description",
+    allowed_publishers: "AllowedPublishers",
+    code_signing_policies: "CodeSigningPolicies",
+    last_modified: "LastModified",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CodeSigningPolicies {
+    pub untrusted_artifact_on_deployment: Option<CodeSigningPolicy>,
+}
+wire::structure!(CodeSigningPolicies {
+    untrusted_artifact_on_deployment: "UntrustedArtifactOnDeployment",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CodeSigningPolicy {
+    #[default]
+    Warn,
+    Enforce,
+}
+wire::string_enum!(CodeSigningPolicy {
+    Warn: "Warn",
+    Enforce: "Enforce",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Concurrency {
     pub reserved_concurrent_executions: Option<i32>,
 }
 wire::structure!(Concurrency {
     reserved_concurrent_executions: "ReservedConcurrentExecutions",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ContextDetails {
+    pub replay_children: Option<bool>,
+    pub result: Option<String>,
+    pub error: Option<ErrorObject>,
+}
+wire::structure!(ContextDetails {
+    replay_children: "ReplayChildren",
+    result: "Result",
+    error: "Error",
+});
+wire::redacted_debug!(ContextDetails { replay_children, error } hides { result });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContextFailedDetails {
+    pub error: EventError,
+}
+wire::structure!(ContextFailedDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContextOptions {
+    pub replay_children: Option<bool>,
+}
+wire::structure!(ContextOptions {
+    replay_children: "ReplayChildren",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContextStartedDetails {}
+wire::structure!(ContextStartedDetails {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContextSucceededDetails {
+    pub result: EventResult,
+}
+wire::structure!(ContextSucceededDetails { result: "Result" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cors {
+    pub allow_credentials: Option<bool>,
+    pub allow_headers: Option<Vec<String>>,
+    pub allow_methods: Option<Vec<String>>,
+    pub allow_origins: Option<Vec<String>>,
+    pub expose_headers: Option<Vec<String>>,
+    pub max_age: Option<i32>,
+}
+wire::structure!(Cors {
+    allow_credentials: "AllowCredentials",
+    allow_headers: "AllowHeaders",
+    allow_methods: "AllowMethods",
+    allow_origins: "AllowOrigins",
+    expose_headers: "ExposeHeaders",
+    max_age: "MaxAge",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAliasRequest {
+    pub function_name: String,
+    pub name: String,
+    pub function_version: String,
+    pub description: Option<String>,
+    pub routing_config: Option<AliasRoutingConfiguration>,
+}
+wire::structure!(CreateAliasRequest {
+    function_name: "FunctionName",
+    name: "Name",
+    function_version: "FunctionVersion",
+    description: "Description",
+    routing_config: "RoutingConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCodeSigningConfigRequest {
+    pub description: Option<String>,
+    pub allowed_publishers: AllowedPublishers,
+    pub code_signing_policies: Option<CodeSigningPolicies>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+wire::structure!(CreateCodeSigningConfigRequest {
+    description: "Description",
+    allowed_publishers: "AllowedPublishers",
+    code_signing_policies: "CodeSigningPolicies",
+    tags: "Tags",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCodeSigningConfigResponse {
+    pub code_signing_config: CodeSigningConfig,
+}
+wire::structure!(CreateCodeSigningConfigResponse {
+    code_signing_config: "CodeSigningConfig",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1693,11 +3112,83 @@ wire::structure!(CreateFunctionRequest {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateFunctionUrlConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub auth_type: FunctionUrlAuthType,
+    pub cors: Option<Cors>,
+    pub invoke_mode: Option<InvokeMode>,
+}
+wire::structure!(CreateFunctionUrlConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    auth_type: "AuthType",
+    cors: "Cors",
+    invoke_mode: "InvokeMode",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateFunctionUrlConfigResponse {
+    pub function_url: String,
+    pub function_arn: String,
+    pub auth_type: FunctionUrlAuthType,
+    pub cors: Option<Cors>,
+    pub creation_time: String,
+    pub invoke_mode: Option<InvokeMode>,
+}
+wire::structure!(CreateFunctionUrlConfigResponse {
+    function_url: "FunctionUrl",
+    function_arn: "FunctionArn",
+    auth_type: "AuthType",
+    cors: "Cors",
+    creation_time: "CreationTime",
+    invoke_mode: "InvokeMode",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeadLetterConfig {
     pub target_arn: Option<String>,
 }
 wire::structure!(DeadLetterConfig {
     target_arn: "TargetArn",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAliasRequest {
+    pub function_name: String,
+    pub name: String,
+}
+wire::structure!(DeleteAliasRequest {
+    function_name: "FunctionName",
+    name: "Name",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteCodeSigningConfigRequest {
+    pub code_signing_config_arn: String,
+}
+wire::structure!(DeleteCodeSigningConfigRequest {
+    code_signing_config_arn: "CodeSigningConfigArn",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteCodeSigningConfigResponse {}
+wire::structure!(DeleteCodeSigningConfigResponse {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDurableExecutionRequest {
+    pub durable_execution_arn: String,
+}
+wire::structure!(DeleteDurableExecutionRequest {
+    durable_execution_arn: "DurableExecutionArn",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDurableExecutionResponse {
+    pub deletion_request_timestamp: Timestamp,
+}
+wire::structure!(DeleteDurableExecutionResponse {
+    deletion_request_timestamp: "DeletionRequestTimestamp",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1707,11 +3198,29 @@ pub struct DeleteEventSourceMappingRequest {
 wire::structure!(DeleteEventSourceMappingRequest { uuid: "UUID" });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteFunctionCodeSigningConfigRequest {
+    pub function_name: String,
+}
+wire::structure!(DeleteFunctionCodeSigningConfigRequest {
+    function_name: "FunctionName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionConcurrencyRequest {
     pub function_name: String,
 }
 wire::structure!(DeleteFunctionConcurrencyRequest {
     function_name: "FunctionName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+}
+wire::structure!(DeleteFunctionEventInvokeConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1730,6 +3239,46 @@ pub struct DeleteFunctionResponse {
 }
 wire::structure!(DeleteFunctionResponse {
     status_code: "StatusCode",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteFunctionUrlConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+}
+wire::structure!(DeleteFunctionUrlConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLayerVersionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+wire::structure!(DeleteLayerVersionRequest {
+    layer_name: "LayerName",
+    version_number: "VersionNumber",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteProvisionedConcurrencyConfigRequest {
+    pub function_name: String,
+    pub qualifier: String,
+}
+wire::structure!(DeleteProvisionedConcurrencyConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteResourcePolicyRequest {
+    pub resource_arn: String,
+    pub revision_id: Option<String>,
+}
+wire::structure!(DeleteResourcePolicyRequest {
+    resource_arn: "ResourceArn",
+    revision_id: "RevisionId",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1824,6 +3373,147 @@ pub struct EphemeralStorage {
     pub size: i32,
 }
 wire::structure!(EphemeralStorage { size: "Size" });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ErrorObject {
+    pub error_message: Option<String>,
+    pub error_type: Option<String>,
+    pub error_data: Option<String>,
+    pub stack_trace: Option<Vec<String>>,
+}
+wire::structure!(ErrorObject {
+    error_message: "ErrorMessage",
+    error_type: "ErrorType",
+    error_data: "ErrorData",
+    stack_trace: "StackTrace",
+});
+wire::redacted_debug!(ErrorObject {  } hides { error_message, error_type, error_data, stack_trace });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    pub event_type: Option<EventType>,
+    pub sub_type: Option<String>,
+    pub event_id: Option<i32>,
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub event_timestamp: Option<Timestamp>,
+    pub parent_id: Option<String>,
+    pub execution_started_details: Option<ExecutionStartedDetails>,
+    pub execution_succeeded_details: Option<ExecutionSucceededDetails>,
+    pub execution_failed_details: Option<ExecutionFailedDetails>,
+    pub execution_timed_out_details: Option<ExecutionTimedOutDetails>,
+    pub execution_stopped_details: Option<ExecutionStoppedDetails>,
+    pub context_started_details: Option<ContextStartedDetails>,
+    pub context_succeeded_details: Option<ContextSucceededDetails>,
+    pub context_failed_details: Option<ContextFailedDetails>,
+    pub wait_started_details: Option<WaitStartedDetails>,
+    pub wait_succeeded_details: Option<WaitSucceededDetails>,
+    pub wait_cancelled_details: Option<WaitCancelledDetails>,
+    pub step_started_details: Option<StepStartedDetails>,
+    pub step_succeeded_details: Option<StepSucceededDetails>,
+    pub step_failed_details: Option<StepFailedDetails>,
+    pub chained_invoke_started_details: Option<ChainedInvokeStartedDetails>,
+    pub chained_invoke_succeeded_details: Option<ChainedInvokeSucceededDetails>,
+    pub chained_invoke_failed_details: Option<ChainedInvokeFailedDetails>,
+    pub chained_invoke_timed_out_details: Option<ChainedInvokeTimedOutDetails>,
+    pub chained_invoke_stopped_details: Option<ChainedInvokeStoppedDetails>,
+    pub callback_started_details: Option<CallbackStartedDetails>,
+    pub callback_succeeded_details: Option<CallbackSucceededDetails>,
+    pub callback_failed_details: Option<CallbackFailedDetails>,
+    pub callback_timed_out_details: Option<CallbackTimedOutDetails>,
+    pub invocation_completed_details: Option<InvocationCompletedDetails>,
+    pub execution_paused_details: Option<ExecutionPausedDetails>,
+    pub execution_resumed_details: Option<ExecutionResumedDetails>,
+}
+wire::structure!(Event {
+    event_type: "EventType",
+    sub_type: "SubType",
+    event_id: "EventId",
+    id: "Id",
+    name: "Name",
+    event_timestamp: "EventTimestamp",
+    parent_id: "ParentId",
+    execution_started_details: "ExecutionStartedDetails",
+    execution_succeeded_details: "ExecutionSucceededDetails",
+    execution_failed_details: "ExecutionFailedDetails",
+    execution_timed_out_details: "ExecutionTimedOutDetails",
+    execution_stopped_details: "ExecutionStoppedDetails",
+    context_started_details: "ContextStartedDetails",
+    context_succeeded_details: "ContextSucceededDetails",
+    context_failed_details: "ContextFailedDetails",
+    wait_started_details: "WaitStartedDetails",
+    wait_succeeded_details: "WaitSucceededDetails",
+    wait_cancelled_details: "WaitCancelledDetails",
+    step_started_details: "StepStartedDetails",
+    step_succeeded_details: "StepSucceededDetails",
+    step_failed_details: "StepFailedDetails",
+    chained_invoke_started_details: "ChainedInvokeStartedDetails",
+    chained_invoke_succeeded_details: "ChainedInvokeSucceededDetails",
+    chained_invoke_failed_details: "ChainedInvokeFailedDetails",
+    chained_invoke_timed_out_details: "ChainedInvokeTimedOutDetails",
+    chained_invoke_stopped_details: "ChainedInvokeStoppedDetails",
+    callback_started_details: "CallbackStartedDetails",
+    callback_succeeded_details: "CallbackSucceededDetails",
+    callback_failed_details: "CallbackFailedDetails",
+    callback_timed_out_details: "CallbackTimedOutDetails",
+    invocation_completed_details: "InvocationCompletedDetails",
+    execution_paused_details: "ExecutionPausedDetails",
+    execution_resumed_details: "ExecutionResumedDetails",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventError {
+    pub payload: Option<ErrorObject>,
+    pub truncated: Option<bool>,
+}
+wire::structure!(EventError {
+    payload: "Payload",
+    truncated: "Truncated",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct EventInput {
+    pub payload: Option<String>,
+    pub truncated: Option<bool>,
+}
+wire::structure!(EventInput {
+    payload: "Payload",
+    truncated: "Truncated",
+});
+wire::redacted_debug!(EventInput { truncated } hides { payload });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct EventPauseReason {
+    pub payload: Option<String>,
+    pub truncated: Option<bool>,
+}
+wire::structure!(EventPauseReason {
+    payload: "Payload",
+    truncated: "Truncated",
+});
+wire::redacted_debug!(EventPauseReason { truncated } hides { payload });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct EventResult {
+    pub payload: Option<String>,
+    pub truncated: Option<bool>,
+}
+wire::structure!(EventResult {
+    payload: "Payload",
+    truncated: "Truncated",
+});
+wire::redacted_debug!(EventResult { truncated } hides { payload });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct EventResumeReason {
+    pub payload: Option<String>,
+    pub truncated: Option<bool>,
+}
+wire::structure!(EventResumeReason {
+    payload: "Payload",
+    truncated: "Truncated",
+});
+wire::redacted_debug!(EventResumeReason { truncated } hides { payload });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSourceMappingConfiguration {
@@ -1949,6 +3639,173 @@ wire::string_enum!(EventSourcePosition {
     Latest: "LATEST",
     AtTimestamp: "AT_TIMESTAMP",
 });
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    #[default]
+    ExecutionStarted,
+    ExecutionSucceeded,
+    ExecutionFailed,
+    ExecutionTimedOut,
+    ExecutionStopped,
+    ContextStarted,
+    ContextSucceeded,
+    ContextFailed,
+    WaitStarted,
+    WaitSucceeded,
+    WaitCancelled,
+    StepStarted,
+    StepSucceeded,
+    StepFailed,
+    ChainedInvokeStarted,
+    ChainedInvokeSucceeded,
+    ChainedInvokeFailed,
+    ChainedInvokeTimedOut,
+    ChainedInvokeStopped,
+    CallbackStarted,
+    CallbackSucceeded,
+    CallbackFailed,
+    CallbackTimedOut,
+    InvocationCompleted,
+    ExecutionPaused,
+    ExecutionResumed,
+}
+wire::string_enum!(EventType {
+    ExecutionStarted: "ExecutionStarted",
+    ExecutionSucceeded: "ExecutionSucceeded",
+    ExecutionFailed: "ExecutionFailed",
+    ExecutionTimedOut: "ExecutionTimedOut",
+    ExecutionStopped: "ExecutionStopped",
+    ContextStarted: "ContextStarted",
+    ContextSucceeded: "ContextSucceeded",
+    ContextFailed: "ContextFailed",
+    WaitStarted: "WaitStarted",
+    WaitSucceeded: "WaitSucceeded",
+    WaitCancelled: "WaitCancelled",
+    StepStarted: "StepStarted",
+    StepSucceeded: "StepSucceeded",
+    StepFailed: "StepFailed",
+    ChainedInvokeStarted: "ChainedInvokeStarted",
+    ChainedInvokeSucceeded: "ChainedInvokeSucceeded",
+    ChainedInvokeFailed: "ChainedInvokeFailed",
+    ChainedInvokeTimedOut: "ChainedInvokeTimedOut",
+    ChainedInvokeStopped: "ChainedInvokeStopped",
+    CallbackStarted: "CallbackStarted",
+    CallbackSucceeded: "CallbackSucceeded",
+    CallbackFailed: "CallbackFailed",
+    CallbackTimedOut: "CallbackTimedOut",
+    InvocationCompleted: "InvocationCompleted",
+    ExecutionPaused: "ExecutionPaused",
+    ExecutionResumed: "ExecutionResumed",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Execution {
+    pub durable_execution_arn: String,
+    pub durable_execution_name: String,
+    pub function_arn: String,
+    pub status: ExecutionStatus,
+    pub start_timestamp: Timestamp,
+    pub end_timestamp: Option<Timestamp>,
+    pub kms_key_arn: Option<String>,
+}
+wire::structure!(Execution {
+    durable_execution_arn: "DurableExecutionArn",
+    durable_execution_name: "DurableExecutionName",
+    function_arn: "FunctionArn",
+    status: "Status",
+    start_timestamp: "StartTimestamp",
+    end_timestamp: "EndTimestamp",
+    kms_key_arn: "KMSKeyArn",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ExecutionDetails {
+    pub input_payload: Option<String>,
+}
+wire::structure!(ExecutionDetails {
+    input_payload: "InputPayload",
+});
+wire::redacted_debug!(ExecutionDetails {  } hides { input_payload });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionFailedDetails {
+    pub error: EventError,
+}
+wire::structure!(ExecutionFailedDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionPausedDetails {
+    pub pause_request_timestamp: Timestamp,
+    pub reason: Option<EventPauseReason>,
+    pub execution_timeout_paused: bool,
+}
+wire::structure!(ExecutionPausedDetails {
+    pause_request_timestamp: "PauseRequestTimestamp",
+    reason: "Reason",
+    execution_timeout_paused: "ExecutionTimeoutPaused",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionResumedDetails {
+    pub resume_request_timestamp: Timestamp,
+    pub reason: Option<EventResumeReason>,
+}
+wire::structure!(ExecutionResumedDetails {
+    resume_request_timestamp: "ResumeRequestTimestamp",
+    reason: "Reason",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionStartedDetails {
+    pub input: EventInput,
+    pub execution_timeout: i32,
+}
+wire::structure!(ExecutionStartedDetails {
+    input: "Input",
+    execution_timeout: "ExecutionTimeout",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExecutionStatus {
+    #[default]
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Stopped,
+    Deleting,
+    Pausing,
+    Paused,
+}
+wire::string_enum!(ExecutionStatus {
+    Running: "RUNNING",
+    Succeeded: "SUCCEEDED",
+    Failed: "FAILED",
+    TimedOut: "TIMED_OUT",
+    Stopped: "STOPPED",
+    Deleting: "DELETING",
+    Pausing: "PAUSING",
+    Paused: "PAUSED",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionStoppedDetails {
+    pub error: EventError,
+}
+wire::structure!(ExecutionStoppedDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionSucceededDetails {
+    pub result: EventResult,
+}
+wire::structure!(ExecutionSucceededDetails { result: "Result" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionTimedOutDetails {
+    pub error: Option<EventError>,
+}
+wire::structure!(ExecutionTimedOutDetails { error: "Error" });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileSystemConfig {
@@ -2137,6 +3994,22 @@ wire::structure!(FunctionConfiguration {
     accelerator_config: "AcceleratorConfig",
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FunctionEventInvokeConfig {
+    pub last_modified: Option<Timestamp>,
+    pub function_arn: Option<String>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub maximum_event_age_in_seconds: Option<i32>,
+    pub destination_config: Option<DestinationConfig>,
+}
+wire::structure!(FunctionEventInvokeConfig {
+    last_modified: "LastModified",
+    function_arn: "FunctionArn",
+    maximum_retry_attempts: "MaximumRetryAttempts",
+    maximum_event_age_in_seconds: "MaximumEventAgeInSeconds",
+    destination_config: "DestinationConfig",
+});
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FunctionResponseType {
     #[default]
@@ -2167,6 +4040,26 @@ wire::string_enum!(FunctionUrlAuthType {
     AwsIam: "AWS_IAM",
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FunctionUrlConfig {
+    pub function_url: String,
+    pub function_arn: String,
+    pub creation_time: String,
+    pub last_modified_time: String,
+    pub cors: Option<Cors>,
+    pub auth_type: FunctionUrlAuthType,
+    pub invoke_mode: Option<InvokeMode>,
+}
+wire::structure!(FunctionUrlConfig {
+    function_url: "FunctionUrl",
+    function_arn: "FunctionArn",
+    creation_time: "CreationTime",
+    last_modified_time: "LastModifiedTime",
+    cors: "Cors",
+    auth_type: "AuthType",
+    invoke_mode: "InvokeMode",
+});
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FunctionVersion {
     #[default]
@@ -2195,6 +4088,129 @@ pub struct GetAccountSettingsResponse {
 wire::structure!(GetAccountSettingsResponse {
     account_limit: "AccountLimit",
     account_usage: "AccountUsage",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAliasRequest {
+    pub function_name: String,
+    pub name: String,
+}
+wire::structure!(GetAliasRequest {
+    function_name: "FunctionName",
+    name: "Name",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetCodeSigningConfigRequest {
+    pub code_signing_config_arn: String,
+}
+wire::structure!(GetCodeSigningConfigRequest {
+    code_signing_config_arn: "CodeSigningConfigArn",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetCodeSigningConfigResponse {
+    pub code_signing_config: CodeSigningConfig,
+}
+wire::structure!(GetCodeSigningConfigResponse {
+    code_signing_config: "CodeSigningConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDurableExecutionHistoryRequest {
+    pub durable_execution_arn: String,
+    pub include_execution_data: Option<bool>,
+    pub max_items: Option<i32>,
+    pub marker: Option<String>,
+    pub reverse_order: Option<bool>,
+}
+wire::structure!(GetDurableExecutionHistoryRequest {
+    durable_execution_arn: "DurableExecutionArn",
+    include_execution_data: "IncludeExecutionData",
+    max_items: "MaxItems",
+    marker: "Marker",
+    reverse_order: "ReverseOrder",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDurableExecutionHistoryResponse {
+    pub events: Vec<Event>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(GetDurableExecutionHistoryResponse {
+    events: "Events",
+    next_marker: "NextMarker",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDurableExecutionRequest {
+    pub durable_execution_arn: String,
+    pub include_execution_data: Option<bool>,
+}
+wire::structure!(GetDurableExecutionRequest {
+    durable_execution_arn: "DurableExecutionArn",
+    include_execution_data: "IncludeExecutionData",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetDurableExecutionResponse {
+    pub durable_execution_arn: String,
+    pub durable_execution_name: String,
+    pub function_arn: String,
+    pub input_payload: Option<String>,
+    pub result: Option<String>,
+    pub error: Option<ErrorObject>,
+    pub start_timestamp: Timestamp,
+    pub status: ExecutionStatus,
+    pub end_timestamp: Option<Timestamp>,
+    pub version: Option<String>,
+    pub trace_header: Option<TraceHeader>,
+    pub execution_data_included: Option<bool>,
+    pub durable_config: Option<DurableConfig>,
+    pub pause_details: Option<PauseDetails>,
+    pub expected_execution_timeout_timestamp: Option<Timestamp>,
+}
+wire::structure!(GetDurableExecutionResponse {
+    durable_execution_arn: "DurableExecutionArn",
+    durable_execution_name: "DurableExecutionName",
+    function_arn: "FunctionArn",
+    input_payload: "InputPayload",
+    result: "Result",
+    error: "Error",
+    start_timestamp: "StartTimestamp",
+    status: "Status",
+    end_timestamp: "EndTimestamp",
+    version: "Version",
+    trace_header: "TraceHeader",
+    execution_data_included: "ExecutionDataIncluded",
+    durable_config: "DurableConfig",
+    pause_details: "PauseDetails",
+    expected_execution_timeout_timestamp: "ExpectedExecutionTimeoutTimestamp",
+});
+wire::redacted_debug!(GetDurableExecutionResponse { durable_execution_arn, durable_execution_name, function_arn, error, start_timestamp, status, end_timestamp, version, trace_header, execution_data_included, durable_config, pause_details, expected_execution_timeout_timestamp } hides { input_payload, result });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDurableExecutionStateRequest {
+    pub durable_execution_arn: String,
+    pub checkpoint_token: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(GetDurableExecutionStateRequest {
+    durable_execution_arn: "DurableExecutionArn",
+    checkpoint_token: "CheckpointToken",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDurableExecutionStateResponse {
+    pub operations: Vec<OperationShape>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(GetDurableExecutionStateResponse {
+    operations: "Operations",
+    next_marker: "NextMarker",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2248,6 +4264,32 @@ wire::structure!(GetFunctionConfigurationRequest {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+}
+wire::structure!(GetFunctionEventInvokeConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionRecursionConfigRequest {
+    pub function_name: String,
+}
+wire::structure!(GetFunctionRecursionConfigRequest {
+    function_name: "FunctionName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionRecursionConfigResponse {
+    pub recursive_loop: Option<RecursiveLoop>,
+}
+wire::structure!(GetFunctionRecursionConfigResponse {
+    recursive_loop: "RecursiveLoop",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -2274,6 +4316,96 @@ wire::structure!(GetFunctionResponse {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionUrlConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+}
+wire::structure!(GetFunctionUrlConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionUrlConfigResponse {
+    pub function_url: String,
+    pub function_arn: String,
+    pub auth_type: FunctionUrlAuthType,
+    pub cors: Option<Cors>,
+    pub creation_time: String,
+    pub last_modified_time: String,
+    pub invoke_mode: Option<InvokeMode>,
+}
+wire::structure!(GetFunctionUrlConfigResponse {
+    function_url: "FunctionUrl",
+    function_arn: "FunctionArn",
+    auth_type: "AuthType",
+    cors: "Cors",
+    creation_time: "CreationTime",
+    last_modified_time: "LastModifiedTime",
+    invoke_mode: "InvokeMode",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionByArnRequest {
+    pub arn: String,
+}
+wire::structure!(GetLayerVersionByArnRequest { arn: "Arn" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionPolicyRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+wire::structure!(GetLayerVersionPolicyRequest {
+    layer_name: "LayerName",
+    version_number: "VersionNumber",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionPolicyResponse {
+    pub policy: Option<String>,
+    pub revision_id: Option<String>,
+}
+wire::structure!(GetLayerVersionPolicyResponse {
+    policy: "Policy",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+wire::structure!(GetLayerVersionRequest {
+    layer_name: "LayerName",
+    version_number: "VersionNumber",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionResponse {
+    pub content: Option<LayerVersionContentOutput>,
+    pub layer_arn: Option<String>,
+    pub layer_version_arn: Option<String>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub version: Option<i64>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+wire::structure!(GetLayerVersionResponse {
+    content: "Content",
+    layer_arn: "LayerArn",
+    layer_version_arn: "LayerVersionArn",
+    description: "Description",
+    created_date: "CreatedDate",
+    version: "Version",
+    compatible_architectures: "CompatibleArchitectures",
+    compatible_runtimes: "CompatibleRuntimes",
+    license_info: "LicenseInfo",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -2291,6 +4423,74 @@ pub struct GetPolicyResponse {
 wire::structure!(GetPolicyResponse {
     policy: "Policy",
     revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetProvisionedConcurrencyConfigRequest {
+    pub function_name: String,
+    pub qualifier: String,
+}
+wire::structure!(GetProvisionedConcurrencyConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetProvisionedConcurrencyConfigResponse {
+    pub requested_provisioned_concurrent_executions: Option<i32>,
+    pub available_provisioned_concurrent_executions: Option<i32>,
+    pub allocated_provisioned_concurrent_executions: Option<i32>,
+    pub status: Option<ProvisionedConcurrencyStatusEnum>,
+    pub status_reason: Option<String>,
+    pub last_modified: Option<String>,
+}
+wire::structure!(GetProvisionedConcurrencyConfigResponse {
+    requested_provisioned_concurrent_executions: "RequestedProvisionedConcurrentExecutions",
+    available_provisioned_concurrent_executions: "AvailableProvisionedConcurrentExecutions",
+    allocated_provisioned_concurrent_executions: "AllocatedProvisionedConcurrentExecutions",
+    status: "Status",
+    status_reason: "StatusReason",
+    last_modified: "LastModified",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetResourcePolicyRequest {
+    pub resource_arn: String,
+}
+wire::structure!(GetResourcePolicyRequest {
+    resource_arn: "ResourceArn",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetResourcePolicyResponse {
+    pub policy: Option<String>,
+    pub revision_id: Option<String>,
+}
+wire::structure!(GetResourcePolicyResponse {
+    policy: "Policy",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetRuntimeManagementConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+}
+wire::structure!(GetRuntimeManagementConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetRuntimeManagementConfigResponse {
+    pub update_runtime_on: Option<UpdateRuntimeOn>,
+    pub function_arn: Option<String>,
+    pub runtime_version_arn: Option<String>,
+}
+wire::structure!(GetRuntimeManagementConfigResponse {
+    update_runtime_on: "UpdateRuntimeOn",
+    function_arn: "FunctionArn",
+    runtime_version_arn: "RuntimeVersionArn",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2323,6 +4523,20 @@ pub struct ImageConfigResponse {
 }
 wire::structure!(ImageConfigResponse {
     image_config: "ImageConfig",
+    error: "Error",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvocationCompletedDetails {
+    pub start_timestamp: Timestamp,
+    pub end_timestamp: Timestamp,
+    pub request_id: String,
+    pub error: Option<EventError>,
+}
+wire::structure!(InvocationCompletedDetails {
+    start_timestamp: "StartTimestamp",
+    end_timestamp: "EndTimestamp",
+    request_id: "RequestId",
     error: "Error",
 });
 
@@ -2396,6 +4610,50 @@ pub struct InvokeAsyncResponse {
     pub status: Option<i32>,
 }
 wire::structure!(InvokeAsyncResponse { status: "Status" });
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InvokeMode {
+    #[default]
+    Buffered,
+    ResponseStream,
+}
+wire::string_enum!(InvokeMode {
+    Buffered: "BUFFERED",
+    ResponseStream: "RESPONSE_STREAM",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct InvokeWithResponseStreamRequest {
+    pub function_name: String,
+    pub log_type: Option<LogType>,
+    pub client_context: Option<String>,
+    pub qualifier: Option<String>,
+    pub payload: Option<Bytes>,
+    pub tenant_id: Option<String>,
+    pub invocation_type: Option<ResponseStreamingInvocationType>,
+}
+wire::structure!(InvokeWithResponseStreamRequest {
+    function_name: "FunctionName",
+    log_type: "LogType",
+    client_context: "ClientContext",
+    qualifier: "Qualifier",
+    payload: "Payload",
+    tenant_id: "TenantId",
+    invocation_type: "InvocationType",
+});
+wire::redacted_debug!(InvokeWithResponseStreamRequest { function_name, log_type, client_context, qualifier, tenant_id, invocation_type } hides { payload });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvokeWithResponseStreamResponse {
+    pub status_code: Option<i32>,
+    pub executed_version: Option<String>,
+    pub response_stream_content_type: Option<String>,
+}
+wire::structure!(InvokeWithResponseStreamResponse {
+    status_code: "StatusCode",
+    executed_version: "ExecutedVersion",
+    response_stream_content_type: "ResponseStreamContentType",
+});
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KafkaEventSourceMappingConsumptionMode {
@@ -2586,6 +4844,151 @@ wire::structure!(Layer {
     signing_job_arn: "SigningJobArn",
 });
 
+#[derive(Clone, Default, PartialEq)]
+pub struct LayerVersionContentInput {
+    pub s3_bucket: Option<String>,
+    pub s3_key: Option<String>,
+    pub s3_object_version: Option<String>,
+    pub s3_object_storage_mode: Option<S3ObjectStorageMode>,
+    pub zip_file: Option<Bytes>,
+}
+wire::structure!(LayerVersionContentInput {
+    s3_bucket: "S3Bucket",
+    s3_key: "S3Key",
+    s3_object_version: "S3ObjectVersion",
+    s3_object_storage_mode: "S3ObjectStorageMode",
+    zip_file: "ZipFile",
+});
+wire::redacted_debug!(LayerVersionContentInput { s3_bucket, s3_key, s3_object_version, s3_object_storage_mode } hides { zip_file });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionContentOutput {
+    pub location: Option<String>,
+    pub code_sha256: Option<String>,
+    pub code_size: Option<i64>,
+    pub signing_profile_version_arn: Option<String>,
+    pub signing_job_arn: Option<String>,
+    pub resolved_s3_object: Option<ResolvedS3Object>,
+}
+wire::structure!(LayerVersionContentOutput {
+    location: "Location",
+    code_sha256: "CodeSha256",
+    code_size: "CodeSize",
+    signing_profile_version_arn: "SigningProfileVersionArn",
+    signing_job_arn: "SigningJobArn",
+    resolved_s3_object: "ResolvedS3Object",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionsListItem {
+    pub layer_version_arn: Option<String>,
+    pub version: Option<i64>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+wire::structure!(LayerVersionsListItem {
+    layer_version_arn: "LayerVersionArn",
+    version: "Version",
+    description: "Description",
+    created_date: "CreatedDate",
+    compatible_architectures: "CompatibleArchitectures",
+    compatible_runtimes: "CompatibleRuntimes",
+    license_info: "LicenseInfo",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayersListItem {
+    pub layer_name: Option<String>,
+    pub layer_arn: Option<String>,
+    pub latest_matching_version: Option<LayerVersionsListItem>,
+}
+wire::structure!(LayersListItem {
+    layer_name: "LayerName",
+    layer_arn: "LayerArn",
+    latest_matching_version: "LatestMatchingVersion",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAliasesRequest {
+    pub function_name: String,
+    pub function_version: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListAliasesRequest {
+    function_name: "FunctionName",
+    function_version: "FunctionVersion",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAliasesResponse {
+    pub next_marker: Option<String>,
+    pub aliases: Option<Vec<AliasConfiguration>>,
+}
+wire::structure!(ListAliasesResponse {
+    next_marker: "NextMarker",
+    aliases: "Aliases",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListCodeSigningConfigsRequest {
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListCodeSigningConfigsRequest {
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListCodeSigningConfigsResponse {
+    pub next_marker: Option<String>,
+    pub code_signing_configs: Option<Vec<CodeSigningConfig>>,
+}
+wire::structure!(ListCodeSigningConfigsResponse {
+    next_marker: "NextMarker",
+    code_signing_configs: "CodeSigningConfigs",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDurableExecutionsByFunctionRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub durable_execution_name: Option<String>,
+    pub statuses: Option<Vec<ExecutionStatus>>,
+    pub started_after: Option<Timestamp>,
+    pub started_before: Option<Timestamp>,
+    pub reverse_order: Option<bool>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListDurableExecutionsByFunctionRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    durable_execution_name: "DurableExecutionName",
+    statuses: "Statuses",
+    started_after: "StartedAfter",
+    started_before: "StartedBefore",
+    reverse_order: "ReverseOrder",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDurableExecutionsByFunctionResponse {
+    pub durable_executions: Option<Vec<Execution>>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(ListDurableExecutionsByFunctionResponse {
+    durable_executions: "DurableExecutions",
+    next_marker: "NextMarker",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEventSourceMappingsRequest {
     pub event_source_arn: Option<String>,
@@ -2611,6 +5014,72 @@ wire::structure!(ListEventSourceMappingsResponse {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionEventInvokeConfigsRequest {
+    pub function_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListFunctionEventInvokeConfigsRequest {
+    function_name: "FunctionName",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionEventInvokeConfigsResponse {
+    pub function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(ListFunctionEventInvokeConfigsResponse {
+    function_event_invoke_configs: "FunctionEventInvokeConfigs",
+    next_marker: "NextMarker",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionUrlConfigsRequest {
+    pub function_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListFunctionUrlConfigsRequest {
+    function_name: "FunctionName",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionUrlConfigsResponse {
+    pub function_url_configs: Vec<FunctionUrlConfig>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(ListFunctionUrlConfigsResponse {
+    function_url_configs: "FunctionUrlConfigs",
+    next_marker: "NextMarker",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionsByCodeSigningConfigRequest {
+    pub code_signing_config_arn: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListFunctionsByCodeSigningConfigRequest {
+    code_signing_config_arn: "CodeSigningConfigArn",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionsByCodeSigningConfigResponse {
+    pub next_marker: Option<String>,
+    pub function_arns: Option<Vec<String>>,
+}
+wire::structure!(ListFunctionsByCodeSigningConfigResponse {
+    next_marker: "NextMarker",
+    function_arns: "FunctionArns",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsRequest {
     pub master_region: Option<String>,
     pub function_version: Option<FunctionVersion>,
@@ -2632,6 +5101,78 @@ pub struct ListFunctionsResponse {
 wire::structure!(ListFunctionsResponse {
     next_marker: "NextMarker",
     functions: "Functions",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayerVersionsRequest {
+    pub compatible_architecture: Option<Architecture>,
+    pub compatible_runtime: Option<String>,
+    pub layer_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListLayerVersionsRequest {
+    compatible_architecture: "CompatibleArchitecture",
+    compatible_runtime: "CompatibleRuntime",
+    layer_name: "LayerName",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayerVersionsResponse {
+    pub next_marker: Option<String>,
+    pub layer_versions: Option<Vec<LayerVersionsListItem>>,
+}
+wire::structure!(ListLayerVersionsResponse {
+    next_marker: "NextMarker",
+    layer_versions: "LayerVersions",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayersRequest {
+    pub compatible_architecture: Option<Architecture>,
+    pub compatible_runtime: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListLayersRequest {
+    compatible_architecture: "CompatibleArchitecture",
+    compatible_runtime: "CompatibleRuntime",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayersResponse {
+    pub next_marker: Option<String>,
+    pub layers: Option<Vec<LayersListItem>>,
+}
+wire::structure!(ListLayersResponse {
+    next_marker: "NextMarker",
+    layers: "Layers",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListProvisionedConcurrencyConfigsRequest {
+    pub function_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListProvisionedConcurrencyConfigsRequest {
+    function_name: "FunctionName",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListProvisionedConcurrencyConfigsResponse {
+    pub provisioned_concurrency_configs: Option<Vec<ProvisionedConcurrencyConfigListItem>>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(ListProvisionedConcurrencyConfigsResponse {
+    provisioned_concurrency_configs: "ProvisionedConcurrencyConfigs",
+    next_marker: "NextMarker",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2722,6 +5263,132 @@ wire::structure!(OnSuccess {
     destination: "Destination",
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OperationShape {
+    pub id: String,
+    pub parent_id: Option<String>,
+    pub name: Option<String>,
+    pub r#type: OperationType,
+    pub sub_type: Option<String>,
+    pub start_timestamp: Timestamp,
+    pub end_timestamp: Option<Timestamp>,
+    pub status: OperationStatus,
+    pub execution_details: Option<ExecutionDetails>,
+    pub context_details: Option<ContextDetails>,
+    pub step_details: Option<StepDetails>,
+    pub wait_details: Option<WaitDetails>,
+    pub callback_details: Option<CallbackDetails>,
+    pub chained_invoke_details: Option<ChainedInvokeDetails>,
+}
+wire::structure!(OperationShape {
+    id: "Id",
+    parent_id: "ParentId",
+    name: "Name",
+    r#type: "Type",
+    sub_type: "SubType",
+    start_timestamp: "StartTimestamp",
+    end_timestamp: "EndTimestamp",
+    status: "Status",
+    execution_details: "ExecutionDetails",
+    context_details: "ContextDetails",
+    step_details: "StepDetails",
+    wait_details: "WaitDetails",
+    callback_details: "CallbackDetails",
+    chained_invoke_details: "ChainedInvokeDetails",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OperationAction {
+    #[default]
+    Start,
+    Succeed,
+    Fail,
+    Retry,
+    Cancel,
+}
+wire::string_enum!(OperationAction {
+    Start: "START",
+    Succeed: "SUCCEED",
+    Fail: "FAIL",
+    Retry: "RETRY",
+    Cancel: "CANCEL",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OperationStatus {
+    #[default]
+    Started,
+    Pending,
+    Ready,
+    Succeeded,
+    Failed,
+    Cancelled,
+    TimedOut,
+    Stopped,
+}
+wire::string_enum!(OperationStatus {
+    Started: "STARTED",
+    Pending: "PENDING",
+    Ready: "READY",
+    Succeeded: "SUCCEEDED",
+    Failed: "FAILED",
+    Cancelled: "CANCELLED",
+    TimedOut: "TIMED_OUT",
+    Stopped: "STOPPED",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OperationType {
+    #[default]
+    Execution,
+    Context,
+    Step,
+    Wait,
+    Callback,
+    ChainedInvoke,
+}
+wire::string_enum!(OperationType {
+    Execution: "EXECUTION",
+    Context: "CONTEXT",
+    Step: "STEP",
+    Wait: "WAIT",
+    Callback: "CALLBACK",
+    ChainedInvoke: "CHAINED_INVOKE",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct OperationUpdate {
+    pub id: String,
+    pub parent_id: Option<String>,
+    pub name: Option<String>,
+    pub r#type: OperationType,
+    pub sub_type: Option<String>,
+    pub action: OperationAction,
+    pub payload: Option<String>,
+    pub error: Option<ErrorObject>,
+    pub context_options: Option<ContextOptions>,
+    pub step_options: Option<StepOptions>,
+    pub wait_options: Option<WaitOptions>,
+    pub callback_options: Option<CallbackOptions>,
+    pub chained_invoke_options: Option<ChainedInvokeOptions>,
+}
+wire::structure!(OperationUpdate {
+    id: "Id",
+    parent_id: "ParentId",
+    name: "Name",
+    r#type: "Type",
+    sub_type: "SubType",
+    action: "Action",
+    payload: "Payload",
+    error: "Error",
+    context_options: "ContextOptions",
+    step_options: "StepOptions",
+    wait_options: "WaitOptions",
+    callback_options: "CallbackOptions",
+    chained_invoke_options: "ChainedInvokeOptions",
+});
+wire::redacted_debug!(OperationUpdate { id, parent_id, name, r#type, sub_type, action, error, context_options, step_options, wait_options, callback_options, chained_invoke_options } hides { payload });
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PackageType {
     #[default]
@@ -2731,6 +5398,71 @@ pub enum PackageType {
 wire::string_enum!(PackageType {
     Zip: "Zip",
     Image: "Image",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PauseDetails {
+    pub pause_request_timestamp: Timestamp,
+    pub reason: Option<String>,
+    pub execution_timeout_paused: bool,
+}
+wire::structure!(PauseDetails {
+    pause_request_timestamp: "PauseRequestTimestamp",
+    reason: "Reason",
+    execution_timeout_paused: "ExecutionTimeoutPaused",
+});
+wire::redacted_debug!(PauseDetails { pause_request_timestamp, execution_timeout_paused } hides { reason });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PauseDurableExecutionRequest {
+    pub durable_execution_arn: String,
+    pub client_token: Option<String>,
+    pub reason: Option<String>,
+    pub execution_timeout_paused: Option<bool>,
+}
+wire::structure!(PauseDurableExecutionRequest {
+    durable_execution_arn: "DurableExecutionArn",
+    client_token: "ClientToken",
+    reason: "Reason",
+    execution_timeout_paused: "ExecutionTimeoutPaused",
+});
+wire::redacted_debug!(PauseDurableExecutionRequest { durable_execution_arn, client_token, execution_timeout_paused } hides { reason });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PauseDurableExecutionResponse {}
+wire::structure!(PauseDurableExecutionResponse {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProvisionedConcurrencyConfigListItem {
+    pub function_arn: Option<String>,
+    pub requested_provisioned_concurrent_executions: Option<i32>,
+    pub available_provisioned_concurrent_executions: Option<i32>,
+    pub allocated_provisioned_concurrent_executions: Option<i32>,
+    pub status: Option<ProvisionedConcurrencyStatusEnum>,
+    pub status_reason: Option<String>,
+    pub last_modified: Option<String>,
+}
+wire::structure!(ProvisionedConcurrencyConfigListItem {
+    function_arn: "FunctionArn",
+    requested_provisioned_concurrent_executions: "RequestedProvisionedConcurrentExecutions",
+    available_provisioned_concurrent_executions: "AvailableProvisionedConcurrentExecutions",
+    allocated_provisioned_concurrent_executions: "AllocatedProvisionedConcurrentExecutions",
+    status: "Status",
+    status_reason: "StatusReason",
+    last_modified: "LastModified",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProvisionedConcurrencyStatusEnum {
+    #[default]
+    InProgress,
+    Ready,
+    Failed,
+}
+wire::string_enum!(ProvisionedConcurrencyStatusEnum {
+    InProgress: "IN_PROGRESS",
+    Ready: "READY",
+    Failed: "FAILED",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2743,6 +5475,48 @@ wire::structure!(ProvisionedPollerConfig {
     minimum_pollers: "MinimumPollers",
     maximum_pollers: "MaximumPollers",
     poller_group_name: "PollerGroupName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublishLayerVersionRequest {
+    pub layer_name: String,
+    pub description: Option<String>,
+    pub content: LayerVersionContentInput,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+wire::structure!(PublishLayerVersionRequest {
+    layer_name: "LayerName",
+    description: "Description",
+    content: "Content",
+    compatible_architectures: "CompatibleArchitectures",
+    compatible_runtimes: "CompatibleRuntimes",
+    license_info: "LicenseInfo",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublishLayerVersionResponse {
+    pub content: Option<LayerVersionContentOutput>,
+    pub layer_arn: Option<String>,
+    pub layer_version_arn: Option<String>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub version: Option<i64>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+wire::structure!(PublishLayerVersionResponse {
+    content: "Content",
+    layer_arn: "LayerArn",
+    layer_version_arn: "LayerVersionArn",
+    description: "Description",
+    created_date: "CreatedDate",
+    version: "Version",
+    compatible_architectures: "CompatibleArchitectures",
+    compatible_runtimes: "CompatibleRuntimes",
+    license_info: "LicenseInfo",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2762,6 +5536,26 @@ wire::structure!(PublishVersionRequest {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionCodeSigningConfigRequest {
+    pub code_signing_config_arn: String,
+    pub function_name: String,
+}
+wire::structure!(PutFunctionCodeSigningConfigRequest {
+    code_signing_config_arn: "CodeSigningConfigArn",
+    function_name: "FunctionName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionCodeSigningConfigResponse {
+    pub code_signing_config_arn: String,
+    pub function_name: String,
+}
+wire::structure!(PutFunctionCodeSigningConfigResponse {
+    code_signing_config_arn: "CodeSigningConfigArn",
+    function_name: "FunctionName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionConcurrencyRequest {
     pub function_name: String,
     pub reserved_concurrent_executions: i32,
@@ -2769,6 +5563,143 @@ pub struct PutFunctionConcurrencyRequest {
 wire::structure!(PutFunctionConcurrencyRequest {
     function_name: "FunctionName",
     reserved_concurrent_executions: "ReservedConcurrentExecutions",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub maximum_event_age_in_seconds: Option<i32>,
+    pub destination_config: Option<DestinationConfig>,
+}
+wire::structure!(PutFunctionEventInvokeConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    maximum_retry_attempts: "MaximumRetryAttempts",
+    maximum_event_age_in_seconds: "MaximumEventAgeInSeconds",
+    destination_config: "DestinationConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionRecursionConfigRequest {
+    pub function_name: String,
+    pub recursive_loop: RecursiveLoop,
+}
+wire::structure!(PutFunctionRecursionConfigRequest {
+    function_name: "FunctionName",
+    recursive_loop: "RecursiveLoop",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionRecursionConfigResponse {
+    pub recursive_loop: Option<RecursiveLoop>,
+}
+wire::structure!(PutFunctionRecursionConfigResponse {
+    recursive_loop: "RecursiveLoop",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutProvisionedConcurrencyConfigRequest {
+    pub function_name: String,
+    pub qualifier: String,
+    pub provisioned_concurrent_executions: i32,
+}
+wire::structure!(PutProvisionedConcurrencyConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    provisioned_concurrent_executions: "ProvisionedConcurrentExecutions",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutProvisionedConcurrencyConfigResponse {
+    pub requested_provisioned_concurrent_executions: Option<i32>,
+    pub allocated_provisioned_concurrent_executions: Option<i32>,
+    pub available_provisioned_concurrent_executions: Option<i32>,
+    pub status: Option<ProvisionedConcurrencyStatusEnum>,
+    pub status_reason: Option<String>,
+    pub last_modified: Option<String>,
+}
+wire::structure!(PutProvisionedConcurrencyConfigResponse {
+    requested_provisioned_concurrent_executions: "RequestedProvisionedConcurrentExecutions",
+    allocated_provisioned_concurrent_executions: "AllocatedProvisionedConcurrentExecutions",
+    available_provisioned_concurrent_executions: "AvailableProvisionedConcurrentExecutions",
+    status: "Status",
+    status_reason: "StatusReason",
+    last_modified: "LastModified",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutResourcePolicyRequest {
+    pub resource_arn: String,
+    pub policy: String,
+    pub revision_id: Option<String>,
+}
+wire::structure!(PutResourcePolicyRequest {
+    resource_arn: "ResourceArn",
+    policy: "Policy",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutResourcePolicyResponse {
+    pub policy: Option<String>,
+    pub revision_id: Option<String>,
+}
+wire::structure!(PutResourcePolicyResponse {
+    policy: "Policy",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutRuntimeManagementConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub update_runtime_on: UpdateRuntimeOn,
+    pub runtime_version_arn: Option<String>,
+}
+wire::structure!(PutRuntimeManagementConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    update_runtime_on: "UpdateRuntimeOn",
+    runtime_version_arn: "RuntimeVersionArn",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutRuntimeManagementConfigResponse {
+    pub update_runtime_on: UpdateRuntimeOn,
+    pub function_arn: String,
+    pub runtime_version_arn: Option<String>,
+}
+wire::structure!(PutRuntimeManagementConfigResponse {
+    update_runtime_on: "UpdateRuntimeOn",
+    function_arn: "FunctionArn",
+    runtime_version_arn: "RuntimeVersionArn",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecursiveLoop {
+    #[default]
+    Allow,
+    Terminate,
+}
+wire::string_enum!(RecursiveLoop {
+    Allow: "Allow",
+    Terminate: "Terminate",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemoveLayerVersionPermissionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+    pub statement_id: String,
+    pub revision_id: Option<String>,
+}
+wire::structure!(RemoveLayerVersionPermissionRequest {
+    layer_name: "LayerName",
+    version_number: "VersionNumber",
+    statement_id: "StatementId",
+    revision_id: "RevisionId",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2795,6 +5726,44 @@ wire::structure!(ResolvedS3Object {
     s3_bucket: "S3Bucket",
     s3_key: "S3Key",
     s3_object_version: "S3ObjectVersion",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResponseStreamingInvocationType {
+    #[default]
+    RequestResponse,
+    DryRun,
+}
+wire::string_enum!(ResponseStreamingInvocationType {
+    RequestResponse: "RequestResponse",
+    DryRun: "DryRun",
+});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ResumeDurableExecutionRequest {
+    pub durable_execution_arn: String,
+    pub client_token: Option<String>,
+    pub reason: Option<String>,
+}
+wire::structure!(ResumeDurableExecutionRequest {
+    durable_execution_arn: "DurableExecutionArn",
+    client_token: "ClientToken",
+    reason: "Reason",
+});
+wire::redacted_debug!(ResumeDurableExecutionRequest { durable_execution_arn, client_token } hides { reason });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResumeDurableExecutionResponse {}
+wire::structure!(ResumeDurableExecutionResponse {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RetryDetails {
+    pub current_attempt: Option<i32>,
+    pub next_attempt_delay_seconds: Option<i32>,
+}
+wire::structure!(RetryDetails {
+    current_attempt: "CurrentAttempt",
+    next_attempt_delay_seconds: "NextAttemptDelaySeconds",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2875,6 +5844,47 @@ wire::structure!(SelfManagedKafkaEventSourceConfig {
     schema_registry_config: "SchemaRegistryConfig",
     consumption_mode: "ConsumptionMode",
 });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDurableExecutionCallbackFailureRequest {
+    pub callback_id: String,
+    pub error: Option<ErrorObject>,
+}
+wire::structure!(SendDurableExecutionCallbackFailureRequest {
+    callback_id: "CallbackId",
+    error: "Error",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDurableExecutionCallbackFailureResponse {}
+wire::structure!(SendDurableExecutionCallbackFailureResponse {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDurableExecutionCallbackHeartbeatRequest {
+    pub callback_id: String,
+}
+wire::structure!(SendDurableExecutionCallbackHeartbeatRequest {
+    callback_id: "CallbackId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDurableExecutionCallbackHeartbeatResponse {}
+wire::structure!(SendDurableExecutionCallbackHeartbeatResponse {});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct SendDurableExecutionCallbackSuccessRequest {
+    pub callback_id: String,
+    pub result: Option<Bytes>,
+}
+wire::structure!(SendDurableExecutionCallbackSuccessRequest {
+    callback_id: "CallbackId",
+    result: "Result",
+});
+wire::redacted_debug!(SendDurableExecutionCallbackSuccessRequest { callback_id } hides { result });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDurableExecutionCallbackSuccessResponse {}
+wire::structure!(SendDurableExecutionCallbackSuccessResponse {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStart {
@@ -3075,6 +6085,71 @@ wire::string_enum!(StateReasonCode {
     DependencyError: "DependencyError",
 });
 
+#[derive(Clone, Default, PartialEq)]
+pub struct StepDetails {
+    pub attempt: Option<i32>,
+    pub next_attempt_timestamp: Option<Timestamp>,
+    pub result: Option<String>,
+    pub error: Option<ErrorObject>,
+}
+wire::structure!(StepDetails {
+    attempt: "Attempt",
+    next_attempt_timestamp: "NextAttemptTimestamp",
+    result: "Result",
+    error: "Error",
+});
+wire::redacted_debug!(StepDetails { attempt, next_attempt_timestamp, error } hides { result });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepFailedDetails {
+    pub error: EventError,
+    pub retry_details: RetryDetails,
+}
+wire::structure!(StepFailedDetails {
+    error: "Error",
+    retry_details: "RetryDetails",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepOptions {
+    pub next_attempt_delay_seconds: Option<i32>,
+}
+wire::structure!(StepOptions {
+    next_attempt_delay_seconds: "NextAttemptDelaySeconds",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepStartedDetails {}
+wire::structure!(StepStartedDetails {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepSucceededDetails {
+    pub result: EventResult,
+    pub retry_details: RetryDetails,
+}
+wire::structure!(StepSucceededDetails {
+    result: "Result",
+    retry_details: "RetryDetails",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StopDurableExecutionRequest {
+    pub durable_execution_arn: String,
+    pub error: Option<ErrorObject>,
+}
+wire::structure!(StopDurableExecutionRequest {
+    durable_execution_arn: "DurableExecutionArn",
+    error: "Error",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StopDurableExecutionResponse {
+    pub stop_timestamp: Timestamp,
+}
+wire::structure!(StopDurableExecutionResponse {
+    stop_timestamp: "StopTimestamp",
+});
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SystemLogLevel {
     #[default]
@@ -3126,6 +6201,14 @@ wire::string_enum!(TenantIsolationMode {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct TraceHeader {
+    pub x_amzn_trace_id: Option<String>,
+}
+wire::structure!(TraceHeader {
+    x_amzn_trace_id: "XAmznTraceId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TracingConfig {
     pub mode: Option<TracingMode>,
 }
@@ -3156,6 +6239,46 @@ pub struct UntagResourceRequest {
 wire::structure!(UntagResourceRequest {
     resource: "Resource",
     tag_keys: "TagKeys",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateAliasRequest {
+    pub function_name: String,
+    pub name: String,
+    pub function_version: Option<String>,
+    pub description: Option<String>,
+    pub routing_config: Option<AliasRoutingConfiguration>,
+    pub revision_id: Option<String>,
+}
+wire::structure!(UpdateAliasRequest {
+    function_name: "FunctionName",
+    name: "Name",
+    function_version: "FunctionVersion",
+    description: "Description",
+    routing_config: "RoutingConfig",
+    revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateCodeSigningConfigRequest {
+    pub code_signing_config_arn: String,
+    pub description: Option<String>,
+    pub allowed_publishers: Option<AllowedPublishers>,
+    pub code_signing_policies: Option<CodeSigningPolicies>,
+}
+wire::structure!(UpdateCodeSigningConfigRequest {
+    code_signing_config_arn: "CodeSigningConfigArn",
+    description: "Description",
+    allowed_publishers: "AllowedPublishers",
+    code_signing_policies: "CodeSigningPolicies",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateCodeSigningConfigResponse {
+    pub code_signing_config: CodeSigningConfig,
+}
+wire::structure!(UpdateCodeSigningConfigResponse {
+    code_signing_config: "CodeSigningConfig",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3294,6 +6417,71 @@ wire::structure!(UpdateFunctionConfigurationRequest {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub maximum_event_age_in_seconds: Option<i32>,
+    pub destination_config: Option<DestinationConfig>,
+}
+wire::structure!(UpdateFunctionEventInvokeConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    maximum_retry_attempts: "MaximumRetryAttempts",
+    maximum_event_age_in_seconds: "MaximumEventAgeInSeconds",
+    destination_config: "DestinationConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateFunctionUrlConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub auth_type: Option<FunctionUrlAuthType>,
+    pub cors: Option<Cors>,
+    pub invoke_mode: Option<InvokeMode>,
+}
+wire::structure!(UpdateFunctionUrlConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    auth_type: "AuthType",
+    cors: "Cors",
+    invoke_mode: "InvokeMode",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateFunctionUrlConfigResponse {
+    pub function_url: String,
+    pub function_arn: String,
+    pub auth_type: FunctionUrlAuthType,
+    pub cors: Option<Cors>,
+    pub creation_time: String,
+    pub last_modified_time: String,
+    pub invoke_mode: Option<InvokeMode>,
+}
+wire::structure!(UpdateFunctionUrlConfigResponse {
+    function_url: "FunctionUrl",
+    function_arn: "FunctionArn",
+    auth_type: "AuthType",
+    cors: "Cors",
+    creation_time: "CreationTime",
+    last_modified_time: "LastModifiedTime",
+    invoke_mode: "InvokeMode",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UpdateRuntimeOn {
+    #[default]
+    Auto,
+    Manual,
+    FunctionUpdate,
+}
+wire::string_enum!(UpdateRuntimeOn {
+    Auto: "Auto",
+    Manual: "Manual",
+    FunctionUpdate: "FunctionUpdate",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcConfig {
     pub subnet_ids: Option<Vec<String>>,
     pub security_group_ids: Option<Vec<String>>,
@@ -3317,6 +6505,46 @@ wire::structure!(VpcConfigResponse {
     security_group_ids: "SecurityGroupIds",
     vpc_id: "VpcId",
     ipv6_allowed_for_dual_stack: "Ipv6AllowedForDualStack",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WaitCancelledDetails {
+    pub error: Option<EventError>,
+}
+wire::structure!(WaitCancelledDetails { error: "Error" });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WaitDetails {
+    pub scheduled_end_timestamp: Option<Timestamp>,
+}
+wire::structure!(WaitDetails {
+    scheduled_end_timestamp: "ScheduledEndTimestamp",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WaitOptions {
+    pub wait_seconds: Option<i32>,
+}
+wire::structure!(WaitOptions {
+    wait_seconds: "WaitSeconds",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WaitStartedDetails {
+    pub duration: i32,
+    pub scheduled_end_timestamp: Timestamp,
+}
+wire::structure!(WaitStartedDetails {
+    duration: "Duration",
+    scheduled_end_timestamp: "ScheduledEndTimestamp",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WaitSucceededDetails {
+    pub duration: Option<i32>,
+}
+wire::structure!(WaitSucceededDetails {
+    duration: "Duration",
 });
 
 mod tables {
@@ -3360,6 +6588,36 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_ACTION),
     };
+    pub static ADD_LAYER_VERSION_PERMISSION_REQUEST: StructureSchema = StructureSchema {
+        name: "AddLayerVersionPermissionRequest",
+        members: &[
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME_OR_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("VersionNumber", Schema::Long(&Bounds::NONE))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("StatementId", Schema::String(&STATEMENT_ID)).required(),
+            MemberSchema::new("Action", Schema::String(&LAYER_PERMISSION_ALLOWED_ACTION))
+                .required(),
+            MemberSchema::new(
+                "Principal",
+                Schema::String(&LAYER_PERMISSION_ALLOWED_PRINCIPAL),
+            )
+            .required(),
+            MemberSchema::new("OrganizationId", Schema::String(&ORGANIZATION_ID)),
+            MemberSchema::new("RevisionId", Schema::String(&StringSchema::ANY)).at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static ADD_LAYER_VERSION_PERMISSION_RESPONSE: StructureSchema = StructureSchema {
+        name: "AddLayerVersionPermissionResponse",
+        members: &[
+            MemberSchema::new("Statement", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("RevisionId", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
     pub static ADD_PERMISSION_REQUEST: StructureSchema = StructureSchema {
         name: "AddPermissionRequest",
         members: &[
@@ -3393,6 +6651,87 @@ mod tables {
             "Statement",
             Schema::String(&StringSchema::ANY),
         )],
+        payload: None,
+    };
+    static PATTERN_OF_ADDITIONAL_VERSION: PatternSchema = PatternSchema::new("[0-9]+", "[0-9]+");
+    static ADDITIONAL_VERSION: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(1024)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_ADDITIONAL_VERSION),
+    };
+    static ADDITIONAL_VERSION_WEIGHTS: MapSchema = MapSchema {
+        key: Schema::String(&ADDITIONAL_VERSION),
+        value: Schema::Float(&Bounds::new(Some(0), Some(1))),
+        key_name: "key",
+        value_name: "value",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    static PATTERN_OF_ALIAS: PatternSchema = PatternSchema::new(
+        "(?!^[0-9]+$)([a-zA-Z0-9-_]+)",
+        "[a-zA-Z0-9-_]*[a-zA-Z-_][a-zA-Z0-9-_]*",
+    );
+    static ALIAS: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(128)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_ALIAS),
+    };
+    pub static ALIAS_CONFIGURATION: StructureSchema = StructureSchema {
+        name: "AliasConfiguration",
+        members: &[
+            MemberSchema::new("AliasArn", Schema::String(&FUNCTION_ARN)),
+            MemberSchema::new("Name", Schema::String(&ALIAS)),
+            MemberSchema::new("FunctionVersion", Schema::String(&VERSION)),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new(
+                "RoutingConfig",
+                Schema::Structure(&ALIAS_ROUTING_CONFIGURATION),
+            ),
+            MemberSchema::new("RevisionId", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static ALIAS_LIMIT_EXCEEDED_EXCEPTION: StructureSchema = StructureSchema {
+        name: "AliasLimitExceededException",
+        members: &[
+            MemberSchema::new("Type", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("message", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    static ALIAS_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&ALIAS_CONFIGURATION),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    pub static ALIAS_ROUTING_CONFIGURATION: StructureSchema = StructureSchema {
+        name: "AliasRoutingConfiguration",
+        members: &[MemberSchema::new(
+            "AdditionalVersionWeights",
+            Schema::Map(&ADDITIONAL_VERSION_WEIGHTS),
+        )],
+        payload: None,
+    };
+    static ALLOW_METHODS_LIST: ListSchema = ListSchema {
+        member: Schema::String(&METHOD),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(6)),
+    };
+    static ALLOW_ORIGINS_LIST: ListSchema = ListSchema {
+        member: Schema::String(&ORIGIN),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(100)),
+    };
+    pub static ALLOWED_PUBLISHERS: StructureSchema = StructureSchema {
+        name: "AllowedPublishers",
+        members: &[MemberSchema::new(
+            "SigningProfileVersionArns",
+            Schema::List(&SIGNING_PROFILE_VERSION_ARNS),
+        )
+        .required()],
         payload: None,
     };
     pub static AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG: StructureSchema = StructureSchema {
@@ -3431,6 +6770,71 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_ARN),
     };
+    pub static CALLBACK_DETAILS: StructureSchema = StructureSchema {
+        name: "CallbackDetails",
+        members: &[
+            MemberSchema::new("CallbackId", Schema::String(&CALLBACK_ID)),
+            MemberSchema::new("Result", Schema::String(&OPERATION_PAYLOAD)).sensitive(),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+        ],
+        payload: None,
+    };
+    pub static CALLBACK_FAILED_DETAILS: StructureSchema = StructureSchema {
+        name: "CallbackFailedDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    static PATTERN_OF_CALLBACK_ID: PatternSchema =
+        PatternSchema::new("[A-Za-z0-9+/]+={0,2}", "[A-Za-z0-9+/]+={0,2}");
+    static CALLBACK_ID: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(1024)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_CALLBACK_ID),
+    };
+    pub static CALLBACK_OPTIONS: StructureSchema = StructureSchema {
+        name: "CallbackOptions",
+        members: &[
+            MemberSchema::new(
+                "TimeoutSeconds",
+                Schema::Integer(&Bounds::new(Some(0), Some(99999999))),
+            ),
+            MemberSchema::new(
+                "HeartbeatTimeoutSeconds",
+                Schema::Integer(&Bounds::new(Some(0), Some(99999999))),
+            ),
+        ],
+        payload: None,
+    };
+    pub static CALLBACK_STARTED_DETAILS: StructureSchema = StructureSchema {
+        name: "CallbackStartedDetails",
+        members: &[
+            MemberSchema::new("CallbackId", Schema::String(&CALLBACK_ID)).required(),
+            MemberSchema::new(
+                "HeartbeatTimeout",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new("Timeout", Schema::Integer(&Bounds::new(Some(0), None))),
+        ],
+        payload: None,
+    };
+    pub static CALLBACK_SUCCEEDED_DETAILS: StructureSchema = StructureSchema {
+        name: "CallbackSucceededDetails",
+        members: &[MemberSchema::new("Result", Schema::Structure(&EVENT_RESULT)).required()],
+        payload: None,
+    };
+    pub static CALLBACK_TIMED_OUT_DETAILS: StructureSchema = StructureSchema {
+        name: "CallbackTimedOutDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    pub static CALLBACK_TIMEOUT_EXCEPTION: StructureSchema = StructureSchema {
+        name: "CallbackTimeoutException",
+        members: &[
+            MemberSchema::new("Type", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
     static PATTERN_OF_CAPACITY_PROVIDER_ARN: PatternSchema = PatternSchema::new(
         "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
         "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:capacity-provider:[a-zA-Z0-9-_]+",
@@ -3448,6 +6852,109 @@ mod tables {
         )
         .required()],
         payload: None,
+    };
+    pub static CHAINED_INVOKE_DETAILS: StructureSchema = StructureSchema {
+        name: "ChainedInvokeDetails",
+        members: &[
+            MemberSchema::new("Result", Schema::String(&OPERATION_PAYLOAD)).sensitive(),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+        ],
+        payload: None,
+    };
+    pub static CHAINED_INVOKE_FAILED_DETAILS: StructureSchema = StructureSchema {
+        name: "ChainedInvokeFailedDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    pub static CHAINED_INVOKE_OPTIONS: StructureSchema = StructureSchema {
+        name: "ChainedInvokeOptions",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME)).required(),
+            MemberSchema::new("TenantId", Schema::String(&TENANT_ID)),
+            MemberSchema::new("XAmznTraceId", Schema::String(&X_AMZN_TRACE_ID)),
+        ],
+        payload: None,
+    };
+    pub static CHAINED_INVOKE_STARTED_DETAILS: StructureSchema = StructureSchema {
+        name: "ChainedInvokeStartedDetails",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME)).required(),
+            MemberSchema::new("TenantId", Schema::String(&TENANT_ID)),
+            MemberSchema::new("Input", Schema::Structure(&EVENT_INPUT)),
+            MemberSchema::new(
+                "ExecutedVersion",
+                Schema::String(&VERSION_WITH_LATEST_PUBLISHED),
+            ),
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            ),
+        ],
+        payload: None,
+    };
+    pub static CHAINED_INVOKE_STOPPED_DETAILS: StructureSchema = StructureSchema {
+        name: "ChainedInvokeStoppedDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    pub static CHAINED_INVOKE_SUCCEEDED_DETAILS: StructureSchema = StructureSchema {
+        name: "ChainedInvokeSucceededDetails",
+        members: &[MemberSchema::new("Result", Schema::Structure(&EVENT_RESULT)).required()],
+        payload: None,
+    };
+    pub static CHAINED_INVOKE_TIMED_OUT_DETAILS: StructureSchema = StructureSchema {
+        name: "ChainedInvokeTimedOutDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    pub static CHECKPOINT_DURABLE_EXECUTION_REQUEST: StructureSchema = StructureSchema {
+        name: "CheckpointDurableExecutionRequest",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("CheckpointToken", Schema::String(&CHECKPOINT_TOKEN)).required(),
+            MemberSchema::new("Updates", Schema::List(&OPERATION_UPDATES)),
+            MemberSchema::new("ClientToken", Schema::String(&CLIENT_TOKEN)),
+        ],
+        payload: None,
+    };
+    pub static CHECKPOINT_DURABLE_EXECUTION_RESPONSE: StructureSchema = StructureSchema {
+        name: "CheckpointDurableExecutionResponse",
+        members: &[
+            MemberSchema::new("CheckpointToken", Schema::String(&CHECKPOINT_TOKEN)),
+            MemberSchema::new(
+                "NewExecutionState",
+                Schema::Structure(&CHECKPOINT_UPDATED_EXECUTION_STATE),
+            )
+            .required(),
+        ],
+        payload: None,
+    };
+    static PATTERN_OF_CHECKPOINT_TOKEN: PatternSchema =
+        PatternSchema::new("[A-Za-z0-9+/]+={0,2}", "[A-Za-z0-9+/]+={0,2}");
+    static CHECKPOINT_TOKEN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(2048)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_CHECKPOINT_TOKEN),
+    };
+    pub static CHECKPOINT_UPDATED_EXECUTION_STATE: StructureSchema = StructureSchema {
+        name: "CheckpointUpdatedExecutionState",
+        members: &[
+            MemberSchema::new("Operations", Schema::List(&OPERATIONS)),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    static PATTERN_OF_CLIENT_TOKEN: PatternSchema =
+        PatternSchema::new("[\\x21-\\x7E]+", "[\\x21-\\x7E]+");
+    static CLIENT_TOKEN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(64)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_CLIENT_TOKEN),
     };
     pub static CODE_ARTIFACT_USER_DELETED_EXCEPTION: StructureSchema = StructureSchema {
         name: "CodeArtifactUserDeletedException",
@@ -3473,6 +6980,31 @@ mod tables {
         ],
         payload: None,
     };
+    pub static CODE_SIGNING_CONFIG: StructureSchema = StructureSchema {
+        name: "CodeSigningConfig",
+        members: &[
+            MemberSchema::new(
+                "CodeSigningConfigId",
+                Schema::String(&CODE_SIGNING_CONFIG_ID),
+            )
+            .required(),
+            MemberSchema::new(
+                "CodeSigningConfigArn",
+                Schema::String(&CODE_SIGNING_CONFIG_ARN),
+            )
+            .required(),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new("AllowedPublishers", Schema::Structure(&ALLOWED_PUBLISHERS))
+                .required(),
+            MemberSchema::new(
+                "CodeSigningPolicies",
+                Schema::Structure(&CODE_SIGNING_POLICIES),
+            )
+            .required(),
+            MemberSchema::new("LastModified", Schema::String(&TIMESTAMP)).required(),
+        ],
+        payload: None,
+    };
     static PATTERN_OF_CODE_SIGNING_CONFIG_ARN: PatternSchema = PatternSchema::new(
         "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}",
         "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17}",
@@ -3482,6 +7014,19 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_CODE_SIGNING_CONFIG_ARN),
     };
+    static PATTERN_OF_CODE_SIGNING_CONFIG_ID: PatternSchema =
+        PatternSchema::new("csc-[a-zA-Z0-9-_\\.]{17}", "csc-[a-zA-Z0-9-_\\.]{17}");
+    static CODE_SIGNING_CONFIG_ID: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &[],
+        pattern: Some(&PATTERN_OF_CODE_SIGNING_CONFIG_ID),
+    };
+    static CODE_SIGNING_CONFIG_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&CODE_SIGNING_CONFIG),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
     pub static CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION: StructureSchema = StructureSchema {
         name: "CodeSigningConfigNotFoundException",
         members: &[
@@ -3489,6 +7034,19 @@ mod tables {
             MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
         ],
         payload: None,
+    };
+    pub static CODE_SIGNING_POLICIES: StructureSchema = StructureSchema {
+        name: "CodeSigningPolicies",
+        members: &[MemberSchema::new(
+            "UntrustedArtifactOnDeployment",
+            Schema::String(&CODE_SIGNING_POLICY),
+        )],
+        payload: None,
+    };
+    static CODE_SIGNING_POLICY: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["Warn", "Enforce"],
+        pattern: None,
     };
     pub static CODE_STORAGE_EXCEEDED_EXCEPTION: StructureSchema = StructureSchema {
         name: "CodeStorageExceededException",
@@ -3515,12 +7073,110 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_COLLECTION_NAME),
     };
+    static COMPATIBLE_ARCHITECTURES: ListSchema = ListSchema {
+        member: Schema::String(&ARCHITECTURE),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(2)),
+    };
+    static COMPATIBLE_RUNTIMES: ListSchema = ListSchema {
+        member: Schema::String(&RUNTIME),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(15)),
+    };
     pub static CONCURRENCY: StructureSchema = StructureSchema {
         name: "Concurrency",
         members: &[MemberSchema::new(
             "ReservedConcurrentExecutions",
             Schema::Integer(&Bounds::new(Some(0), None)),
         )],
+        payload: None,
+    };
+    pub static CONTEXT_DETAILS: StructureSchema = StructureSchema {
+        name: "ContextDetails",
+        members: &[
+            MemberSchema::new("ReplayChildren", Schema::Boolean),
+            MemberSchema::new("Result", Schema::String(&OPERATION_PAYLOAD)).sensitive(),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+        ],
+        payload: None,
+    };
+    pub static CONTEXT_FAILED_DETAILS: StructureSchema = StructureSchema {
+        name: "ContextFailedDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    pub static CONTEXT_OPTIONS: StructureSchema = StructureSchema {
+        name: "ContextOptions",
+        members: &[MemberSchema::new("ReplayChildren", Schema::Boolean)],
+        payload: None,
+    };
+    pub static CONTEXT_STARTED_DETAILS: StructureSchema = StructureSchema {
+        name: "ContextStartedDetails",
+        members: &[],
+        payload: None,
+    };
+    pub static CONTEXT_SUCCEEDED_DETAILS: StructureSchema = StructureSchema {
+        name: "ContextSucceededDetails",
+        members: &[MemberSchema::new("Result", Schema::Structure(&EVENT_RESULT)).required()],
+        payload: None,
+    };
+    pub static CORS: StructureSchema = StructureSchema {
+        name: "Cors",
+        members: &[
+            MemberSchema::new("AllowCredentials", Schema::Boolean),
+            MemberSchema::new("AllowHeaders", Schema::List(&HEADERS_LIST)),
+            MemberSchema::new("AllowMethods", Schema::List(&ALLOW_METHODS_LIST)),
+            MemberSchema::new("AllowOrigins", Schema::List(&ALLOW_ORIGINS_LIST)),
+            MemberSchema::new("ExposeHeaders", Schema::List(&HEADERS_LIST)),
+            MemberSchema::new(
+                "MaxAge",
+                Schema::Integer(&Bounds::new(Some(0), Some(86400))),
+            ),
+        ],
+        payload: None,
+    };
+    pub static CREATE_ALIAS_REQUEST: StructureSchema = StructureSchema {
+        name: "CreateAliasRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Name", Schema::String(&ALIAS)).required(),
+            MemberSchema::new(
+                "FunctionVersion",
+                Schema::String(&VERSION_WITH_LATEST_PUBLISHED),
+            )
+            .required(),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new(
+                "RoutingConfig",
+                Schema::Structure(&ALIAS_ROUTING_CONFIGURATION),
+            ),
+        ],
+        payload: None,
+    };
+    pub static CREATE_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "CreateCodeSigningConfigRequest",
+        members: &[
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new("AllowedPublishers", Schema::Structure(&ALLOWED_PUBLISHERS))
+                .required(),
+            MemberSchema::new(
+                "CodeSigningPolicies",
+                Schema::Structure(&CODE_SIGNING_POLICIES),
+            ),
+            MemberSchema::new("Tags", Schema::Map(&TAGS)),
+        ],
+        payload: None,
+    };
+    pub static CREATE_CODE_SIGNING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "CreateCodeSigningConfigResponse",
+        members: &[
+            MemberSchema::new("CodeSigningConfig", Schema::Structure(&CODE_SIGNING_CONFIG))
+                .required(),
+        ],
         payload: None,
     };
     pub static CREATE_EVENT_SOURCE_MAPPING_REQUEST: StructureSchema = StructureSchema {
@@ -3653,6 +7309,32 @@ mod tables {
         ],
         payload: None,
     };
+    pub static CREATE_FUNCTION_URL_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "CreateFunctionUrlConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_URL_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&FUNCTION_URL_QUALIFIER))
+                .at(Location::Query),
+            MemberSchema::new("AuthType", Schema::String(&FUNCTION_URL_AUTH_TYPE)).required(),
+            MemberSchema::new("Cors", Schema::Structure(&CORS)),
+            MemberSchema::new("InvokeMode", Schema::String(&INVOKE_MODE)),
+        ],
+        payload: None,
+    };
+    pub static CREATE_FUNCTION_URL_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "CreateFunctionUrlConfigResponse",
+        members: &[
+            MemberSchema::new("FunctionUrl", Schema::String(&FUNCTION_URL)).required(),
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)).required(),
+            MemberSchema::new("AuthType", Schema::String(&FUNCTION_URL_AUTH_TYPE)).required(),
+            MemberSchema::new("Cors", Schema::Structure(&CORS)),
+            MemberSchema::new("CreationTime", Schema::String(&TIMESTAMP)).required(),
+            MemberSchema::new("InvokeMode", Schema::String(&INVOKE_MODE)),
+        ],
+        payload: None,
+    };
     static PATTERN_OF_DATABASE_NAME: PatternSchema =
         PatternSchema::new("[^ /\\.$\\x22]*", "[^ /\\.$\\x22]*");
     static DATABASE_NAME: StringSchema = StringSchema {
@@ -3668,11 +7350,64 @@ mod tables {
         )],
         payload: None,
     };
+    pub static DELETE_ALIAS_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteAliasRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Name", Schema::String(&ALIAS))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static DELETE_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteCodeSigningConfigRequest",
+        members: &[MemberSchema::new(
+            "CodeSigningConfigArn",
+            Schema::String(&CODE_SIGNING_CONFIG_ARN),
+        )
+        .required()
+        .at(Location::Uri)],
+        payload: None,
+    };
+    pub static DELETE_CODE_SIGNING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "DeleteCodeSigningConfigResponse",
+        members: &[],
+        payload: None,
+    };
+    pub static DELETE_DURABLE_EXECUTION_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteDurableExecutionRequest",
+        members: &[MemberSchema::new(
+            "DurableExecutionArn",
+            Schema::String(&DURABLE_EXECUTION_ARN),
+        )
+        .required()
+        .at(Location::Uri)],
+        payload: None,
+    };
+    pub static DELETE_DURABLE_EXECUTION_RESPONSE: StructureSchema = StructureSchema {
+        name: "DeleteDurableExecutionResponse",
+        members: &[
+            MemberSchema::new("DeletionRequestTimestamp", Schema::Timestamp(None)).required(),
+        ],
+        payload: None,
+    };
     pub static DELETE_EVENT_SOURCE_MAPPING_REQUEST: StructureSchema = StructureSchema {
         name: "DeleteEventSourceMappingRequest",
         members: &[MemberSchema::new("UUID", Schema::String(&UUID_STRING))
             .required()
             .at(Location::Uri)],
+        payload: None,
+    };
+    pub static DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteFunctionCodeSigningConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+        ],
         payload: None,
     };
     pub static DELETE_FUNCTION_CONCURRENCY_REQUEST: StructureSchema = StructureSchema {
@@ -3681,6 +7416,20 @@ mod tables {
             MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
                 .required()
                 .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteFunctionEventInvokeConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
         ],
         payload: None,
     };
@@ -3703,6 +7452,51 @@ mod tables {
         members: &[
             MemberSchema::new("StatusCode", Schema::Integer(&Bounds::NONE))
                 .at(Location::StatusCode),
+        ],
+        payload: None,
+    };
+    pub static DELETE_FUNCTION_URL_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteFunctionUrlConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_URL_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&FUNCTION_URL_QUALIFIER))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static DELETE_LAYER_VERSION_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteLayerVersionRequest",
+        members: &[
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME_OR_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("VersionNumber", Schema::Long(&Bounds::NONE))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteProvisionedConcurrencyConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&QUALIFIER))
+                .required()
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static DELETE_RESOURCE_POLICY_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteResourcePolicyRequest",
+        members: &[
+            MemberSchema::new("ResourceArn", Schema::String(&POLICY_RESOURCE_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("RevisionId", Schema::String(&REVISION_ID)).at(Location::Query),
         ],
         payload: None,
     };
@@ -3780,6 +7574,12 @@ mod tables {
         bounds: Bounds::new(Some(1), Some(64)),
         values: &[],
         pattern: Some(&PATTERN_OF_DURABLE_EXECUTION_NAME),
+    };
+    static DURABLE_EXECUTIONS: ListSchema = ListSchema {
+        member: Schema::Structure(&EXECUTION),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
     };
     pub static EC2_ACCESS_DENIED_EXCEPTION: StructureSchema = StructureSchema {
         name: "EC2AccessDeniedException",
@@ -3925,6 +7725,170 @@ mod tables {
             Schema::Integer(&Bounds::new(Some(512), Some(32768))),
         )
         .required()],
+        payload: None,
+    };
+    pub static ERROR_OBJECT: StructureSchema = StructureSchema {
+        name: "ErrorObject",
+        members: &[
+            MemberSchema::new("ErrorMessage", Schema::String(&StringSchema::ANY)).sensitive(),
+            MemberSchema::new("ErrorType", Schema::String(&StringSchema::ANY)).sensitive(),
+            MemberSchema::new("ErrorData", Schema::String(&StringSchema::ANY)).sensitive(),
+            MemberSchema::new("StackTrace", Schema::List(&STACK_TRACE_ENTRIES)).sensitive(),
+        ],
+        payload: None,
+    };
+    pub static EVENT: StructureSchema = StructureSchema {
+        name: "Event",
+        members: &[
+            MemberSchema::new("EventType", Schema::String(&EVENT_TYPE)),
+            MemberSchema::new("SubType", Schema::String(&OPERATION_SUB_TYPE)),
+            MemberSchema::new("EventId", Schema::Integer(&Bounds::new(Some(1), None))),
+            MemberSchema::new("Id", Schema::String(&OPERATION_ID)),
+            MemberSchema::new("Name", Schema::String(&OPERATION_NAME)),
+            MemberSchema::new("EventTimestamp", Schema::Timestamp(None)),
+            MemberSchema::new("ParentId", Schema::String(&OPERATION_ID)),
+            MemberSchema::new(
+                "ExecutionStartedDetails",
+                Schema::Structure(&EXECUTION_STARTED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ExecutionSucceededDetails",
+                Schema::Structure(&EXECUTION_SUCCEEDED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ExecutionFailedDetails",
+                Schema::Structure(&EXECUTION_FAILED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ExecutionTimedOutDetails",
+                Schema::Structure(&EXECUTION_TIMED_OUT_DETAILS),
+            ),
+            MemberSchema::new(
+                "ExecutionStoppedDetails",
+                Schema::Structure(&EXECUTION_STOPPED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ContextStartedDetails",
+                Schema::Structure(&CONTEXT_STARTED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ContextSucceededDetails",
+                Schema::Structure(&CONTEXT_SUCCEEDED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ContextFailedDetails",
+                Schema::Structure(&CONTEXT_FAILED_DETAILS),
+            ),
+            MemberSchema::new(
+                "WaitStartedDetails",
+                Schema::Structure(&WAIT_STARTED_DETAILS),
+            ),
+            MemberSchema::new(
+                "WaitSucceededDetails",
+                Schema::Structure(&WAIT_SUCCEEDED_DETAILS),
+            ),
+            MemberSchema::new(
+                "WaitCancelledDetails",
+                Schema::Structure(&WAIT_CANCELLED_DETAILS),
+            ),
+            MemberSchema::new(
+                "StepStartedDetails",
+                Schema::Structure(&STEP_STARTED_DETAILS),
+            ),
+            MemberSchema::new(
+                "StepSucceededDetails",
+                Schema::Structure(&STEP_SUCCEEDED_DETAILS),
+            ),
+            MemberSchema::new("StepFailedDetails", Schema::Structure(&STEP_FAILED_DETAILS)),
+            MemberSchema::new(
+                "ChainedInvokeStartedDetails",
+                Schema::Structure(&CHAINED_INVOKE_STARTED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ChainedInvokeSucceededDetails",
+                Schema::Structure(&CHAINED_INVOKE_SUCCEEDED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ChainedInvokeFailedDetails",
+                Schema::Structure(&CHAINED_INVOKE_FAILED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ChainedInvokeTimedOutDetails",
+                Schema::Structure(&CHAINED_INVOKE_TIMED_OUT_DETAILS),
+            ),
+            MemberSchema::new(
+                "ChainedInvokeStoppedDetails",
+                Schema::Structure(&CHAINED_INVOKE_STOPPED_DETAILS),
+            ),
+            MemberSchema::new(
+                "CallbackStartedDetails",
+                Schema::Structure(&CALLBACK_STARTED_DETAILS),
+            ),
+            MemberSchema::new(
+                "CallbackSucceededDetails",
+                Schema::Structure(&CALLBACK_SUCCEEDED_DETAILS),
+            ),
+            MemberSchema::new(
+                "CallbackFailedDetails",
+                Schema::Structure(&CALLBACK_FAILED_DETAILS),
+            ),
+            MemberSchema::new(
+                "CallbackTimedOutDetails",
+                Schema::Structure(&CALLBACK_TIMED_OUT_DETAILS),
+            ),
+            MemberSchema::new(
+                "InvocationCompletedDetails",
+                Schema::Structure(&INVOCATION_COMPLETED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ExecutionPausedDetails",
+                Schema::Structure(&EXECUTION_PAUSED_DETAILS),
+            ),
+            MemberSchema::new(
+                "ExecutionResumedDetails",
+                Schema::Structure(&EXECUTION_RESUMED_DETAILS),
+            ),
+        ],
+        payload: None,
+    };
+    pub static EVENT_ERROR: StructureSchema = StructureSchema {
+        name: "EventError",
+        members: &[
+            MemberSchema::new("Payload", Schema::Structure(&ERROR_OBJECT)),
+            MemberSchema::new("Truncated", Schema::Boolean),
+        ],
+        payload: None,
+    };
+    pub static EVENT_INPUT: StructureSchema = StructureSchema {
+        name: "EventInput",
+        members: &[
+            MemberSchema::new("Payload", Schema::String(&INPUT_PAYLOAD)).sensitive(),
+            MemberSchema::new("Truncated", Schema::Boolean),
+        ],
+        payload: None,
+    };
+    pub static EVENT_PAUSE_REASON: StructureSchema = StructureSchema {
+        name: "EventPauseReason",
+        members: &[
+            MemberSchema::new("Payload", Schema::String(&PAUSE_REASON)).sensitive(),
+            MemberSchema::new("Truncated", Schema::Boolean),
+        ],
+        payload: None,
+    };
+    pub static EVENT_RESULT: StructureSchema = StructureSchema {
+        name: "EventResult",
+        members: &[
+            MemberSchema::new("Payload", Schema::String(&OPERATION_PAYLOAD)).sensitive(),
+            MemberSchema::new("Truncated", Schema::Boolean),
+        ],
+        payload: None,
+    };
+    pub static EVENT_RESUME_REASON: StructureSchema = StructureSchema {
+        name: "EventResumeReason",
+        members: &[
+            MemberSchema::new("Payload", Schema::String(&RESUME_REASON)).sensitive(),
+            MemberSchema::new("Truncated", Schema::Boolean),
+        ],
         payload: None,
     };
     static PATTERN_OF_EVENT_SOURCE_MAPPING_ARN: PatternSchema = PatternSchema::new(
@@ -4076,6 +8040,139 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_EVENT_SOURCE_TOKEN),
     };
+    static EVENT_TYPE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &[
+            "ExecutionStarted",
+            "ExecutionSucceeded",
+            "ExecutionFailed",
+            "ExecutionTimedOut",
+            "ExecutionStopped",
+            "ContextStarted",
+            "ContextSucceeded",
+            "ContextFailed",
+            "WaitStarted",
+            "WaitSucceeded",
+            "WaitCancelled",
+            "StepStarted",
+            "StepSucceeded",
+            "StepFailed",
+            "ChainedInvokeStarted",
+            "ChainedInvokeSucceeded",
+            "ChainedInvokeFailed",
+            "ChainedInvokeTimedOut",
+            "ChainedInvokeStopped",
+            "CallbackStarted",
+            "CallbackSucceeded",
+            "CallbackFailed",
+            "CallbackTimedOut",
+            "InvocationCompleted",
+            "ExecutionPaused",
+            "ExecutionResumed",
+        ],
+        pattern: None,
+    };
+    static EVENTS: ListSchema = ListSchema {
+        member: Schema::Structure(&EVENT),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    pub static EXECUTION: StructureSchema = StructureSchema {
+        name: "Execution",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required(),
+            MemberSchema::new(
+                "DurableExecutionName",
+                Schema::String(&DURABLE_EXECUTION_NAME),
+            )
+            .required(),
+            MemberSchema::new("FunctionArn", Schema::String(&NAME_SPACED_FUNCTION_ARN)).required(),
+            MemberSchema::new("Status", Schema::String(&EXECUTION_STATUS)).required(),
+            MemberSchema::new("StartTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("EndTimestamp", Schema::Timestamp(None)),
+            MemberSchema::new("KMSKeyArn", Schema::String(&KMS_KEY_ARN)),
+        ],
+        payload: None,
+    };
+    pub static EXECUTION_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionDetails",
+        members: &[MemberSchema::new("InputPayload", Schema::String(&INPUT_PAYLOAD)).sensitive()],
+        payload: None,
+    };
+    pub static EXECUTION_FAILED_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionFailedDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    pub static EXECUTION_PAUSED_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionPausedDetails",
+        members: &[
+            MemberSchema::new("PauseRequestTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("Reason", Schema::Structure(&EVENT_PAUSE_REASON)),
+            MemberSchema::new("ExecutionTimeoutPaused", Schema::Boolean).required(),
+        ],
+        payload: None,
+    };
+    pub static EXECUTION_RESUMED_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionResumedDetails",
+        members: &[
+            MemberSchema::new("ResumeRequestTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("Reason", Schema::Structure(&EVENT_RESUME_REASON)),
+        ],
+        payload: None,
+    };
+    pub static EXECUTION_STARTED_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionStartedDetails",
+        members: &[
+            MemberSchema::new("Input", Schema::Structure(&EVENT_INPUT)).required(),
+            MemberSchema::new(
+                "ExecutionTimeout",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            )
+            .required(),
+        ],
+        payload: None,
+    };
+    static EXECUTION_STATUS: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &[
+            "RUNNING",
+            "SUCCEEDED",
+            "FAILED",
+            "TIMED_OUT",
+            "STOPPED",
+            "DELETING",
+            "PAUSING",
+            "PAUSED",
+        ],
+        pattern: None,
+    };
+    static EXECUTION_STATUS_LIST: ListSchema = ListSchema {
+        member: Schema::String(&EXECUTION_STATUS),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(1), Some(10)),
+    };
+    pub static EXECUTION_STOPPED_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionStoppedDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required()],
+        payload: None,
+    };
+    pub static EXECUTION_SUCCEEDED_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionSucceededDetails",
+        members: &[MemberSchema::new("Result", Schema::Structure(&EVENT_RESULT)).required()],
+        payload: None,
+    };
+    pub static EXECUTION_TIMED_OUT_DETAILS: StructureSchema = StructureSchema {
+        name: "ExecutionTimedOutDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR))],
+        payload: None,
+    };
     static PATTERN_OF_FILE_SYSTEM_ARN: PatternSchema = PatternSchema::new(
         "arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}",
         "arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}",
@@ -4150,6 +8247,12 @@ mod tables {
         bounds: Bounds::new(Some(0), Some(10000)),
         values: &[],
         pattern: Some(&PATTERN_OF_FUNCTION_ARN),
+    };
+    static FUNCTION_ARN_LIST: ListSchema = ListSchema {
+        member: Schema::String(&FUNCTION_ARN),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
     };
     pub static FUNCTION_CODE: StructureSchema = StructureSchema {
         name: "FunctionCode",
@@ -4254,6 +8357,29 @@ mod tables {
         ],
         payload: None,
     };
+    pub static FUNCTION_EVENT_INVOKE_CONFIG: StructureSchema = StructureSchema {
+        name: "FunctionEventInvokeConfig",
+        members: &[
+            MemberSchema::new("LastModified", Schema::Timestamp(None)),
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)),
+            MemberSchema::new(
+                "MaximumRetryAttempts",
+                Schema::Integer(&Bounds::new(Some(0), Some(2))),
+            ),
+            MemberSchema::new(
+                "MaximumEventAgeInSeconds",
+                Schema::Integer(&Bounds::new(Some(60), Some(21600))),
+            ),
+            MemberSchema::new("DestinationConfig", Schema::Structure(&DESTINATION_CONFIG)),
+        ],
+        payload: None,
+    };
+    static FUNCTION_EVENT_INVOKE_CONFIG_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&FUNCTION_EVENT_INVOKE_CONFIG),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
     static FUNCTION_LIST: ListSchema = ListSchema {
         member: Schema::Structure(&FUNCTION_CONFIGURATION),
         member_name: "member",
@@ -4302,10 +8428,52 @@ mod tables {
         ],
         payload: None,
     };
+    static FUNCTION_URL: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(40), Some(100)),
+        values: &[],
+        pattern: None,
+    };
     static FUNCTION_URL_AUTH_TYPE: StringSchema = StringSchema {
         bounds: Bounds::NONE,
         values: &["NONE", "AWS_IAM"],
         pattern: None,
+    };
+    pub static FUNCTION_URL_CONFIG: StructureSchema = StructureSchema {
+        name: "FunctionUrlConfig",
+        members: &[
+            MemberSchema::new("FunctionUrl", Schema::String(&FUNCTION_URL)).required(),
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)).required(),
+            MemberSchema::new("CreationTime", Schema::String(&TIMESTAMP)).required(),
+            MemberSchema::new("LastModifiedTime", Schema::String(&TIMESTAMP)).required(),
+            MemberSchema::new("Cors", Schema::Structure(&CORS)),
+            MemberSchema::new("AuthType", Schema::String(&FUNCTION_URL_AUTH_TYPE)).required(),
+            MemberSchema::new("InvokeMode", Schema::String(&INVOKE_MODE)),
+        ],
+        payload: None,
+    };
+    static FUNCTION_URL_CONFIG_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&FUNCTION_URL_CONFIG),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    static PATTERN_OF_FUNCTION_URL_FUNCTION_NAME: PatternSchema = PatternSchema::new(
+        "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\\d+$)[0-9a-zA-Z-_]+))?",
+        "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:([0-9a-zA-Z-_]*[a-zA-Z-_][0-9a-zA-Z-_]*))?",
+    );
+    static FUNCTION_URL_FUNCTION_NAME: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(140)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_FUNCTION_URL_FUNCTION_NAME),
+    };
+    static PATTERN_OF_FUNCTION_URL_QUALIFIER: PatternSchema = PatternSchema::new(
+        "((?!^\\d+$)^[0-9a-zA-Z-_]+$)",
+        "[0-9a-zA-Z-_]*[a-zA-Z-_][0-9a-zA-Z-_]*",
+    );
+    static FUNCTION_URL_QUALIFIER: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(128)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_FUNCTION_URL_QUALIFIER),
     };
     static FUNCTION_VERSION: StringSchema = StringSchema {
         bounds: Bounds::NONE,
@@ -4336,6 +8504,135 @@ mod tables {
         members: &[
             MemberSchema::new("AccountLimit", Schema::Structure(&ACCOUNT_LIMIT)),
             MemberSchema::new("AccountUsage", Schema::Structure(&ACCOUNT_USAGE)),
+        ],
+        payload: None,
+    };
+    pub static GET_ALIAS_REQUEST: StructureSchema = StructureSchema {
+        name: "GetAliasRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Name", Schema::String(&ALIAS))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static GET_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "GetCodeSigningConfigRequest",
+        members: &[MemberSchema::new(
+            "CodeSigningConfigArn",
+            Schema::String(&CODE_SIGNING_CONFIG_ARN),
+        )
+        .required()
+        .at(Location::Uri)],
+        payload: None,
+    };
+    pub static GET_CODE_SIGNING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetCodeSigningConfigResponse",
+        members: &[
+            MemberSchema::new("CodeSigningConfig", Schema::Structure(&CODE_SIGNING_CONFIG))
+                .required(),
+        ],
+        payload: None,
+    };
+    pub static GET_DURABLE_EXECUTION_HISTORY_REQUEST: StructureSchema = StructureSchema {
+        name: "GetDurableExecutionHistoryRequest",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("IncludeExecutionData", Schema::Boolean).at(Location::Query),
+            MemberSchema::new(
+                "MaxItems",
+                Schema::Integer(&Bounds::new(Some(0), Some(1000))),
+            )
+            .at(Location::Query),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new("ReverseOrder", Schema::Boolean).at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_DURABLE_EXECUTION_HISTORY_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetDurableExecutionHistoryResponse",
+        members: &[
+            MemberSchema::new("Events", Schema::List(&EVENTS)).required(),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static GET_DURABLE_EXECUTION_REQUEST: StructureSchema = StructureSchema {
+        name: "GetDurableExecutionRequest",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("IncludeExecutionData", Schema::Boolean).at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_DURABLE_EXECUTION_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetDurableExecutionResponse",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required(),
+            MemberSchema::new(
+                "DurableExecutionName",
+                Schema::String(&DURABLE_EXECUTION_NAME),
+            )
+            .required(),
+            MemberSchema::new("FunctionArn", Schema::String(&NAME_SPACED_FUNCTION_ARN)).required(),
+            MemberSchema::new("InputPayload", Schema::String(&INPUT_PAYLOAD)).sensitive(),
+            MemberSchema::new("Result", Schema::String(&OUTPUT_PAYLOAD)).sensitive(),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+            MemberSchema::new("StartTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("Status", Schema::String(&EXECUTION_STATUS)).required(),
+            MemberSchema::new("EndTimestamp", Schema::Timestamp(None)),
+            MemberSchema::new("Version", Schema::String(&VERSION_WITH_LATEST_PUBLISHED)),
+            MemberSchema::new("TraceHeader", Schema::Structure(&TRACE_HEADER)),
+            MemberSchema::new("ExecutionDataIncluded", Schema::Boolean),
+            MemberSchema::new("DurableConfig", Schema::Structure(&DURABLE_CONFIG)),
+            MemberSchema::new("PauseDetails", Schema::Structure(&PAUSE_DETAILS)),
+            MemberSchema::new("ExpectedExecutionTimeoutTimestamp", Schema::Timestamp(None)),
+        ],
+        payload: None,
+    };
+    pub static GET_DURABLE_EXECUTION_STATE_REQUEST: StructureSchema = StructureSchema {
+        name: "GetDurableExecutionStateRequest",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("CheckpointToken", Schema::String(&CHECKPOINT_TOKEN))
+                .required()
+                .at(Location::Query),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new(
+                "MaxItems",
+                Schema::Integer(&Bounds::new(Some(0), Some(1000))),
+            )
+            .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_DURABLE_EXECUTION_STATE_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetDurableExecutionStateResponse",
+        members: &[
+            MemberSchema::new("Operations", Schema::List(&OPERATIONS)).required(),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
         ],
         payload: None,
     };
@@ -4398,6 +8695,37 @@ mod tables {
         ],
         payload: None,
     };
+    pub static GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "GetFunctionEventInvokeConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_FUNCTION_RECURSION_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "GetFunctionRecursionConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&UNQUALIFIED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static GET_FUNCTION_RECURSION_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetFunctionRecursionConfigResponse",
+        members: &[MemberSchema::new(
+            "RecursiveLoop",
+            Schema::String(&RECURSIVE_LOOP),
+        )],
+        payload: None,
+    };
     pub static GET_FUNCTION_REQUEST: StructureSchema = StructureSchema {
         name: "GetFunctionRequest",
         members: &[
@@ -4423,6 +8751,87 @@ mod tables {
         ],
         payload: None,
     };
+    pub static GET_FUNCTION_URL_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "GetFunctionUrlConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_URL_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&FUNCTION_URL_QUALIFIER))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_FUNCTION_URL_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetFunctionUrlConfigResponse",
+        members: &[
+            MemberSchema::new("FunctionUrl", Schema::String(&FUNCTION_URL)).required(),
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)).required(),
+            MemberSchema::new("AuthType", Schema::String(&FUNCTION_URL_AUTH_TYPE)).required(),
+            MemberSchema::new("Cors", Schema::Structure(&CORS)),
+            MemberSchema::new("CreationTime", Schema::String(&TIMESTAMP)).required(),
+            MemberSchema::new("LastModifiedTime", Schema::String(&TIMESTAMP)).required(),
+            MemberSchema::new("InvokeMode", Schema::String(&INVOKE_MODE)),
+        ],
+        payload: None,
+    };
+    pub static GET_LAYER_VERSION_BY_ARN_REQUEST: StructureSchema = StructureSchema {
+        name: "GetLayerVersionByArnRequest",
+        members: &[MemberSchema::new("Arn", Schema::String(&LAYER_VERSION_ARN))
+            .required()
+            .at(Location::Query)],
+        payload: None,
+    };
+    pub static GET_LAYER_VERSION_POLICY_REQUEST: StructureSchema = StructureSchema {
+        name: "GetLayerVersionPolicyRequest",
+        members: &[
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME_OR_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("VersionNumber", Schema::Long(&Bounds::NONE))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static GET_LAYER_VERSION_POLICY_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetLayerVersionPolicyResponse",
+        members: &[
+            MemberSchema::new("Policy", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("RevisionId", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static GET_LAYER_VERSION_REQUEST: StructureSchema = StructureSchema {
+        name: "GetLayerVersionRequest",
+        members: &[
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME_OR_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("VersionNumber", Schema::Long(&Bounds::NONE))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static GET_LAYER_VERSION_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetLayerVersionResponse",
+        members: &[
+            MemberSchema::new("Content", Schema::Structure(&LAYER_VERSION_CONTENT_OUTPUT)),
+            MemberSchema::new("LayerArn", Schema::String(&LAYER_ARN)),
+            MemberSchema::new("LayerVersionArn", Schema::String(&LAYER_VERSION_ARN)),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new("CreatedDate", Schema::String(&TIMESTAMP)),
+            MemberSchema::new("Version", Schema::Long(&Bounds::NONE)),
+            MemberSchema::new(
+                "CompatibleArchitectures",
+                Schema::List(&COMPATIBLE_ARCHITECTURES),
+            ),
+            MemberSchema::new("CompatibleRuntimes", Schema::List(&COMPATIBLE_RUNTIMES)),
+            MemberSchema::new("LicenseInfo", Schema::String(&LICENSE_INFO)),
+        ],
+        payload: None,
+    };
     pub static GET_POLICY_REQUEST: StructureSchema = StructureSchema {
         name: "GetPolicyRequest",
         members: &[
@@ -4445,12 +8854,100 @@ mod tables {
         ],
         payload: None,
     };
+    pub static GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "GetProvisionedConcurrencyConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&QUALIFIER))
+                .required()
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetProvisionedConcurrencyConfigResponse",
+        members: &[
+            MemberSchema::new(
+                "RequestedProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(1), None)),
+            ),
+            MemberSchema::new(
+                "AvailableProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new(
+                "AllocatedProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new(
+                "Status",
+                Schema::String(&PROVISIONED_CONCURRENCY_STATUS_ENUM),
+            ),
+            MemberSchema::new("StatusReason", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("LastModified", Schema::String(&TIMESTAMP)),
+        ],
+        payload: None,
+    };
+    pub static GET_RESOURCE_POLICY_REQUEST: StructureSchema = StructureSchema {
+        name: "GetResourcePolicyRequest",
+        members: &[
+            MemberSchema::new("ResourceArn", Schema::String(&POLICY_RESOURCE_ARN))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static GET_RESOURCE_POLICY_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetResourcePolicyResponse",
+        members: &[
+            MemberSchema::new("Policy", Schema::String(&RESOURCE_POLICY)),
+            MemberSchema::new("RevisionId", Schema::String(&REVISION_ID)),
+        ],
+        payload: None,
+    };
+    pub static GET_RUNTIME_MANAGEMENT_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "GetRuntimeManagementConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetRuntimeManagementConfigResponse",
+        members: &[
+            MemberSchema::new("UpdateRuntimeOn", Schema::String(&UPDATE_RUNTIME_ON)),
+            MemberSchema::new("FunctionArn", Schema::String(&NAME_SPACED_FUNCTION_ARN)),
+            MemberSchema::new("RuntimeVersionArn", Schema::String(&RUNTIME_VERSION_ARN)),
+        ],
+        payload: None,
+    };
     static PATTERN_OF_HANDLER: PatternSchema =
         PatternSchema::new("[^\\s]+", "[^ \\t\\n\\r\\f\\x0B]+");
     static HANDLER: StringSchema = StringSchema {
         bounds: Bounds::new(Some(0), Some(128)),
         values: &[],
         pattern: Some(&PATTERN_OF_HANDLER),
+    };
+    static PATTERN_OF_HEADER: PatternSchema = PatternSchema::new(".*", ".*");
+    static HEADER: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(1024)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_HEADER),
+    };
+    static HEADERS_LIST: ListSchema = ListSchema {
+        member: Schema::String(&HEADER),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(100)),
     };
     pub static IMAGE_CONFIG: StructureSchema = StructureSchema {
         name: "ImageConfig",
@@ -4476,6 +8973,11 @@ mod tables {
             MemberSchema::new("Error", Schema::Structure(&IMAGE_CONFIG_ERROR)),
         ],
         payload: None,
+    };
+    static INPUT_PAYLOAD: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(6291456)),
+        values: &[],
+        pattern: None,
     };
     pub static INVALID_CODE_SIGNATURE_EXCEPTION: StructureSchema = StructureSchema {
         name: "InvalidCodeSignatureException",
@@ -4530,6 +9032,16 @@ mod tables {
         members: &[
             MemberSchema::new("Type", Schema::String(&StringSchema::ANY)),
             MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static INVOCATION_COMPLETED_DETAILS: StructureSchema = StructureSchema {
+        name: "InvocationCompletedDetails",
+        members: &[
+            MemberSchema::new("StartTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("EndTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("RequestId", Schema::String(&StringSchema::ANY)).required(),
+            MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)),
         ],
         payload: None,
     };
@@ -4609,6 +9121,58 @@ mod tables {
         name: "InvokeAsyncResponse",
         members: &[
             MemberSchema::new("Status", Schema::Integer(&Bounds::NONE)).at(Location::StatusCode)
+        ],
+        payload: None,
+    };
+    static INVOKE_MODE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["BUFFERED", "RESPONSE_STREAM"],
+        pattern: None,
+    };
+    pub static INVOKE_WITH_RESPONSE_STREAM_REQUEST: StructureSchema = StructureSchema {
+        name: "InvokeWithResponseStreamRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("LogType", Schema::String(&LOG_TYPE))
+                .named("X-Amz-Log-Type")
+                .at(Location::Header),
+            MemberSchema::new("ClientContext", Schema::String(&StringSchema::ANY))
+                .named("X-Amz-Client-Context")
+                .at(Location::Header),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
+            MemberSchema::new("Payload", Schema::Blob(&Bounds::NONE)).sensitive(),
+            MemberSchema::new("TenantId", Schema::String(&TENANT_ID))
+                .named("X-Amz-Tenant-Id")
+                .at(Location::Header),
+            MemberSchema::new(
+                "InvocationType",
+                Schema::String(&RESPONSE_STREAMING_INVOCATION_TYPE),
+            )
+            .named("X-Amz-Invocation-Type")
+            .at(Location::Header),
+        ],
+        payload: Some("Payload"),
+    };
+    pub static INVOKE_WITH_RESPONSE_STREAM_RESPONSE: StructureSchema = StructureSchema {
+        name: "InvokeWithResponseStreamResponse",
+        members: &[
+            MemberSchema::new("StatusCode", Schema::Integer(&Bounds::NONE))
+                .at(Location::StatusCode),
+            MemberSchema::new("ExecutedVersion", Schema::String(&VERSION))
+                .named("X-Amz-Executed-Version")
+                .at(Location::Header),
+            MemberSchema::new(
+                "ResponseStreamContentType",
+                Schema::String(&StringSchema::ANY),
+            )
+            .named("Content-Type")
+            .at(Location::Header),
         ],
         payload: None,
     };
@@ -4798,11 +9362,54 @@ mod tables {
         ],
         payload: None,
     };
+    static PATTERN_OF_LAYER_ARN: PatternSchema = PatternSchema::new(
+        "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+",
+        "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9-_]+",
+    );
+    static LAYER_ARN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(2048)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_LAYER_ARN),
+    };
     static LAYER_LIST: ListSchema = ListSchema {
         member: Schema::String(&LAYER_VERSION_ARN),
         member_name: "member",
         flattened: false,
         bounds: Bounds::NONE,
+    };
+    static PATTERN_OF_LAYER_NAME: PatternSchema = PatternSchema::new(
+        "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+        "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+    );
+    static LAYER_NAME: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(140)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_LAYER_NAME),
+    };
+    static PATTERN_OF_LAYER_NAME_OR_ARN: PatternSchema = PatternSchema::new(
+        "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})",
+        "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})",
+    );
+    static LAYER_NAME_OR_ARN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(2048)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_LAYER_NAME_OR_ARN),
+    };
+    static PATTERN_OF_LAYER_PERMISSION_ALLOWED_ACTION: PatternSchema =
+        PatternSchema::new("lambda:GetLayerVersion", "lambda:GetLayerVersion");
+    static LAYER_PERMISSION_ALLOWED_ACTION: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(22)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_LAYER_PERMISSION_ALLOWED_ACTION),
+    };
+    static PATTERN_OF_LAYER_PERMISSION_ALLOWED_PRINCIPAL: PatternSchema = PatternSchema::new(
+        "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root",
+        "[0-9]{12}|\\*|arn:(aws[a-zA-Z-]*):iam::[0-9]{12}:root",
+    );
+    static LAYER_PERMISSION_ALLOWED_PRINCIPAL: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(10000)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_LAYER_PERMISSION_ALLOWED_PRINCIPAL),
     };
     static PATTERN_OF_LAYER_VERSION_ARN: PatternSchema = PatternSchema::new(
         "((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))",
@@ -4813,11 +9420,171 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_LAYER_VERSION_ARN),
     };
+    pub static LAYER_VERSION_CONTENT_INPUT: StructureSchema = StructureSchema {
+        name: "LayerVersionContentInput",
+        members: &[
+            MemberSchema::new("S3Bucket", Schema::String(&S3_BUCKET)),
+            MemberSchema::new("S3Key", Schema::String(&S3_KEY)),
+            MemberSchema::new("S3ObjectVersion", Schema::String(&S3_OBJECT_VERSION)),
+            MemberSchema::new(
+                "S3ObjectStorageMode",
+                Schema::String(&S3_OBJECT_STORAGE_MODE),
+            ),
+            MemberSchema::new("ZipFile", Schema::Blob(&Bounds::NONE)).sensitive(),
+        ],
+        payload: None,
+    };
+    pub static LAYER_VERSION_CONTENT_OUTPUT: StructureSchema = StructureSchema {
+        name: "LayerVersionContentOutput",
+        members: &[
+            MemberSchema::new("Location", Schema::String(&SENSITIVE_STRING_ON_SERVER_ONLY)),
+            MemberSchema::new("CodeSha256", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("CodeSize", Schema::Long(&Bounds::NONE)),
+            MemberSchema::new("SigningProfileVersionArn", Schema::String(&ARN)),
+            MemberSchema::new("SigningJobArn", Schema::String(&ARN)),
+            MemberSchema::new("ResolvedS3Object", Schema::Structure(&RESOLVED_S3_OBJECT)),
+        ],
+        payload: None,
+    };
+    static LAYER_VERSIONS_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&LAYER_VERSIONS_LIST_ITEM),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    pub static LAYER_VERSIONS_LIST_ITEM: StructureSchema = StructureSchema {
+        name: "LayerVersionsListItem",
+        members: &[
+            MemberSchema::new("LayerVersionArn", Schema::String(&LAYER_VERSION_ARN)),
+            MemberSchema::new("Version", Schema::Long(&Bounds::NONE)),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new("CreatedDate", Schema::String(&TIMESTAMP)),
+            MemberSchema::new(
+                "CompatibleArchitectures",
+                Schema::List(&COMPATIBLE_ARCHITECTURES),
+            ),
+            MemberSchema::new("CompatibleRuntimes", Schema::List(&COMPATIBLE_RUNTIMES)),
+            MemberSchema::new("LicenseInfo", Schema::String(&LICENSE_INFO)),
+        ],
+        payload: None,
+    };
+    static LAYERS_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&LAYERS_LIST_ITEM),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    pub static LAYERS_LIST_ITEM: StructureSchema = StructureSchema {
+        name: "LayersListItem",
+        members: &[
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME)),
+            MemberSchema::new("LayerArn", Schema::String(&LAYER_ARN)),
+            MemberSchema::new(
+                "LatestMatchingVersion",
+                Schema::Structure(&LAYER_VERSIONS_LIST_ITEM),
+            ),
+        ],
+        payload: None,
+    };
     static LAYERS_REFERENCE_LIST: ListSchema = ListSchema {
         member: Schema::Structure(&LAYER),
         member_name: "member",
         flattened: false,
         bounds: Bounds::NONE,
+    };
+    static PATTERN_OF_LICENSE_INFO: PatternSchema = PatternSchema::new(".*", ".*");
+    static LICENSE_INFO: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(512)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_LICENSE_INFO),
+    };
+    pub static LIST_ALIASES_REQUEST: StructureSchema = StructureSchema {
+        name: "ListAliasesRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "FunctionVersion",
+                Schema::String(&VERSION_WITH_LATEST_PUBLISHED),
+            )
+            .at(Location::Query),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new(
+                "MaxItems",
+                Schema::Integer(&Bounds::new(Some(1), Some(10000))),
+            )
+            .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_ALIASES_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListAliasesResponse",
+        members: &[
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("Aliases", Schema::List(&ALIAS_LIST)),
+        ],
+        payload: None,
+    };
+    pub static LIST_CODE_SIGNING_CONFIGS_REQUEST: StructureSchema = StructureSchema {
+        name: "ListCodeSigningConfigsRequest",
+        members: &[
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new(
+                "MaxItems",
+                Schema::Integer(&Bounds::new(Some(1), Some(10000))),
+            )
+            .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_CODE_SIGNING_CONFIGS_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListCodeSigningConfigsResponse",
+        members: &[
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new(
+                "CodeSigningConfigs",
+                Schema::List(&CODE_SIGNING_CONFIG_LIST),
+            ),
+        ],
+        payload: None,
+    };
+    pub static LIST_DURABLE_EXECUTIONS_BY_FUNCTION_REQUEST: StructureSchema = StructureSchema {
+        name: "ListDurableExecutionsByFunctionRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
+            MemberSchema::new(
+                "DurableExecutionName",
+                Schema::String(&DURABLE_EXECUTION_NAME),
+            )
+            .at(Location::Query),
+            MemberSchema::new("Statuses", Schema::List(&EXECUTION_STATUS_LIST)).at(Location::Query),
+            MemberSchema::new("StartedAfter", Schema::Timestamp(None)).at(Location::Query),
+            MemberSchema::new("StartedBefore", Schema::Timestamp(None)).at(Location::Query),
+            MemberSchema::new("ReverseOrder", Schema::Boolean).at(Location::Query),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new(
+                "MaxItems",
+                Schema::Integer(&Bounds::new(Some(0), Some(1000))),
+            )
+            .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_DURABLE_EXECUTIONS_BY_FUNCTION_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListDurableExecutionsByFunctionResponse",
+        members: &[
+            MemberSchema::new("DurableExecutions", Schema::List(&DURABLE_EXECUTIONS)),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
     };
     pub static LIST_EVENT_SOURCE_MAPPINGS_REQUEST: StructureSchema = StructureSchema {
         name: "ListEventSourceMappingsRequest",
@@ -4845,6 +9612,79 @@ mod tables {
         ],
         payload: None,
     };
+    pub static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: StructureSchema = StructureSchema {
+        name: "ListFunctionEventInvokeConfigsRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new("MaxItems", Schema::Integer(&Bounds::new(Some(1), Some(50))))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListFunctionEventInvokeConfigsResponse",
+        members: &[
+            MemberSchema::new(
+                "FunctionEventInvokeConfigs",
+                Schema::List(&FUNCTION_EVENT_INVOKE_CONFIG_LIST),
+            ),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static LIST_FUNCTION_URL_CONFIGS_REQUEST: StructureSchema = StructureSchema {
+        name: "ListFunctionUrlConfigsRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_URL_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new("MaxItems", Schema::Integer(&Bounds::new(Some(1), Some(50))))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_FUNCTION_URL_CONFIGS_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListFunctionUrlConfigsResponse",
+        members: &[
+            MemberSchema::new(
+                "FunctionUrlConfigs",
+                Schema::List(&FUNCTION_URL_CONFIG_LIST),
+            )
+            .required(),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "ListFunctionsByCodeSigningConfigRequest",
+        members: &[
+            MemberSchema::new(
+                "CodeSigningConfigArn",
+                Schema::String(&CODE_SIGNING_CONFIG_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new(
+                "MaxItems",
+                Schema::Integer(&Bounds::new(Some(1), Some(10000))),
+            )
+            .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListFunctionsByCodeSigningConfigResponse",
+        members: &[
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("FunctionArns", Schema::List(&FUNCTION_ARN_LIST)),
+        ],
+        payload: None,
+    };
     pub static LIST_FUNCTIONS_REQUEST: StructureSchema = StructureSchema {
         name: "ListFunctionsRequest",
         members: &[
@@ -4865,6 +9705,72 @@ mod tables {
         members: &[
             MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
             MemberSchema::new("Functions", Schema::List(&FUNCTION_LIST)),
+        ],
+        payload: None,
+    };
+    pub static LIST_LAYER_VERSIONS_REQUEST: StructureSchema = StructureSchema {
+        name: "ListLayerVersionsRequest",
+        members: &[
+            MemberSchema::new("CompatibleArchitecture", Schema::String(&ARCHITECTURE))
+                .at(Location::Query),
+            MemberSchema::new("CompatibleRuntime", Schema::String(&RUNTIME)).at(Location::Query),
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME_OR_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new("MaxItems", Schema::Integer(&Bounds::new(Some(1), Some(50))))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_LAYER_VERSIONS_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListLayerVersionsResponse",
+        members: &[
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("LayerVersions", Schema::List(&LAYER_VERSIONS_LIST)),
+        ],
+        payload: None,
+    };
+    pub static LIST_LAYERS_REQUEST: StructureSchema = StructureSchema {
+        name: "ListLayersRequest",
+        members: &[
+            MemberSchema::new("CompatibleArchitecture", Schema::String(&ARCHITECTURE))
+                .at(Location::Query),
+            MemberSchema::new("CompatibleRuntime", Schema::String(&RUNTIME)).at(Location::Query),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new("MaxItems", Schema::Integer(&Bounds::new(Some(1), Some(50))))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_LAYERS_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListLayersResponse",
+        members: &[
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("Layers", Schema::List(&LAYERS_LIST)),
+        ],
+        payload: None,
+    };
+    pub static LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST: StructureSchema = StructureSchema {
+        name: "ListProvisionedConcurrencyConfigsRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new("MaxItems", Schema::Integer(&Bounds::new(Some(1), Some(50))))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListProvisionedConcurrencyConfigsResponse",
+        members: &[
+            MemberSchema::new(
+                "ProvisionedConcurrencyConfigs",
+                Schema::List(&PROVISIONED_CONCURRENCY_CONFIG_LIST),
+            ),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
         ],
         payload: None,
     };
@@ -4951,6 +9857,12 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_MASTER_REGION),
     };
+    static PATTERN_OF_METHOD: PatternSchema = PatternSchema::new(".*", ".*");
+    static METHOD: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(6)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_METHOD),
+    };
     pub static MODE_NOT_SUPPORTED_EXCEPTION: StructureSchema = StructureSchema {
         name: "ModeNotSupportedException",
         members: &[
@@ -5018,6 +9930,138 @@ mod tables {
         )],
         payload: None,
     };
+    pub static OPERATION: StructureSchema = StructureSchema {
+        name: "Operation",
+        members: &[
+            MemberSchema::new("Id", Schema::String(&OPERATION_ID)).required(),
+            MemberSchema::new("ParentId", Schema::String(&OPERATION_ID)),
+            MemberSchema::new("Name", Schema::String(&OPERATION_NAME)),
+            MemberSchema::new("Type", Schema::String(&OPERATION_TYPE)).required(),
+            MemberSchema::new("SubType", Schema::String(&OPERATION_SUB_TYPE)),
+            MemberSchema::new("StartTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("EndTimestamp", Schema::Timestamp(None)),
+            MemberSchema::new("Status", Schema::String(&OPERATION_STATUS)).required(),
+            MemberSchema::new("ExecutionDetails", Schema::Structure(&EXECUTION_DETAILS)),
+            MemberSchema::new("ContextDetails", Schema::Structure(&CONTEXT_DETAILS)),
+            MemberSchema::new("StepDetails", Schema::Structure(&STEP_DETAILS)),
+            MemberSchema::new("WaitDetails", Schema::Structure(&WAIT_DETAILS)),
+            MemberSchema::new("CallbackDetails", Schema::Structure(&CALLBACK_DETAILS)),
+            MemberSchema::new(
+                "ChainedInvokeDetails",
+                Schema::Structure(&CHAINED_INVOKE_DETAILS),
+            ),
+        ],
+        payload: None,
+    };
+    static OPERATION_ACTION: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["START", "SUCCEED", "FAIL", "RETRY", "CANCEL"],
+        pattern: None,
+    };
+    static PATTERN_OF_OPERATION_ID: PatternSchema =
+        PatternSchema::new("[a-zA-Z0-9-_]+", "[a-zA-Z0-9-_]+");
+    static OPERATION_ID: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(64)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_OPERATION_ID),
+    };
+    static PATTERN_OF_OPERATION_NAME: PatternSchema =
+        PatternSchema::new("[\\x20-\\x7E]+", "[\\x20-\\x7E]+");
+    static OPERATION_NAME: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(256)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_OPERATION_NAME),
+    };
+    static OPERATION_PAYLOAD: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(6291456)),
+        values: &[],
+        pattern: None,
+    };
+    static OPERATION_STATUS: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &[
+            "STARTED",
+            "PENDING",
+            "READY",
+            "SUCCEEDED",
+            "FAILED",
+            "CANCELLED",
+            "TIMED_OUT",
+            "STOPPED",
+        ],
+        pattern: None,
+    };
+    static PATTERN_OF_OPERATION_SUB_TYPE: PatternSchema =
+        PatternSchema::new("[a-zA-Z0-9-_]+", "[a-zA-Z0-9-_]+");
+    static OPERATION_SUB_TYPE: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(32)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_OPERATION_SUB_TYPE),
+    };
+    static OPERATION_TYPE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &[
+            "EXECUTION",
+            "CONTEXT",
+            "STEP",
+            "WAIT",
+            "CALLBACK",
+            "CHAINED_INVOKE",
+        ],
+        pattern: None,
+    };
+    pub static OPERATION_UPDATE: StructureSchema = StructureSchema {
+        name: "OperationUpdate",
+        members: &[
+            MemberSchema::new("Id", Schema::String(&OPERATION_ID)).required(),
+            MemberSchema::new("ParentId", Schema::String(&OPERATION_ID)),
+            MemberSchema::new("Name", Schema::String(&OPERATION_NAME)),
+            MemberSchema::new("Type", Schema::String(&OPERATION_TYPE)).required(),
+            MemberSchema::new("SubType", Schema::String(&OPERATION_SUB_TYPE)),
+            MemberSchema::new("Action", Schema::String(&OPERATION_ACTION)).required(),
+            MemberSchema::new("Payload", Schema::String(&OPERATION_PAYLOAD)).sensitive(),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+            MemberSchema::new("ContextOptions", Schema::Structure(&CONTEXT_OPTIONS)),
+            MemberSchema::new("StepOptions", Schema::Structure(&STEP_OPTIONS)),
+            MemberSchema::new("WaitOptions", Schema::Structure(&WAIT_OPTIONS)),
+            MemberSchema::new("CallbackOptions", Schema::Structure(&CALLBACK_OPTIONS)),
+            MemberSchema::new(
+                "ChainedInvokeOptions",
+                Schema::Structure(&CHAINED_INVOKE_OPTIONS),
+            ),
+        ],
+        payload: None,
+    };
+    static OPERATION_UPDATES: ListSchema = ListSchema {
+        member: Schema::Structure(&OPERATION_UPDATE),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    static OPERATIONS: ListSchema = ListSchema {
+        member: Schema::Structure(&OPERATION),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    static PATTERN_OF_ORGANIZATION_ID: PatternSchema =
+        PatternSchema::new("o-[a-z0-9]{10,32}", "o-[a-z0-9]{10,32}");
+    static ORGANIZATION_ID: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(34)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_ORGANIZATION_ID),
+    };
+    static PATTERN_OF_ORIGIN: PatternSchema = PatternSchema::new(".*", ".*");
+    static ORIGIN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(253)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_ORIGIN),
+    };
+    static OUTPUT_PAYLOAD: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(6291456)),
+        values: &[],
+        pattern: None,
+    };
     static PACKAGE_TYPE: StringSchema = StringSchema {
         bounds: Bounds::NONE,
         values: &["Zip", "Image"],
@@ -5030,6 +10074,40 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_PATTERN),
     };
+    pub static PAUSE_DETAILS: StructureSchema = StructureSchema {
+        name: "PauseDetails",
+        members: &[
+            MemberSchema::new("PauseRequestTimestamp", Schema::Timestamp(None)).required(),
+            MemberSchema::new("Reason", Schema::String(&PAUSE_REASON)).sensitive(),
+            MemberSchema::new("ExecutionTimeoutPaused", Schema::Boolean).required(),
+        ],
+        payload: None,
+    };
+    pub static PAUSE_DURABLE_EXECUTION_REQUEST: StructureSchema = StructureSchema {
+        name: "PauseDurableExecutionRequest",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("ClientToken", Schema::String(&CLIENT_TOKEN)),
+            MemberSchema::new("Reason", Schema::String(&PAUSE_REASON)).sensitive(),
+            MemberSchema::new("ExecutionTimeoutPaused", Schema::Boolean),
+        ],
+        payload: None,
+    };
+    pub static PAUSE_DURABLE_EXECUTION_RESPONSE: StructureSchema = StructureSchema {
+        name: "PauseDurableExecutionResponse",
+        members: &[],
+        payload: None,
+    };
+    static PAUSE_REASON: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(1024)),
+        values: &[],
+        pattern: None,
+    };
     pub static POLICY_LENGTH_EXCEEDED_EXCEPTION: StructureSchema = StructureSchema {
         name: "PolicyLengthExceededException",
         members: &[
@@ -5037,6 +10115,15 @@ mod tables {
             MemberSchema::new("message", Schema::String(&StringSchema::ANY)),
         ],
         payload: None,
+    };
+    static PATTERN_OF_POLICY_RESOURCE_ARN: PatternSchema = PatternSchema::new(
+        "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_])+)?|runtime/[a-zA-Z0-9-_./]+)",
+        "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_])+)?|runtime/[a-zA-Z0-9-_./]+)",
+    );
+    static POLICY_RESOURCE_ARN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(512)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_POLICY_RESOURCE_ARN),
     };
     pub static PRECONDITION_FAILED_EXCEPTION: StructureSchema = StructureSchema {
         name: "PreconditionFailedException",
@@ -5059,6 +10146,51 @@ mod tables {
         bounds: Bounds::new(Some(12), Some(34)),
         values: &[],
         pattern: Some(&PATTERN_OF_PRINCIPAL_ORG_ID),
+    };
+    static PROVISIONED_CONCURRENCY_CONFIG_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    pub static PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM: StructureSchema = StructureSchema {
+        name: "ProvisionedConcurrencyConfigListItem",
+        members: &[
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)),
+            MemberSchema::new(
+                "RequestedProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(1), None)),
+            ),
+            MemberSchema::new(
+                "AvailableProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new(
+                "AllocatedProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new(
+                "Status",
+                Schema::String(&PROVISIONED_CONCURRENCY_STATUS_ENUM),
+            ),
+            MemberSchema::new("StatusReason", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("LastModified", Schema::String(&TIMESTAMP)),
+        ],
+        payload: None,
+    };
+    pub static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: StructureSchema =
+        StructureSchema {
+            name: "ProvisionedConcurrencyConfigNotFoundException",
+            members: &[
+                MemberSchema::new("Type", Schema::String(&StringSchema::ANY)),
+                MemberSchema::new("message", Schema::String(&StringSchema::ANY)),
+            ],
+            payload: None,
+        };
+    static PROVISIONED_CONCURRENCY_STATUS_ENUM: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["IN_PROGRESS", "READY", "FAILED"],
+        pattern: None,
     };
     pub static PROVISIONED_POLLER_CONFIG: StructureSchema = StructureSchema {
         name: "ProvisionedPollerConfig",
@@ -5093,6 +10225,42 @@ mod tables {
         ],
         payload: None,
     };
+    pub static PUBLISH_LAYER_VERSION_REQUEST: StructureSchema = StructureSchema {
+        name: "PublishLayerVersionRequest",
+        members: &[
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME_OR_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new("Content", Schema::Structure(&LAYER_VERSION_CONTENT_INPUT))
+                .required(),
+            MemberSchema::new(
+                "CompatibleArchitectures",
+                Schema::List(&COMPATIBLE_ARCHITECTURES),
+            ),
+            MemberSchema::new("CompatibleRuntimes", Schema::List(&COMPATIBLE_RUNTIMES)),
+            MemberSchema::new("LicenseInfo", Schema::String(&LICENSE_INFO)),
+        ],
+        payload: None,
+    };
+    pub static PUBLISH_LAYER_VERSION_RESPONSE: StructureSchema = StructureSchema {
+        name: "PublishLayerVersionResponse",
+        members: &[
+            MemberSchema::new("Content", Schema::Structure(&LAYER_VERSION_CONTENT_OUTPUT)),
+            MemberSchema::new("LayerArn", Schema::String(&LAYER_ARN)),
+            MemberSchema::new("LayerVersionArn", Schema::String(&LAYER_VERSION_ARN)),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new("CreatedDate", Schema::String(&TIMESTAMP)),
+            MemberSchema::new("Version", Schema::Long(&Bounds::NONE)),
+            MemberSchema::new(
+                "CompatibleArchitectures",
+                Schema::List(&COMPATIBLE_ARCHITECTURES),
+            ),
+            MemberSchema::new("CompatibleRuntimes", Schema::List(&COMPATIBLE_RUNTIMES)),
+            MemberSchema::new("LicenseInfo", Schema::String(&LICENSE_INFO)),
+        ],
+        payload: None,
+    };
     pub static PUBLISH_VERSION_REQUEST: StructureSchema = StructureSchema {
         name: "PublishVersionRequest",
         members: &[
@@ -5109,6 +10277,32 @@ mod tables {
         ],
         payload: None,
     };
+    pub static PUT_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "PutFunctionCodeSigningConfigRequest",
+        members: &[
+            MemberSchema::new(
+                "CodeSigningConfigArn",
+                Schema::String(&CODE_SIGNING_CONFIG_ARN),
+            )
+            .required(),
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "PutFunctionCodeSigningConfigResponse",
+        members: &[
+            MemberSchema::new(
+                "CodeSigningConfigArn",
+                Schema::String(&CODE_SIGNING_CONFIG_ARN),
+            )
+            .required(),
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME)).required(),
+        ],
+        payload: None,
+    };
     pub static PUT_FUNCTION_CONCURRENCY_REQUEST: StructureSchema = StructureSchema {
         name: "PutFunctionConcurrencyRequest",
         members: &[
@@ -5122,6 +10316,139 @@ mod tables {
             .required(),
         ],
         payload: None,
+    };
+    pub static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "PutFunctionEventInvokeConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
+            MemberSchema::new(
+                "MaximumRetryAttempts",
+                Schema::Integer(&Bounds::new(Some(0), Some(2))),
+            ),
+            MemberSchema::new(
+                "MaximumEventAgeInSeconds",
+                Schema::Integer(&Bounds::new(Some(60), Some(21600))),
+            ),
+            MemberSchema::new("DestinationConfig", Schema::Structure(&DESTINATION_CONFIG)),
+        ],
+        payload: None,
+    };
+    pub static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "PutFunctionRecursionConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&UNQUALIFIED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("RecursiveLoop", Schema::String(&RECURSIVE_LOOP)).required(),
+        ],
+        payload: None,
+    };
+    pub static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "PutFunctionRecursionConfigResponse",
+        members: &[MemberSchema::new(
+            "RecursiveLoop",
+            Schema::String(&RECURSIVE_LOOP),
+        )],
+        payload: None,
+    };
+    pub static PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "PutProvisionedConcurrencyConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&QUALIFIER))
+                .required()
+                .at(Location::Query),
+            MemberSchema::new(
+                "ProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(1), None)),
+            )
+            .required(),
+        ],
+        payload: None,
+    };
+    pub static PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "PutProvisionedConcurrencyConfigResponse",
+        members: &[
+            MemberSchema::new(
+                "RequestedProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(1), None)),
+            ),
+            MemberSchema::new(
+                "AllocatedProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new(
+                "AvailableProvisionedConcurrentExecutions",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new(
+                "Status",
+                Schema::String(&PROVISIONED_CONCURRENCY_STATUS_ENUM),
+            ),
+            MemberSchema::new("StatusReason", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("LastModified", Schema::String(&TIMESTAMP)),
+        ],
+        payload: None,
+    };
+    pub static PUT_RESOURCE_POLICY_REQUEST: StructureSchema = StructureSchema {
+        name: "PutResourcePolicyRequest",
+        members: &[
+            MemberSchema::new("ResourceArn", Schema::String(&POLICY_RESOURCE_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Policy", Schema::String(&RESOURCE_POLICY)).required(),
+            MemberSchema::new("RevisionId", Schema::String(&REVISION_ID)),
+        ],
+        payload: None,
+    };
+    pub static PUT_RESOURCE_POLICY_RESPONSE: StructureSchema = StructureSchema {
+        name: "PutResourcePolicyResponse",
+        members: &[
+            MemberSchema::new("Policy", Schema::String(&RESOURCE_POLICY)),
+            MemberSchema::new("RevisionId", Schema::String(&REVISION_ID)),
+        ],
+        payload: None,
+    };
+    pub static PUT_RUNTIME_MANAGEMENT_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "PutRuntimeManagementConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
+            MemberSchema::new("UpdateRuntimeOn", Schema::String(&UPDATE_RUNTIME_ON)).required(),
+            MemberSchema::new("RuntimeVersionArn", Schema::String(&RUNTIME_VERSION_ARN)),
+        ],
+        payload: None,
+    };
+    pub static PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "PutRuntimeManagementConfigResponse",
+        members: &[
+            MemberSchema::new("UpdateRuntimeOn", Schema::String(&UPDATE_RUNTIME_ON)).required(),
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)).required(),
+            MemberSchema::new("RuntimeVersionArn", Schema::String(&RUNTIME_VERSION_ARN)),
+        ],
+        payload: None,
+    };
+    static PATTERN_OF_QUALIFIER: PatternSchema =
+        PatternSchema::new("(|[a-zA-Z0-9$_-]+)", "(|[a-zA-Z0-9$_-]+)");
+    static QUALIFIER: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(128)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_QUALIFIER),
     };
     static PATTERN_OF_QUEUE: PatternSchema =
         PatternSchema::new("[\\s\\S]*", "[ \\t\\n\\r\\f\\x0B[^ \\t\\n\\r\\f\\x0B]]*");
@@ -5141,6 +10468,27 @@ mod tables {
         members: &[
             MemberSchema::new("Type", Schema::String(&StringSchema::ANY)),
             MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    static RECURSIVE_LOOP: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["Allow", "Terminate"],
+        pattern: None,
+    };
+    pub static REMOVE_LAYER_VERSION_PERMISSION_REQUEST: StructureSchema = StructureSchema {
+        name: "RemoveLayerVersionPermissionRequest",
+        members: &[
+            MemberSchema::new("LayerName", Schema::String(&LAYER_NAME_OR_ARN))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("VersionNumber", Schema::Long(&Bounds::NONE))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("StatementId", Schema::String(&STATEMENT_ID))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("RevisionId", Schema::String(&StringSchema::ANY)).at(Location::Query),
         ],
         payload: None,
     };
@@ -5219,6 +10567,65 @@ mod tables {
             MemberSchema::new("message", Schema::String(&StringSchema::ANY)),
         ],
         payload: None,
+    };
+    static PATTERN_OF_RESOURCE_POLICY: PatternSchema =
+        PatternSchema::new("[\\s\\S]+", "[ \\t\\n\\r\\f\\x0B[^ \\t\\n\\r\\f\\x0B]]+");
+    static RESOURCE_POLICY: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(20480)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_RESOURCE_POLICY),
+    };
+    static RESPONSE_STREAMING_INVOCATION_TYPE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["RequestResponse", "DryRun"],
+        pattern: None,
+    };
+    pub static RESUME_DURABLE_EXECUTION_REQUEST: StructureSchema = StructureSchema {
+        name: "ResumeDurableExecutionRequest",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("ClientToken", Schema::String(&CLIENT_TOKEN)),
+            MemberSchema::new("Reason", Schema::String(&RESUME_REASON)).sensitive(),
+        ],
+        payload: None,
+    };
+    pub static RESUME_DURABLE_EXECUTION_RESPONSE: StructureSchema = StructureSchema {
+        name: "ResumeDurableExecutionResponse",
+        members: &[],
+        payload: None,
+    };
+    static RESUME_REASON: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(1024)),
+        values: &[],
+        pattern: None,
+    };
+    pub static RETRY_DETAILS: StructureSchema = StructureSchema {
+        name: "RetryDetails",
+        members: &[
+            MemberSchema::new(
+                "CurrentAttempt",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+            MemberSchema::new(
+                "NextAttemptDelaySeconds",
+                Schema::Integer(&Bounds::new(Some(0), None)),
+            ),
+        ],
+        payload: None,
+    };
+    static PATTERN_OF_REVISION_ID: PatternSchema = PatternSchema::new(
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    );
+    static REVISION_ID: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(36), Some(36)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_REVISION_ID),
     };
     static PATTERN_OF_ROLE_ARN: PatternSchema = PatternSchema::new(
         "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+",
@@ -5386,6 +10793,55 @@ mod tables {
         ],
         payload: None,
     };
+    pub static SEND_DURABLE_EXECUTION_CALLBACK_FAILURE_REQUEST: StructureSchema = StructureSchema {
+        name: "SendDurableExecutionCallbackFailureRequest",
+        members: &[
+            MemberSchema::new("CallbackId", Schema::String(&CALLBACK_ID))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+        ],
+        payload: Some("Error"),
+    };
+    pub static SEND_DURABLE_EXECUTION_CALLBACK_FAILURE_RESPONSE: StructureSchema =
+        StructureSchema {
+            name: "SendDurableExecutionCallbackFailureResponse",
+            members: &[],
+            payload: None,
+        };
+    pub static SEND_DURABLE_EXECUTION_CALLBACK_HEARTBEAT_REQUEST: StructureSchema =
+        StructureSchema {
+            name: "SendDurableExecutionCallbackHeartbeatRequest",
+            members: &[
+                MemberSchema::new("CallbackId", Schema::String(&CALLBACK_ID))
+                    .required()
+                    .at(Location::Uri),
+            ],
+            payload: None,
+        };
+    pub static SEND_DURABLE_EXECUTION_CALLBACK_HEARTBEAT_RESPONSE: StructureSchema =
+        StructureSchema {
+            name: "SendDurableExecutionCallbackHeartbeatResponse",
+            members: &[],
+            payload: None,
+        };
+    pub static SEND_DURABLE_EXECUTION_CALLBACK_SUCCESS_REQUEST: StructureSchema = StructureSchema {
+        name: "SendDurableExecutionCallbackSuccessRequest",
+        members: &[
+            MemberSchema::new("CallbackId", Schema::String(&CALLBACK_ID))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Result", Schema::Blob(&Bounds::new(Some(0), Some(1048576))))
+                .sensitive(),
+        ],
+        payload: Some("Result"),
+    };
+    pub static SEND_DURABLE_EXECUTION_CALLBACK_SUCCESS_RESPONSE: StructureSchema =
+        StructureSchema {
+            name: "SendDurableExecutionCallbackSuccessResponse",
+            members: &[],
+            payload: None,
+        };
     static SENSITIVE_STRING_ON_SERVER_ONLY: StringSchema = StringSchema {
         bounds: Bounds::new(Some(0), Some(10000)),
         values: &[],
@@ -5414,6 +10870,12 @@ mod tables {
             MemberSchema::new("Message", Schema::String(&StringSchema::ANY)),
         ],
         payload: None,
+    };
+    static SIGNING_PROFILE_VERSION_ARNS: ListSchema = ListSchema {
+        member: Schema::String(&ARN),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(1), Some(20)),
     };
     pub static SNAP_START: StructureSchema = StructureSchema {
         name: "SnapStart",
@@ -5517,6 +10979,12 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_SOURCE_OWNER),
     };
+    static STACK_TRACE_ENTRIES: ListSchema = ListSchema {
+        member: Schema::String(&StringSchema::ANY),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
     static STATE: StringSchema = StringSchema {
         bounds: Bounds::NONE,
         values: &[
@@ -5584,6 +11052,63 @@ mod tables {
         bounds: Bounds::new(Some(1), Some(100)),
         values: &[],
         pattern: Some(&PATTERN_OF_STATEMENT_ID),
+    };
+    pub static STEP_DETAILS: StructureSchema = StructureSchema {
+        name: "StepDetails",
+        members: &[
+            MemberSchema::new("Attempt", Schema::Integer(&Bounds::new(Some(0), None))),
+            MemberSchema::new("NextAttemptTimestamp", Schema::Timestamp(None)),
+            MemberSchema::new("Result", Schema::String(&OPERATION_PAYLOAD)).sensitive(),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+        ],
+        payload: None,
+    };
+    pub static STEP_FAILED_DETAILS: StructureSchema = StructureSchema {
+        name: "StepFailedDetails",
+        members: &[
+            MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR)).required(),
+            MemberSchema::new("RetryDetails", Schema::Structure(&RETRY_DETAILS)).required(),
+        ],
+        payload: None,
+    };
+    pub static STEP_OPTIONS: StructureSchema = StructureSchema {
+        name: "StepOptions",
+        members: &[MemberSchema::new(
+            "NextAttemptDelaySeconds",
+            Schema::Integer(&Bounds::new(Some(1), Some(31622400))),
+        )],
+        payload: None,
+    };
+    pub static STEP_STARTED_DETAILS: StructureSchema = StructureSchema {
+        name: "StepStartedDetails",
+        members: &[],
+        payload: None,
+    };
+    pub static STEP_SUCCEEDED_DETAILS: StructureSchema = StructureSchema {
+        name: "StepSucceededDetails",
+        members: &[
+            MemberSchema::new("Result", Schema::Structure(&EVENT_RESULT)).required(),
+            MemberSchema::new("RetryDetails", Schema::Structure(&RETRY_DETAILS)).required(),
+        ],
+        payload: None,
+    };
+    pub static STOP_DURABLE_EXECUTION_REQUEST: StructureSchema = StructureSchema {
+        name: "StopDurableExecutionRequest",
+        members: &[
+            MemberSchema::new(
+                "DurableExecutionArn",
+                Schema::String(&DURABLE_EXECUTION_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("Error", Schema::Structure(&ERROR_OBJECT)),
+        ],
+        payload: Some("Error"),
+    };
+    pub static STOP_DURABLE_EXECUTION_RESPONSE: StructureSchema = StructureSchema {
+        name: "StopDurableExecutionResponse",
+        members: &[MemberSchema::new("StopTimestamp", Schema::Timestamp(None)).required()],
+        payload: None,
     };
     static STRING_LIST: ListSchema = ListSchema {
         member: Schema::String(&StringSchema::ANY),
@@ -5753,6 +11278,14 @@ mod tables {
         flattened: false,
         bounds: Bounds::new(Some(1), Some(1)),
     };
+    pub static TRACE_HEADER: StructureSchema = StructureSchema {
+        name: "TraceHeader",
+        members: &[MemberSchema::new(
+            "XAmznTraceId",
+            Schema::String(&X_AMZN_TRACE_ID),
+        )],
+        payload: None,
+    };
     pub static TRACING_CONFIG: StructureSchema = StructureSchema {
         name: "TracingConfig",
         members: &[MemberSchema::new("Mode", Schema::String(&TRACING_MODE))],
@@ -5780,6 +11313,15 @@ mod tables {
         values: &[],
         pattern: None,
     };
+    static PATTERN_OF_UNQUALIFIED_FUNCTION_NAME: PatternSchema = PatternSchema::new(
+        "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+        "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+    );
+    static UNQUALIFIED_FUNCTION_NAME: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(140)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_UNQUALIFIED_FUNCTION_NAME),
+    };
     pub static UNSUPPORTED_MEDIA_TYPE_EXCEPTION: StructureSchema = StructureSchema {
         name: "UnsupportedMediaTypeException",
         members: &[
@@ -5798,6 +11340,54 @@ mod tables {
                 .required()
                 .named("tagKeys")
                 .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static UPDATE_ALIAS_REQUEST: StructureSchema = StructureSchema {
+        name: "UpdateAliasRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Name", Schema::String(&ALIAS))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "FunctionVersion",
+                Schema::String(&VERSION_WITH_LATEST_PUBLISHED),
+            ),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new(
+                "RoutingConfig",
+                Schema::Structure(&ALIAS_ROUTING_CONFIGURATION),
+            ),
+            MemberSchema::new("RevisionId", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static UPDATE_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "UpdateCodeSigningConfigRequest",
+        members: &[
+            MemberSchema::new(
+                "CodeSigningConfigArn",
+                Schema::String(&CODE_SIGNING_CONFIG_ARN),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new("Description", Schema::String(&DESCRIPTION)),
+            MemberSchema::new("AllowedPublishers", Schema::Structure(&ALLOWED_PUBLISHERS)),
+            MemberSchema::new(
+                "CodeSigningPolicies",
+                Schema::Structure(&CODE_SIGNING_POLICIES),
+            ),
+        ],
+        payload: None,
+    };
+    pub static UPDATE_CODE_SIGNING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "UpdateCodeSigningConfigResponse",
+        members: &[
+            MemberSchema::new("CodeSigningConfig", Schema::Structure(&CODE_SIGNING_CONFIG))
+                .required(),
         ],
         payload: None,
     };
@@ -5940,12 +11530,76 @@ mod tables {
         ],
         payload: None,
     };
+    pub static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "UpdateFunctionEventInvokeConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&NAMESPACED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new(
+                "Qualifier",
+                Schema::String(&NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
+            )
+            .at(Location::Query),
+            MemberSchema::new(
+                "MaximumRetryAttempts",
+                Schema::Integer(&Bounds::new(Some(0), Some(2))),
+            ),
+            MemberSchema::new(
+                "MaximumEventAgeInSeconds",
+                Schema::Integer(&Bounds::new(Some(60), Some(21600))),
+            ),
+            MemberSchema::new("DestinationConfig", Schema::Structure(&DESTINATION_CONFIG)),
+        ],
+        payload: None,
+    };
+    pub static UPDATE_FUNCTION_URL_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "UpdateFunctionUrlConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&FUNCTION_URL_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&FUNCTION_URL_QUALIFIER))
+                .at(Location::Query),
+            MemberSchema::new("AuthType", Schema::String(&FUNCTION_URL_AUTH_TYPE)),
+            MemberSchema::new("Cors", Schema::Structure(&CORS)),
+            MemberSchema::new("InvokeMode", Schema::String(&INVOKE_MODE)),
+        ],
+        payload: None,
+    };
+    pub static UPDATE_FUNCTION_URL_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "UpdateFunctionUrlConfigResponse",
+        members: &[
+            MemberSchema::new("FunctionUrl", Schema::String(&FUNCTION_URL)).required(),
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)).required(),
+            MemberSchema::new("AuthType", Schema::String(&FUNCTION_URL_AUTH_TYPE)).required(),
+            MemberSchema::new("Cors", Schema::Structure(&CORS)),
+            MemberSchema::new("CreationTime", Schema::String(&TIMESTAMP)).required(),
+            MemberSchema::new("LastModifiedTime", Schema::String(&TIMESTAMP)).required(),
+            MemberSchema::new("InvokeMode", Schema::String(&INVOKE_MODE)),
+        ],
+        payload: None,
+    };
+    static UPDATE_RUNTIME_ON: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["Auto", "Manual", "FunctionUpdate"],
+        pattern: None,
+    };
     static PATTERN_OF_VERSION: PatternSchema =
         PatternSchema::new("(\\$LATEST|[0-9]+)", "(\\$LATEST|[0-9]+)");
     static VERSION: StringSchema = StringSchema {
         bounds: Bounds::new(Some(1), Some(1024)),
         values: &[],
         pattern: Some(&PATTERN_OF_VERSION),
+    };
+    static PATTERN_OF_VERSION_WITH_LATEST_PUBLISHED: PatternSchema = PatternSchema::new(
+        "(\\$LATEST(\\.PUBLISHED)?|[0-9]+)",
+        "(\\$LATEST(\\.PUBLISHED)?|[0-9]+)",
+    );
+    static VERSION_WITH_LATEST_PUBLISHED: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(1024)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_VERSION_WITH_LATEST_PUBLISHED),
     };
     pub static VPC_CONFIG: StructureSchema = StructureSchema {
         name: "VpcConfig",
@@ -5966,8 +11620,50 @@ mod tables {
         ],
         payload: None,
     };
+    pub static WAIT_CANCELLED_DETAILS: StructureSchema = StructureSchema {
+        name: "WaitCancelledDetails",
+        members: &[MemberSchema::new("Error", Schema::Structure(&EVENT_ERROR))],
+        payload: None,
+    };
+    pub static WAIT_DETAILS: StructureSchema = StructureSchema {
+        name: "WaitDetails",
+        members: &[MemberSchema::new(
+            "ScheduledEndTimestamp",
+            Schema::Timestamp(None),
+        )],
+        payload: None,
+    };
+    pub static WAIT_OPTIONS: StructureSchema = StructureSchema {
+        name: "WaitOptions",
+        members: &[MemberSchema::new(
+            "WaitSeconds",
+            Schema::Integer(&Bounds::new(Some(1), Some(31622400))),
+        )],
+        payload: None,
+    };
+    pub static WAIT_STARTED_DETAILS: StructureSchema = StructureSchema {
+        name: "WaitStartedDetails",
+        members: &[
+            MemberSchema::new("Duration", Schema::Integer(&Bounds::new(Some(0), None))).required(),
+            MemberSchema::new("ScheduledEndTimestamp", Schema::Timestamp(None)).required(),
+        ],
+        payload: None,
+    };
+    pub static WAIT_SUCCEEDED_DETAILS: StructureSchema = StructureSchema {
+        name: "WaitSucceededDetails",
+        members: &[MemberSchema::new(
+            "Duration",
+            Schema::Integer(&Bounds::new(Some(0), None)),
+        )],
+        payload: None,
+    };
     static WORKING_DIRECTORY: StringSchema = StringSchema {
         bounds: Bounds::new(Some(0), Some(1000)),
+        values: &[],
+        pattern: None,
+    };
+    static X_AMZN_TRACE_ID: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(8192)),
         values: &[],
         pattern: None,
     };

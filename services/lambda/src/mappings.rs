@@ -5,17 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::{Arn, Clock};
 use parking_lot::Mutex;
-use routing::{SqsMapping, SqsPollers};
 use service::ServiceError;
 use service::ports::ApiCaller;
 use store::{Batch, Store, StoreError};
 use wire::Value;
 
 use crate::domain::function_name::Place;
+use crate::pollers::Pollers;
 use crate::records::{MAPPINGS, MappingRecord};
 use crate::{acting, error};
 
@@ -46,7 +45,7 @@ pub struct Mapping {
 pub struct Mappings {
     store: Arc<dyn Store>,
     api: Arc<dyn ApiCaller>,
-    pollers: Arc<SqsPollers>,
+    pollers: Pollers,
     clock: Clock,
     /// By UUID.
     live: Mutex<BTreeMap<String, Mapping>>,
@@ -84,7 +83,7 @@ impl Mappings {
     pub async fn load(
         store: Arc<dyn Store>,
         api: Arc<dyn ApiCaller>,
-        pollers: Arc<SqsPollers>,
+        pollers: Pollers,
         clock: Clock,
     ) -> Result<Arc<Self>, StoreError> {
         let mut live = BTreeMap::new();
@@ -120,7 +119,7 @@ impl Mappings {
             enabled.map(|mapping| mapping.record.clone()).collect()
         };
         for record in enabled {
-            self.pollers.start(poller(&record));
+            self.pollers.start(&record);
         }
     }
 
@@ -129,7 +128,7 @@ impl Mappings {
         let uuids: Vec<String> = self.live.lock().keys().cloned().collect();
         let mut stopping = tokio::task::JoinSet::new();
         for uuid in uuids {
-            let pollers = Arc::clone(&self.pollers);
+            let pollers = self.pollers.clone();
             stopping.spawn(async move { pollers.stop(&uuid).await });
         }
         while stopping.join_next().await.is_some() {}
@@ -170,7 +169,7 @@ impl Mappings {
         self.commit(&record).await?;
         self.insert(&record, State::of(&record));
         if record.is_enabled {
-            self.pollers.start(poller(&record));
+            self.pollers.start(&record);
         }
         Ok(Mapping {
             record,
@@ -211,7 +210,7 @@ impl Mappings {
             self.insert(&record, State::of(&record));
             if record.is_enabled {
                 // In the place of the poller before it.
-                self.pollers.start(poller(&record));
+                self.pollers.start(&record);
             }
         }
         Ok(Mapping {
@@ -273,6 +272,11 @@ impl Mappings {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             this.pollers.stop(&uuid).await;
+            let is_deleted = (this.live.lock().get(&uuid))
+                .is_some_and(|mapping| mapping.state == State::Deleting);
+            if is_deleted {
+                this.pollers.forget(&uuid).await;
+            }
             then(&mut this.live.lock(), &uuid);
         });
     }
@@ -293,25 +297,60 @@ impl Mappings {
         self.store.commit(batch).await.map_err(error::store_failed)
     }
 
-    /// A queue feeds a function once.
+    /// A queue or a stream feeds a function once.
     fn check_unique(&self, record: &MappingRecord) -> Result<(), ServiceError> {
         let live = self.live.lock();
         let twin = live.values().find(|other| {
             other.state != State::Deleting
                 && other.record.uuid != record.uuid
-                && other.record.queue == record.queue
+                && other.record.source == record.source
                 && other.record.function == record.function
         });
         match twin {
             Some(twin) => {
                 let function = record.function.resource.trim_start_matches("function:");
+                if record.settings.stream.is_some() {
+                    return Err(error::conflict(format!(
+                        "The event source arn (\" {} \") and function (\" {function} \") \
+                         provided mapping already exists. Please update or delete the existing \
+                         mapping with UUID {}",
+                        record.source, twin.record.uuid
+                    )));
+                }
                 Err(error::conflict(format!(
                     "An event source mapping with SQS arn (\" {} \") and function (\" {function} \
                      \") already exists. Please update or delete the existing mapping with UUID {}",
-                    record.queue, twin.record.uuid
+                    record.source, twin.record.uuid
                 )))
             }
             None => Ok(()),
+        }
+    }
+
+    /// That there is such a stream.
+    ///
+    /// # Errors
+    /// In Lambda's words, that there is none.
+    pub async fn check_stream(
+        &self,
+        stream: &Arn,
+        function: &Arn,
+        place: &Place,
+    ) -> Result<(), ServiceError> {
+        let streams = Place {
+            account: stream.account_id().unwrap_or(place.account),
+            region: stream.region().unwrap_or_else(|| place.region.clone()),
+        };
+        let context = acting::for_function(function, &streams, self.clock.now());
+        let input = acting::input([("StreamArn", Some(Value::Str(stream.to_string())))]);
+        let api = &self.api;
+        let answer = api.call("dynamodbstreams", "DescribeStream", context, input);
+        match answer.await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_server_fault() => Err(error::service_failed()),
+            Err(_) => Err(error::invalid_parameter(format!(
+                "Stream not found: {stream}"
+            ))),
         }
     }
 
@@ -361,19 +400,5 @@ impl Mappings {
             tracing::error!(%queue, "lambda: a queue has no visibility timeout");
             error::service_failed()
         })
-    }
-}
-
-fn poller(record: &MappingRecord) -> SqsMapping {
-    SqsMapping {
-        uuid: record.uuid.clone(),
-        account: record.account,
-        region: record.region.clone(),
-        queue: record.queue.clone(),
-        function: record.function.clone(),
-        batch_size: record.settings.batch_size,
-        batching_window: Duration::from_secs(record.settings.batching_window.into()),
-        report_batch_item_failures: record.settings.report_batch_item_failures,
-        maximum_concurrency: record.settings.maximum_concurrency,
     }
 }

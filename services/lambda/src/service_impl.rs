@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use service::{RequestContext, Service, ServiceError, dispatch};
+use service::{Body, RequestContext, Service, ServiceError, dispatch};
 use wire::{ServiceSchema, Value};
 
 use crate::domain::function_name::{FunctionName, Place};
+use crate::domain::layer::LayerName;
+use crate::durable;
 use crate::generated::SCHEMA;
-use crate::{Lambda, OPERATIONS};
+use crate::{Lambda, OPERATIONS, STREAMED};
 
 /// What the gateway calls.
 pub fn endpoint(lambda: &Arc<Lambda>) -> Arc<dyn Service> {
@@ -32,6 +34,17 @@ impl Service for Endpoint {
         dispatch(OPERATIONS, "Lambda", &self.0, operation, context, input).await
     }
 
+    async fn stream(
+        &self,
+        operation: &str,
+        context: &RequestContext,
+        input: &mut Value,
+    ) -> Option<Result<(Value, Body), ServiceError>> {
+        let row = STREAMED.iter().find(|row| row.name == operation)?;
+        let input = std::mem::replace(input, Value::Null);
+        Some((row.handler)(Arc::clone(&self.0), context.clone(), input).await)
+    }
+
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>
     fn resource(&self, _: &str, context: &RequestContext, input: &Value) -> String {
         let here = Place {
@@ -39,11 +52,30 @@ impl Service for Endpoint {
             region: context.region.clone(),
         };
         let text = |member| input.get(member).and_then(Value::as_str);
-        if let Some(arn) = text("Resource") {
+        if let Some(execution) = text("DurableExecutionArn") {
+            return execution.to_owned();
+        }
+        if let Some(callback) = text("CallbackId") {
+            let execution = durable::callback_execution(callback);
+            return execution.map_or_else(|| "*".to_owned(), |it| it.to_string());
+        }
+        if let Some(arn) = text("Resource").or_else(|| text("ResourceArn")) {
             return arn.to_owned();
         }
         if let Some(uuid) = text("UUID") {
             return here.mapping_arn(uuid).to_string();
+        }
+        if let Some(layer) = text("LayerName") {
+            let layer = LayerName::parse(layer, &here);
+            let arn = match input.get("VersionNumber") {
+                Some(Value::Int(version)) => layer.version_arn(*version),
+                _ => layer.place.layer_arn(&layer.name),
+            };
+            return arn.to_string();
+        }
+        // Of a layer version.
+        if let Some(arn) = text("Arn") {
+            return arn.to_owned();
         }
         let name = text("FunctionName")
             .and_then(|name| FunctionName::parse(name, text("Qualifier"), &here).ok());
@@ -52,8 +84,30 @@ impl Service for Endpoint {
 
     fn action(&self, operation: &str) -> String {
         match operation {
-            "Invoke" => "lambda:InvokeFunction".to_owned(),
+            "GetLayerVersionByArn" => "lambda:GetLayerVersion".to_owned(),
+            "Invoke" | "InvokeWithResponseStream" => "lambda:InvokeFunction".to_owned(),
             _ => format!("lambda:{operation}"),
         }
+    }
+
+    /// A checkpoint that begins chained invocations is these invocations too.
+    fn accesses(
+        &self,
+        operation: &str,
+        context: &RequestContext,
+        input: &Value,
+    ) -> Vec<(String, String)> {
+        let here = Place {
+            account: context.account,
+            region: context.region.clone(),
+        };
+        let own = (
+            self.action(operation),
+            self.resource(operation, context, input),
+        );
+        let chained = durable::chained_functions(input, &here)
+            .into_iter()
+            .map(|function| ("lambda:InvokeFunction".to_owned(), function));
+        std::iter::once(own).chain(chained).collect()
     }
 }

@@ -28,17 +28,15 @@ pub fn failure(
 ) -> Response<Body> {
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = error.status;
-    if error.status == StatusCode::NOT_MODIFIED {
-        for (name, value) in &error.members {
-            let name = HeaderName::try_from(*name);
-            let value = value
-                .as_str()
-                .and_then(|value| HeaderValue::from_str(value).ok());
-            if let (Ok(name), Some(value)) = (name, value) {
-                response.headers_mut().insert(name, value);
-            }
+    for (name, value) in error.members.iter().filter(|(name, _)| is_header(name)) {
+        let value = value.as_str().and_then(|text| text.parse().ok());
+        if let Some(value) = value {
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
         }
-    } else {
+    }
+    if error.status != StatusCode::NOT_MODIFIED {
         let xml = HeaderValue::from_static("application/xml");
         response.headers_mut().insert(header::CONTENT_TYPE, xml);
         if method != Some(&Method::HEAD) {
@@ -52,6 +50,11 @@ pub fn failure(
     }
     identify(context, &mut response);
     response
+}
+
+/// Elements of S3's documents begin with a capital.
+fn is_header(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 /// Adds the ids by which a request is spoken of.
@@ -70,7 +73,7 @@ fn document(context: &RequestContext, error: &ServiceError) -> String {
     xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
     element(&mut xml, "Code", code(&error.code));
     element(&mut xml, "Message", &error.message);
-    for (name, value) in &error.members {
+    for (name, value) in error.members.iter().filter(|(name, _)| !is_header(name)) {
         match value {
             Value::Str(text) => element(&mut xml, name, text),
             Value::Int(number) => element(&mut xml, name, &number.to_string()),
@@ -80,6 +83,37 @@ fn document(context: &RequestContext, error: &ServiceError) -> String {
     element(&mut xml, "RequestId", &context.request_id.to_string());
     element(&mut xml, "HostId", &call::host_id(context));
     xml.push_str("</Error>");
+    xml
+}
+
+/// An error as a website shows it.
+pub fn error_page(context: &RequestContext, error: &ServiceError) -> String {
+    let title = error.status.to_string();
+    let mut page =
+        format!("<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n<ul>\n");
+    let mut item = |name: &str, text: &str| {
+        writeln!(page, "<li>{name}: {}</li>", escape(text))
+            .expect("writing to a string cannot fail");
+    };
+    item("Code", code(&error.code));
+    item("Message", &error.message);
+    for (name, value) in error.members.iter().filter(|(name, _)| !is_header(name)) {
+        item(name, value.as_str().unwrap_or_default());
+    }
+    item("RequestId", &context.request_id.to_string());
+    item("HostId", &call::host_id(context));
+    page.push_str("</ul>\n<hr/>\n</body>\n</html>\n");
+    page
+}
+
+/// What a form is answered that asks for a 201.
+pub fn post_response(location: &str, bucket: &str, key: &str, etag: &str) -> String {
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<PostResponse>");
+    element(&mut xml, "Location", location);
+    element(&mut xml, "Bucket", bucket);
+    element(&mut xml, "Key", key);
+    element(&mut xml, "ETag", etag);
+    xml.push_str("</PostResponse>");
     xml
 }
 
@@ -97,6 +131,52 @@ fn code(code: &str) -> &str {
 fn element(xml: &mut String, name: &str, text: &str) {
     write!(xml, "<{name}>{}</{name}>", escape(text)).expect("writing to a string cannot fail");
 }
+
+/// The body of an answer as it leaves. What the wire layer has in memory is a document of its own,
+/// whose root must name S3's namespace, and in which control characters are written as S3 writes
+/// them: as references, though XML 1.0 knows none of the kind.
+pub fn document_or_stream(body: s3s::Body) -> Body {
+    match body.bytes() {
+        Some(document) => full(mend(document)),
+        None => body.boxed_unsync(),
+    }
+}
+
+fn mend(document: Bytes) -> Bytes {
+    let (declaration, root) = match document.windows(2).position(|two| two == b"?>") {
+        Some(end) if document.starts_with(b"<?xml") => document.split_at(end + 2),
+        _ => return document,
+    };
+    let Some(end) = root.iter().position(|byte| *byte == b'>') else {
+        return document;
+    };
+    let names_space = root[..end].windows(6).any(|six| six == b"xmlns=");
+    let is_odd = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n');
+    if names_space && !root.iter().any(is_odd) {
+        return document;
+    }
+    let mut mended = Vec::with_capacity(document.len() + 64);
+    mended.extend_from_slice(declaration);
+    for (at, byte) in root.iter().enumerate() {
+        if at == end && !names_space {
+            let start = if root[end - 1] == b'/' {
+                mended.pop()
+            } else {
+                None
+            };
+            mended.extend_from_slice(NAMESPACE);
+            mended.extend(start);
+        }
+        if is_odd(byte) {
+            mended.extend_from_slice(format!("&#x{byte:X};").as_bytes());
+        } else {
+            mended.push(*byte);
+        }
+    }
+    mended.into()
+}
+
+const NAMESPACE: &[u8] = b" xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
 /// Text that XML 1.0 can hold: what it cannot is left out.
 fn escape(text: &str) -> String {
@@ -191,6 +271,24 @@ mod tests {
     #[test]
     fn text_is_escaped_and_stays_xml() {
         assert_eq!(escape("a<b>&\"c\u{1}\u{0}é"), "a&lt;b&gt;&amp;&quot;cé");
+    }
+
+    #[test]
+    fn documents_name_their_space_and_refer_to_control_characters() {
+        let mended = |text: &'static str| mend(Bytes::from_static(text.as_bytes()));
+        assert_eq!(
+            mended("<?xml version=\"1.0\"?><A><B>a\u{1}\rb\n</B></A>"),
+            "<?xml version=\"1.0\"?><A xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <B>a&#x1;&#xD;b\n</B></A>"
+        );
+        assert_eq!(
+            mended("<?xml?><A/>"),
+            "<?xml?><A xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>"
+        );
+        let fine = "<?xml?><A xmlns=\"x\"><B>犬</B></A>";
+        for same in [fine, "{}", "", "<?xml", "<?xml?>", "<?xml?><A"] {
+            assert_eq!(mended(same), same);
+        }
     }
 
     #[test]

@@ -2,22 +2,37 @@
 
 use std::time::Duration;
 
+use service::Access;
 use store::{Batch, Row};
 
+use crate::access;
 use crate::call::Call;
 use crate::domain::event::Place;
 use crate::error::Error;
 use crate::records::{BUCKETS, Bucket};
 use crate::state::State;
 
-/// The bucket of this name, if the caller's account owns it.
+/// The bucket of this name, if the caller may do there what the request asks for.
 ///
 /// # Errors
 /// `NoSuchBucket`, `AccessDenied`.
 pub async fn find(state: &State, call: &Call, name: &str) -> Result<Row<Bucket>, Error> {
+    find_for(state, call, name, call.access.as_ref()).await
+}
+
+/// The same, for something else than the request itself, such as reading what it copies.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_for(
+    state: &State,
+    call: &Call,
+    name: &str,
+    access: Option<&Access>,
+) -> Result<Row<Bucket>, Error> {
     let row = BUCKETS.get_row(&*state.store, name).await?;
     let row = row.ok_or_else(|| Error::no_such_bucket(name))?;
-    if row.value.owner == call.account() {
+    if access::may(state, call, access, name, &row.value).await? {
         Ok(row)
     } else {
         Err(Error::access_denied())
@@ -35,9 +50,16 @@ pub async fn find_of(
     expected_owner: Option<&str>,
 ) -> Result<Row<Bucket>, Error> {
     let row = find(state, call, name).await?;
-    match expected_owner {
-        Some(owner) if owner != row.value.owner.as_str() => Err(Error::access_denied()),
-        _ => Ok(row),
+    check_owner(&row.value, expected_owner)?;
+    Ok(row)
+}
+
+/// # Errors
+/// `AccessDenied` when it is another's than the request expects.
+pub fn check_owner(bucket: &Bucket, expected: Option<&str>) -> Result<(), Error> {
+    match expected {
+        Some(owner) if owner != bucket.owner.as_str() => Err(Error::access_denied()),
+        _ => Ok(()),
     }
 }
 
@@ -55,16 +77,16 @@ pub const CLOSING_PAUSE: Duration = Duration::from_millis(2);
 /// How often another change of the same bucket may come first.
 const MAX_ATTEMPTS: usize = 50;
 
-/// Changes a bucket's configuration.
+/// Changes a bucket's configuration, and what `change` adds to the batch.
 ///
 /// # Errors
-/// As [`find_of`].
+/// As [`find_of`], and what `change` says.
 pub async fn update(
     state: &State,
     call: &Call,
     name: &str,
     expected_owner: Option<&str>,
-    change: impl Fn(&mut Bucket) + Send + Sync,
+    change: impl Fn(&mut Bucket, &mut Batch) -> Result<(), Error> + Send + Sync,
 ) -> Result<(), Error> {
     for _ in 0..MAX_ATTEMPTS {
         let row = find_of(state, call, name, expected_owner).await?;
@@ -73,8 +95,8 @@ pub async fn update(
             continue;
         }
         let mut bucket = row.value.clone();
-        change(&mut bucket);
         let mut batch = Batch::new();
+        change(&mut bucket, &mut batch)?;
         BUCKETS.expect_unchanged(&mut batch, &row);
         BUCKETS.put(&mut batch, name, &bucket)?;
         match state.store.commit(batch).await {

@@ -5,18 +5,28 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use service::{Origin, Principal, RequestContext, TrailingHeaders};
+use service::{Access, Anonymous, Origin, Principal, RequestContext, TrailingHeaders};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::access;
 use crate::domain::checksum::Algorithm;
 use crate::domain::condition::Conditions;
 use crate::domain::event::Cause;
+use crate::domain::notification::EventKind;
 use crate::domain::range::ByteRange;
 
 /// A call of one operation.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub context: RequestContext,
+    /// Nobody is known to have sent it.
+    pub is_anonymous: bool,
+    /// What it asks for. None of a call from inside.
+    pub access: Option<Access>,
+    /// The condition keys that policies know of S3's requests.
+    pub condition_keys: Vec<(&'static str, String)>,
+    /// What an object that it makes is told to have been made by, if not by a PUT.
+    pub kind: Option<EventKind>,
     pub conditions: Conditions,
     /// Those on the source of a copy.
     pub source_conditions: Conditions,
@@ -34,6 +44,10 @@ impl Call {
     pub fn plain(context: RequestContext) -> Self {
         Self {
             context,
+            is_anonymous: false,
+            access: None,
+            condition_keys: Vec::new(),
+            kind: None,
             conditions: Conditions::default(),
             source_conditions: Conditions::default(),
             range: None,
@@ -45,9 +59,15 @@ impl Call {
 
     /// Takes the headers out of a request, so that the wire layer does not refuse what S3 ignores.
     pub fn take(context: RequestContext, parts: &mut Parts) -> Self {
+        let access = Some(access::of(parts));
+        let condition_keys = access::condition_keys(parts);
         let headers = &mut parts.headers;
         let text = |value: http::HeaderValue| value.to_str().ok().map(str::to_owned);
         Self {
+            is_anonymous: parts.extensions.get::<Anonymous>().is_some(),
+            access,
+            condition_keys,
+            kind: parts.extensions.get::<EventKind>().copied(),
             conditions: Conditions::take(headers, ""),
             source_conditions: Conditions::take(headers, "x-amz-copy-source-"),
             range: headers
@@ -70,10 +90,11 @@ impl Call {
         Cause {
             at: self.context.received_at,
             principal_id: principal_id(&self.context.principal),
-            requester: self.context.account,
+            requester: self.context.account.to_string(),
             source_ip: source_ip(&self.context),
             request_id: self.context.request_id.to_string(),
             host_id: host_id(&self.context),
+            trace: self.context.trace.clone(),
         }
     }
 }
@@ -91,11 +112,10 @@ pub fn host_id(context: &RequestContext) -> String {
 }
 
 fn principal_id(principal: &Principal) -> String {
+    let id = principal.id();
     match principal {
-        Principal::Root { account } => account.to_string(),
-        Principal::User { user_id, .. } => format!("AWS:{user_id}"),
-        Principal::Session { session_id, .. } => format!("AWS:{session_id}"),
-        Principal::Service { name, .. } => (*name).to_owned(),
+        Principal::User { .. } | Principal::Session { .. } => format!("AWS:{id}"),
+        Principal::Root { .. } | Principal::Service { .. } => id,
     }
 }
 

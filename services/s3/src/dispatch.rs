@@ -44,6 +44,19 @@ pub struct Custom<O> {
 }
 
 impl<O> Custom<O> {
+    /// With the id of the version it is about, where the wire layer has no member for it.
+    pub fn of_version(output: O, version_id: Option<String>) -> Self {
+        let mut headers = HeaderMap::new();
+        if let Some(id) = version_id.and_then(|id| id.parse().ok()) {
+            headers.insert("x-amz-version-id", id);
+        }
+        Self {
+            output,
+            headers,
+            status: None,
+        }
+    }
+
     /// A 204, where the wire layer would say 200.
     pub fn no_content(output: O) -> Self {
         Self {

@@ -40,7 +40,7 @@ impl Error {
         Self::new(code, StatusCode::BAD_REQUEST, message)
     }
 
-    /// A further element of the error document.
+    /// A further element of the error document or, by a name in lower case, a header of the answer.
     #[must_use]
     pub fn with(self, name: &'static str, value: impl Into<String>) -> Self {
         match self {

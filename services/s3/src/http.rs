@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base::AccountId;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
-use service::{Access, Body, HttpService, RequestContext, ServiceError};
+use service::{Access, Body, CrossOrigin, Demand, HttpService, RequestContext, ServiceError};
 
 use crate::call::Call;
 use crate::dispatch::{Failure, Status};
 use crate::error::{Error, broken_body};
-use crate::{S3, answer, document, domain, port};
+use crate::records::BUCKETS;
+use crate::{S3, answer, document, domain, form, pages, port, website};
 
 #[async_trait]
 impl HttpService for S3 {
@@ -24,10 +26,46 @@ impl HttpService for S3 {
         domain::access::of(request)
     }
 
+    fn demands(&self, request: &Parts) -> Vec<Demand> {
+        let conditions = domain::access::condition_keys(request);
+        let all = std::iter::once(domain::access::of(request)).chain(domain::access::also(request));
+        all.map(|access| Demand {
+            conditions: conditions.clone(),
+            ..access.into()
+        })
+        .collect()
+    }
+
+    /// Where signatures are checked: what has none, a form, which has its own, and a website. The
+    /// bucket then says whether anybody may.
+    fn admits_anonymous(&self, request: &Parts) -> bool {
+        let is_signed = request.headers.contains_key(header::AUTHORIZATION)
+            || request.uri.query().is_some_and(|query| {
+                query.contains("X-Amz-Signature=") || query.contains("Signature=")
+            });
+        !self.state.is_permissive
+            && (!is_signed || form::is_form(request) || website::is_page(request))
+    }
+
+    async fn cross_origin(&self, request: &Parts) -> CrossOrigin {
+        pages::judge(&self.state, request).await
+    }
+
+    async fn resource_policy(&self, access: &Access, account: AccountId) -> Option<String> {
+        let named = access.resource.strip_prefix("arn:aws:s3:::")?;
+        let bucket = named.split('/').next()?;
+        let found = BUCKETS.get(&*self.state.store, bucket).await;
+        let bucket = found.ok().flatten()?;
+        (bucket.owner == account).then_some(bucket.policy)?
+    }
+
     async fn handle(&self, context: RequestContext, request: Request<Body>) -> Response<Body> {
+        if request.uri().path().starts_with(website::PREFIX) {
+            return self.page(&context, &request.into_parts().0).await;
+        }
         let must_close = expects_in_vain(&request);
         let method = request.method().clone();
-        let mut response = match self.answer(&context, request).await {
+        let mut response = match self.form_or_answer(&context, request).await {
             Ok(response) => response,
             Err(error) => answer::failure(&context, Some(&method), &error),
         };
@@ -53,19 +91,27 @@ impl HttpService for S3 {
 }
 
 impl S3 {
-    async fn answer(
+    async fn form_or_answer(
+        &self,
+        context: &RequestContext,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, ServiceError> {
+        let (parts, body) = request.into_parts();
+        if !form::is_form(&parts) {
+            return self.answer(context, Request::from_parts(parts, body)).await;
+        }
+        let mut response = self.post_form(context, &parts, body).await?;
+        answer::identify(context, &mut response);
+        Ok(response)
+    }
+
+    /// Answers what the wire layer knows.
+    pub(crate) async fn answer(
         &self,
         context: &RequestContext,
         request: Request<Body>,
     ) -> Result<Response<Body>, ServiceError> {
         let (mut parts, body) = request.into_parts();
-        if is_form_upload(&parts) {
-            return Err(ServiceError::new(
-                "NotImplemented",
-                StatusCode::NOT_IMPLEMENTED,
-                "Kagero does not implement PostObject (browser form uploads) yet.",
-            ));
-        }
         announce_length(&mut parts, &body);
         let body = document::guard(&parts, body).map_err(Error::into_service_error)?;
         let call = Arc::new(Call::take(context.clone(), &mut parts));
@@ -86,7 +132,7 @@ impl S3 {
         if let Some(error) = failure.take() {
             return Err(error);
         }
-        let mut response = response.map(http_body_util::BodyExt::boxed_unsync);
+        let mut response = response.map(answer::document_or_stream);
         if response.status().is_client_error() || response.status().is_server_error() {
             return Err(read_wire_error(response).await);
         }
@@ -105,15 +151,6 @@ fn expects_in_vain(request: &Request<Body>) -> bool {
     request.version() == Version::HTTP_11
         && request.headers().contains_key(header::EXPECT)
         && http_body::Body::is_end_stream(request.body())
-}
-
-/// A form's policy is its signature, which nobody has verified.
-fn is_form_upload(parts: &Parts) -> bool {
-    let content_type = parts.headers.get(header::CONTENT_TYPE);
-    parts.method == Method::POST
-        && content_type
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.starts_with("multipart/form-data"))
 }
 
 /// The wire layer wants a Content-Length with every XML body; over HTTP/2 there may be none.

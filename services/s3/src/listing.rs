@@ -139,11 +139,13 @@ fn lower_bound(bucket: &str, start: &Start) -> Key {
     }
 }
 
-fn past_prefix(bucket: &str, prefix: &str) -> Key {
+/// Above every key that begins with a prefix.
+pub fn past_prefix(bucket: &str, prefix: &str) -> Key {
     past(&Key::new().text(bucket).text_prefix(prefix))
 }
 
-fn past(key: &Key) -> Key {
+/// Above every key that begins with these parts.
+pub fn past(key: &Key) -> Key {
     let mut bytes = key.as_bytes().to_vec();
     bytes.push(PAST);
     Key::from_bytes(bytes)

@@ -39,6 +39,9 @@ impl Draft {
             attributes,
             checksum: Some(written.checksum),
             parts: None,
+            sealed: written.sealed,
+            version_id: None,
+            order: 0,
         };
         Self { object, payload }
     }
@@ -70,7 +73,7 @@ pub async fn put(
         key: key.to_owned(),
         action,
     };
-    let outcome = commit::apply(state, call, bucket, vec![change], None).await;
+    let outcome = commit::apply(state, call, bucket, change, None).await;
     // After a failure of the store the outcome is not known, so the blob must stay.
     if let (Err(Error::Client(_) | Error::Contended), Some(stored)) = (&outcome, stored) {
         content::discard(&*state.blobs, &stored).await;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use s3s::dto::{DeleteObjectInput, GetObjectInput, HeadObjectInput, PutObjectInput, StreamingBlob};
+use s3s::dto::{
+    DeleteObjectInput, ETag, GetObjectInput, HeadObjectInput, ListObjectsV2Input, PutObjectInput,
+    StreamingBlob,
+};
 use service::{RequestContext, ServiceError};
 use wire::Value;
 
@@ -30,6 +33,7 @@ pub async fn call(
         "HeadObject" => head_object(state, call, input).await,
         "PutObject" => put_object(state, call, input).await,
         "DeleteObject" => delete_object(state, call, input).await,
+        "ListObjectsV2" => list_objects(state, call, input).await,
         other => return Err(ServiceError::not_implemented("S3 by port", other)),
     };
     output.map_err(Error::into_service_error)
@@ -53,16 +57,12 @@ async fn get_object(state: Arc<State>, call: Arc<Call>, mut input: Value) -> Res
         ));
     }
     let body = collect(output.body).await?;
-    Ok(members([
-        ("Body", Some(Value::Blob(body))),
-        ("ContentLength", Some(Value::Int(length))),
-        (
-            "ETag",
-            output
-                .e_tag
-                .map(|etag| Value::Str(format!("\"{}\"", etag.value()))),
-        ),
-        ("ContentType", output.content_type.map(Value::Str)),
+    Ok(Value::of_members([
+        Some(("Body", Value::Blob(body))),
+        Some(("ContentLength", Value::Int(length))),
+        output.e_tag.as_ref().map(etag),
+        text_member("ContentType", output.content_type),
+        text_member("VersionId", output.version_id),
     ]))
 }
 
@@ -86,15 +86,12 @@ async fn head_object(state: Arc<State>, call: Arc<Call>, mut input: Value) -> Re
     let output = ops::get_object::head_object(state, call, input)
         .await?
         .output;
-    Ok(members([
-        ("ContentLength", output.content_length.map(Value::Int)),
-        (
-            "ETag",
-            output
-                .e_tag
-                .map(|etag| Value::Str(format!("\"{}\"", etag.value()))),
-        ),
-        ("ContentType", output.content_type.map(Value::Str)),
+    let length = output.content_length;
+    Ok(Value::of_members([
+        length.map(|length| ("ContentLength", Value::Int(length))),
+        output.e_tag.as_ref().map(etag),
+        text_member("ContentType", output.content_type),
+        text_member("VersionId", output.version_id),
     ]))
 }
 
@@ -112,10 +109,10 @@ async fn put_object(state: Arc<State>, call: Arc<Call>, mut input: Value) -> Res
         ..PutObjectInput::default()
     };
     let output = ops::put_object::put_object(state, call, input).await?;
-    let etag = output
-        .e_tag
-        .map(|etag| Value::Str(format!("\"{}\"", etag.value())));
-    Ok(members([("ETag", etag)]))
+    Ok(Value::of_members([
+        output.e_tag.as_ref().map(etag),
+        text_member("VersionId", output.version_id),
+    ]))
 }
 
 async fn delete_object(
@@ -131,6 +128,40 @@ async fn delete_object(
     };
     ops::delete_object::delete_object(state, call, input).await?;
     Ok(Value::Map(Vec::new()))
+}
+
+fn etag(etag: &ETag) -> (&'static str, Value) {
+    ("ETag", Value::Str(format!("\"{}\"", etag.value())))
+}
+
+fn text_member(name: &str, value: Option<String>) -> Option<(&str, Value)> {
+    value.map(|value| (name, Value::Str(value)))
+}
+
+/// Keys and sizes, a page at a time.
+async fn list_objects(
+    state: Arc<State>,
+    call: Arc<Call>,
+    mut input: Value,
+) -> Result<Value, Error> {
+    let input = ListObjectsV2Input {
+        bucket: required(&mut input, "Bucket")?,
+        prefix: text(&mut input, "Prefix"),
+        continuation_token: text(&mut input, "ContinuationToken"),
+        ..ListObjectsV2Input::default()
+    };
+    let output = ops::list_objects::list_objects_v2(state, call, input).await?;
+    let contents = output.contents.unwrap_or_default().into_iter();
+    let contents = contents.map(|object| {
+        Value::of_members([
+            text_member("Key", object.key),
+            object.size.map(|size| ("Size", Value::Int(size))),
+        ])
+    });
+    Ok(Value::of_members([
+        Some(("Contents", Value::List(contents.collect()))),
+        text_member("NextContinuationToken", output.next_continuation_token),
+    ]))
 }
 
 fn text(input: &mut Value, name: &str) -> Option<String> {
@@ -149,11 +180,4 @@ fn required_key(input: &mut Value) -> Result<String, Error> {
     let key = required(input, "Key")?;
     object_key::check(&key)?;
     Ok(key)
-}
-
-fn members<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
-    let present = members
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Map(present.collect())
 }

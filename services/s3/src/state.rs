@@ -6,24 +6,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base::{Clock, Timestamp};
 use store::{Blobs, Store};
 
-use crate::Ports;
-use crate::content::Pins;
+use crate::content::{Keys, Pins};
+use crate::domain::encryption::{CustomerKey, KEY};
 use crate::domain::event::Sequencer;
 use crate::outbox::Outbox;
+use crate::{Config, Ports};
 
 pub struct State {
     pub store: Arc<dyn Store>,
     pub blobs: Arc<dyn Blobs>,
     pub clock: Clock,
     pub ports: Ports,
+    pub is_permissive: bool,
+    encryption_key: Option<[u8; KEY]>,
     pub pins: Arc<Pins>,
     pub outbox: Arc<Outbox>,
     sequence: Sequence,
 }
 
 impl State {
-    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Clock, ports: Ports) -> Self {
+    pub fn new(config: Config, ports: Ports) -> Self {
+        let Config {
+            store,
+            blobs,
+            clock,
+            is_permissive,
+            encryption_key,
+        } = config;
         Self {
+            is_permissive,
+            encryption_key,
             pins: Arc::new(Pins::new(Arc::clone(&blobs))),
             outbox: Arc::new(Outbox::new(
                 Arc::clone(&store),
@@ -35,6 +47,14 @@ impl State {
             clock,
             ports,
             sequence: Sequence::default(),
+        }
+    }
+
+    /// The keys by which contents are encrypted at rest.
+    pub fn keys(&self, customer: Option<&CustomerKey>) -> Keys {
+        Keys {
+            operator: self.encryption_key,
+            customer: customer.cloned(),
         }
     }
 

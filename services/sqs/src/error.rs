@@ -79,6 +79,16 @@ pub fn invalid_parameter_value(message: impl Into<String>) -> ServiceError {
         .with_query_code("InvalidParameterValue")
 }
 
+pub fn resource_not_found(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message)
+        .with_query_code("ResourceNotFoundException")
+}
+
+pub fn unsupported(message: impl Into<String>) -> ServiceError {
+    ServiceError::bad_request("UnsupportedOperation", message)
+        .with_query_code("AWS.SimpleQueueService.UnsupportedOperation")
+}
+
 pub fn missing_parameter(parameter: &str) -> ServiceError {
     ServiceError::bad_request(
         "MissingRequiredParameterException",
@@ -128,5 +138,8 @@ impl From<Fault> for ServiceError {
 #[expect(clippy::needless_pass_by_value, reason = "the form `map_err` takes")]
 pub fn store_failed(error: StoreError) -> ServiceError {
     tracing::error!(error = %error, "sqs: the store failed");
+    if error.is_of_the_disk() {
+        return ServiceError::unavailable();
+    }
     ServiceError::internal()
 }

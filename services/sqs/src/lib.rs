@@ -7,6 +7,7 @@ mod completion;
 mod domain;
 mod error;
 pub mod generated;
+mod moving;
 mod ops;
 mod queue;
 mod queues;
@@ -72,12 +73,14 @@ pub async fn service(
         shared,
         queues,
     });
+    sqs.resume_moves().await?;
     Ok(Arc::new(service_impl::SqsService(sqs)))
 }
 
 /// What the service answers.
 pub static OPERATIONS: &[Operation<Sqs>] = &[
     operation!(sqs::AddPermission => ops::add_permission),
+    operation!(sqs::CancelMessageMoveTask => ops::cancel_message_move_task),
     operation!(sqs::ChangeMessageVisibility => ops::change_message_visibility),
     operation!(sqs::ChangeMessageVisibilityBatch => ops::change_message_visibility_batch),
     operation!(sqs::CreateQueue => ops::create_queue),
@@ -87,6 +90,7 @@ pub static OPERATIONS: &[Operation<Sqs>] = &[
     operation!(sqs::GetQueueAttributes => ops::get_queue_attributes),
     operation!(sqs::GetQueueUrl => ops::get_queue_url),
     operation!(sqs::ListDeadLetterSourceQueues => ops::list_dead_letter_source_queues),
+    operation!(sqs::ListMessageMoveTasks => ops::list_message_move_tasks),
     operation!(sqs::ListQueueTags => ops::list_queue_tags),
     operation!(sqs::ListQueues => ops::list_queues),
     operation!(sqs::PurgeQueue => ops::purge_queue),
@@ -95,6 +99,7 @@ pub static OPERATIONS: &[Operation<Sqs>] = &[
     operation!(sqs::SendMessage => ops::send_message),
     operation!(sqs::SendMessageBatch => ops::send_message_batch),
     operation!(sqs::SetQueueAttributes => ops::set_queue_attributes),
+    operation!(sqs::StartMessageMoveTask => ops::start_message_move_task),
     operation!(sqs::TagQueue => ops::tag_queue),
     operation!(sqs::UntagQueue => ops::untag_queue),
 ];

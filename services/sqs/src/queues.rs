@@ -46,6 +46,10 @@ impl Queues {
         })
     }
 
+    pub fn all(&self) -> Vec<Arc<Queue>> {
+        self.by_name.read().values().cloned().collect()
+    }
+
     pub fn get(&self, name: &QueueName) -> Option<Arc<Queue>> {
         self.by_name.read().get(name).cloned()
     }

@@ -12,6 +12,7 @@ use store::{Key, Table};
 use crate::domain::attributes::QueueAttributes;
 use crate::domain::deduplication::{Accepted, DeduplicationKey};
 use crate::domain::message::{Message, Receives};
+use crate::domain::move_task::MoveTask;
 use crate::domain::sequence::Sequence;
 
 /// Key: account, region, name.
@@ -24,6 +25,9 @@ pub const RECEIVES: Table<Receives> = Table::new("sqs.receives", 1);
 pub const ACCEPTED: Table<AcceptedRecord> = Table::new("sqs.accepted", 1);
 /// When queues were deleted. Key: account, region, name.
 pub const DELETED: Table<Timestamp> = Table::new("sqs.deleted", 1);
+
+/// Key: source queue's id, when it was started, id.
+pub const MOVE_TASKS: Table<MoveTask> = Table::new("sqs.move_task", 1);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueueRecord {
@@ -77,6 +81,10 @@ pub fn sequence_of(key: &Key) -> Result<Sequence, store::StoreError> {
     let mut parts = key.reader();
     parts.u64()?;
     parts.u64()
+}
+
+pub fn move_task_key(source: u64, task: &MoveTask) -> Key {
+    Key::of((source, task.started_at.millis(), &task.id))
 }
 
 pub fn accepted_key(queue: u64, key: &DeduplicationKey) -> Key {

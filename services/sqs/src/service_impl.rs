@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::Arn;
-use service::{Principal, RequestContext, Service, ServiceError, dispatch};
+use service::{RequestContext, Service, ServiceError, dispatch};
 use wire::{ServiceSchema, Value};
 
+use crate::domain::move_task::MoveTask;
 use crate::domain::queue_url::{self, QueueAddress};
 use crate::queue::Queue;
 use crate::records::QueueName;
@@ -23,30 +24,25 @@ impl Sqs {
         url: &str,
     ) -> Result<Arc<Queue>, ServiceError> {
         let address = queue_url::parse(url).ok_or_else(|| error::invalid_address(url))?;
-        let name = QueueName {
-            account: address.account,
-            region: address.region.unwrap_or_else(|| context.region.clone()),
-            name: address.name,
+        let find = |region| {
+            self.queues.get(&QueueName {
+                account: address.account,
+                region,
+                name: address.name.clone(),
+            })
         };
-        self.queues
-            .get(&name)
-            .ok_or_else(error::queue_does_not_exist)
+        let found = match (address.region.clone(), address.host_region.clone()) {
+            (Some(region), _) => find(region),
+            (None, Some(region)) => find(region).or_else(|| find(context.region.clone())),
+            (None, None) => find(context.region.clone()),
+        };
+        found.ok_or_else(error::queue_does_not_exist)
     }
 
     /// The URL of a queue for this caller.
     pub(crate) fn url(&self, context: &RequestContext, queue: &QueueName) -> String {
         let authority = context.authority().unwrap_or(&self.config.authority);
         queue_url::format(authority, queue.account, &queue.name)
-    }
-}
-
-/// A message's `SenderId`: a user's id, a role's id and session name, or the account.
-pub(crate) fn sender_id(context: &RequestContext) -> String {
-    match &context.principal {
-        Principal::Root { account } => account.to_string(),
-        Principal::User { user_id, .. } => user_id.clone(),
-        Principal::Session { session_id, .. } => session_id.clone(),
-        Principal::Service { name, .. } => (*name).to_owned(),
     }
 }
 
@@ -67,9 +63,17 @@ impl Service for SqsService {
 
     fn resource(&self, _operation: &str, context: &RequestContext, input: &Value) -> String {
         let text = |name: &str| input.get(name).and_then(Value::as_str);
+        // Message move tasks name their source by its ARN.
+        if let Some(arn) = text("SourceArn") {
+            return arn.to_owned();
+        }
+        if let Some((_, source)) = text("TaskHandle").and_then(MoveTask::read_handle) {
+            return source.to_string();
+        }
         let QueueAddress {
             account,
             region,
+            host_region: _,
             name,
         } = text("QueueUrl")
             .and_then(queue_url::parse)
@@ -78,6 +82,7 @@ impl Service for SqsService {
                     .and_then(|owner| owner.parse().ok())
                     .unwrap_or(context.account),
                 region: None,
+                host_region: None,
                 name: text("QueueName").unwrap_or("*").to_owned(),
             });
         let region = region.as_ref().unwrap_or(&context.region);

@@ -152,6 +152,8 @@ fn mapping(queue: &str) -> SqsMapping {
         batching_window: Duration::ZERO,
         report_batch_item_failures: false,
         maximum_concurrency: None,
+        provisioned: None,
+        filters: routing::poller::Filters::default(),
     }
 }
 

@@ -63,10 +63,9 @@ async fn what_is_not_there_says_so() {
         .refused("PurgeQueue", json!({"QueueUrl": "nonsense"}))
         .await;
     assert_eq!(code, "InvalidAddress");
-    let (code, ..) = sqs
-        .refused("StartMessageMoveTask", json!({"SourceArn": "x"}))
-        .await;
-    assert_eq!(code, "NotImplementedException");
+    let missing = json!({"SourceArn": "arn:aws:sqs:us-east-1:000000000000:none"});
+    let (code, ..) = sqs.refused("ListMessageMoveTasks", missing).await;
+    assert_eq!(code, "ResourceNotFoundException");
 }
 
 #[tokio::test]

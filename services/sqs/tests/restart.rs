@@ -194,7 +194,7 @@ async fn a_move_that_fails_half_way_locks_no_group() {
     store.reads_left.store(1, Ordering::Relaxed);
     let receive = json!({"QueueUrl": source});
     let (code, _, _) = sqs.refused("ReceiveMessage", receive).await;
-    assert_eq!(code, "InternalFailure");
+    assert_eq!(code, "ServiceUnavailable");
     store.reads_left.store(usize::MAX, Ordering::Relaxed);
     assert!(sqs.receive(&source).await.is_empty());
     assert_eq!(bodies(&sqs.receive(&dead).await), ["a", "b"]);
@@ -212,17 +212,17 @@ async fn a_full_disk_refuses_and_changes_nothing() {
     });
     assert_eq!(
         sqs.refused("SendMessage", send.clone()).await.0,
-        "InternalFailure"
+        "ServiceUnavailable"
     );
     let delete = json!({"QueueUrl": url, "ReceiptHandle": held[0]["ReceiptHandle"]});
     assert_eq!(
         sqs.refused("DeleteMessage", delete).await.0,
-        "InternalFailure"
+        "ServiceUnavailable"
     );
     let set = json!({"QueueUrl": url, "Attributes": {"VisibilityTimeout": "1"}});
     assert_eq!(
         sqs.refused("SetQueueAttributes", set).await.0,
-        "InternalFailure"
+        "ServiceUnavailable"
     );
     store.fails.store(false, Ordering::Relaxed);
     assert_eq!(sqs.attributes(&url).await["VisibilityTimeout"], "30");
@@ -267,7 +267,7 @@ async fn a_repeated_request_succeeds_no_sooner_than_the_first() {
         );
         [first, second].map(|answer| answer.map_err(|error| error.code.into_owned()))
     };
-    let failure = || Err("InternalFailure".to_owned());
+    let failure = || Err("ServiceUnavailable".to_owned());
 
     store.fails.store(true, Ordering::Relaxed);
     assert_eq!(twice("SendMessage", &send).await, [failure(), failure()]);

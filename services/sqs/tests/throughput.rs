@@ -179,6 +179,8 @@ async fn from_send_to_function() {
         batching_window: Duration::ZERO,
         report_batch_item_failures: false,
         maximum_concurrency: None,
+        provisioned: None,
+        filters: routing::poller::Filters::default(),
     });
     let (mut to_function, mut to_answer) = (Vec::new(), Vec::new());
     for _ in 0..500 {

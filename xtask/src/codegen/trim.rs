@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::model::{Choices, Model, Operation, Ordered};
+use super::model::{Choices, Model, Operation, Ordered, Reference, Shape};
 
 /// Trims `source` by the `kagero` part of `target`, which stays as it is, and writes `target`.
 pub fn run(source: &Path, target: &Path) -> anyhow::Result<()> {
@@ -61,10 +61,10 @@ fn trim(model: Model, choices: Choices) -> anyhow::Result<Model> {
             })
             .collect(),
     );
-    let used = used_shapes(&operations, &model.shapes)?;
+    let shapes = without_event_streams(&operations, model.shapes);
+    let used = used_shapes(&operations, &shapes)?;
     let shapes = Ordered(
-        model
-            .shapes
+        shapes
             .0
             .into_iter()
             .filter(|(name, _)| used.contains(name))
@@ -76,6 +76,41 @@ fn trim(model: Model, choices: Choices) -> anyhow::Result<Model> {
         operations,
         shapes,
     })
+}
+
+/// An event stream is no member of what an operation answers, but its body, which the service writes
+/// while it comes.
+fn without_event_streams(
+    operations: &Ordered<Operation>,
+    mut shapes: Ordered<Shape>,
+) -> Ordered<Shape> {
+    let outputs: BTreeSet<&str> = operations
+        .0
+        .iter()
+        .filter_map(|(_, operation)| Some(operation.output.as_ref()?.shape.as_str()))
+        .collect();
+    let streams: BTreeSet<String> = shapes
+        .0
+        .iter()
+        .filter(|(_, shape)| shape.eventstream)
+        .map(|(name, _)| name.clone())
+        .collect();
+    for (name, shape) in &mut shapes.0 {
+        if !outputs.contains(name.as_str()) {
+            continue;
+        }
+        let Some(members) = &mut shape.members else {
+            continue;
+        };
+        let is_stream = |member: &Reference| streams.contains(&member.shape);
+        if let Some(payload) = &shape.payload
+            && members.get(payload).is_some_and(is_stream)
+        {
+            shape.payload = None;
+        }
+        members.0.retain(|(_, member)| !is_stream(member));
+    }
+    shapes
 }
 
 fn name_only(operation: Operation) -> Operation {
@@ -160,12 +195,31 @@ mod tests {
         assert!(get.output.is_none());
         assert_eq!(get.http.request_uri, "/{Name}");
         let shapes: Vec<&str> = trimmed.shapes.iter().map(|(name, _)| name).collect();
-        assert_eq!(shapes, ["Name", "PutRequest"]);
+        assert_eq!(shapes, ["PutRequest", "Name"]);
         let written = serde_json::to_string(&trimmed).unwrap();
         assert!(
             !written.contains("prose") && written.contains("\"max\":5"),
             "{written}"
         );
+    }
+
+    #[test]
+    fn an_event_stream_is_no_member() {
+        let mut model = model();
+        model.shapes = serde_json::from_value(json!({
+            "GetResponse": {"type": "structure", "payload": "Events", "members": {
+                "Events": {"shape": "Events"}, "Name": {"shape": "Name"},
+            }},
+            "Events": {"type": "structure", "eventstream": true, "members": {}},
+            "Name": {"type": "string"},
+        }))
+        .unwrap();
+        let trimmed = trim(model, implementing(&["Get"])).unwrap();
+        assert!(trimmed.shapes.get("Events").is_none());
+        let response = trimmed.shapes.get("GetResponse").unwrap();
+        assert_eq!(response.payload, None);
+        let members = response.members.as_ref().unwrap();
+        assert!(members.get("Events").is_none() && members.get("Name").is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the article's four exercises, through the real AWS CLI, against the release
+//! `cargo xtask demo`: the article's exercises and its architecture, through the real AWS CLI, against the release
 //! build of this checkout, with what happened and why it matters.
 
 mod picture;
@@ -20,7 +20,7 @@ struct Exercise {
     function: &'static str,
 }
 
-const EXERCISES: [Exercise; 4] = [
+const EXERCISES: [Exercise; 5] = [
     Exercise {
         folder: "1-hello",
         title: "A function is created and called",
@@ -51,11 +51,19 @@ const EXERCISES: [Exercise; 4] = [
                   it waiting, frozen in between so that it cost nothing.",
         function: "example-counter",
     },
+    Exercise {
+        folder: "5-table-to-function",
+        title: "One function writes to a table, another reacts to its stream",
+        matters: "Each change and its stream record became durable in one step, so that none is \
+                  without the other, and the record woke the reader: the second function ran \
+                  because of what the first one wrote.",
+        function: "example-order-reactor",
+    },
 ];
 
 pub fn run() -> anyhow::Result<()> {
     let began = Instant::now();
-    eprintln!("Kagero demo: four exercises of serverless, on this machine\n");
+    eprintln!("Kagero demo: five exercises of serverless, on this machine\n");
     let aws = step("an AWS CLI of version 2.13 or newer", tools::aws_cli)?;
     step(
         "the release build of kagero (minutes the first time)",
@@ -83,7 +91,7 @@ pub fn run() -> anyhow::Result<()> {
     picture::print(&server, &functions).context("the cold and warm picture")?;
     server.stop()?;
     println!(
-        "\nAll four exercises ran, and everything is stopped again ({:.0} s in all).\n\
+        "\nAll five exercises ran, and everything is stopped again ({:.0} s in all).\n\
          Your own: kagero serve, then point any AWS client at http://localhost:4566.",
         began.elapsed().as_secs_f64()
     );

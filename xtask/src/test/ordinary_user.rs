@@ -17,8 +17,10 @@ use crate::run;
 const SUITES: [&str; 3] = ["sandbox", "exec", "conformance"];
 
 /// A compiled test binary and the folder cargo would run it in.
-struct Suite {
-    program: PathBuf,
+pub struct Suite {
+    /// What cargo calls it.
+    pub name: String,
+    pub program: PathBuf,
     folder: PathBuf,
 }
 
@@ -59,7 +61,7 @@ pub fn run(packages: &[String], totals: &mut Totals) -> anyhow::Result<bool> {
 }
 
 /// Builds the test binaries and asks cargo where they are.
-fn suites(packages: &[&str]) -> anyhow::Result<Vec<Suite>> {
+pub fn suites(packages: &[&str]) -> anyhow::Result<Vec<Suite>> {
     let messages = run::quiet(
         Command::new(run::cargo())
             .args(["test", "--no-run", "--message-format=json"])
@@ -72,6 +74,7 @@ fn suites(packages: &[&str]) -> anyhow::Result<Vec<Suite>> {
         .filter_map(|message| {
             let manifest = Path::new(message["manifest_path"].as_str()?);
             Some(Suite {
+                name: message["target"]["name"].as_str()?.to_owned(),
                 program: PathBuf::from(message["executable"].as_str()?),
                 folder: manifest.parent()?.to_owned(),
             })

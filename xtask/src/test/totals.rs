@@ -47,7 +47,7 @@ impl Totals {
     }
 
     /// Takes one line of output; returns what to show of it.
-    fn read(&mut self, line: &str) -> Option<String> {
+    pub fn read(&mut self, line: &str) -> Option<String> {
         if line == "successes:" {
             self.quoted = Quoted::Successes(None);
         } else if line == "failures:" || line.starts_with("test result: ") {

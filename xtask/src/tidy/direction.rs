@@ -9,13 +9,14 @@ use crate::run;
 
 /// From the left, which may use all to its right, to the base, which may use none. Crates of one
 /// layer do not use each other.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["cli"],
     &["server"],
     &["gateway", "services"],
-    &["exec", "routing", "metering"],
-    &["service", "auth"],
-    &["store", "wire", "sandbox"],
+    &["exec", "routing", "metering", "proxy"],
+    &["service"],
+    &["auth"],
+    &["store", "wire", "sandbox", "patterns", "oci", "vtl"],
     &["base"],
 ];
 

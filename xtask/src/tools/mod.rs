@@ -3,8 +3,14 @@
 
 mod aws_cli;
 mod debian;
+mod durable;
+pub mod guest;
+mod images;
 mod node;
+mod objects;
+mod peers;
 mod python;
+mod ruby;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -13,6 +19,7 @@ use crate::run;
 
 pub use aws_cli::ensure as aws_cli;
 pub use node::ensure as javascript_sdk;
+pub use peers::{ministack, serverless};
 pub use python::ensure as python_clients;
 
 /// `cargo xtask tools`: fetches everything that is missing and says where everything is.
@@ -21,6 +28,21 @@ pub fn run() -> anyhow::Result<()> {
     println!("AWS CLI                         {}", aws.display());
     println!("Python, boto3, awslambdaric     {}", python.display());
     println!("AWS SDK for JavaScript          {}", node.display());
+    let client = node::runtime_client()?;
+    println!("aws-lambda-ric                  {}", client.display());
+    println!(
+        "durable execution SDKs          {}",
+        durable::ensure()?.display()
+    );
+    let ruby = ruby::ensure()?;
+    let ruby = ruby.map_or("none".to_owned(), |ruby| ruby.display().to_string());
+    println!("Ruby                            {ruby}");
+    for program in images::ensure()? {
+        println!("Container images                {}", program.display());
+    }
+    for program in objects::ensure()? {
+        println!("Clients of S3                   {}", program.display());
+    }
     Ok(())
 }
 

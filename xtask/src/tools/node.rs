@@ -1,7 +1,7 @@
 //! The AWS SDK for JavaScript, version 3.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -18,18 +18,35 @@ const PACKAGES: [&str; 6] = [
     "@aws-sdk/client-cloudwatch-logs@3",
 ];
 
+/// AWS's runtime client. Its native part is not built: what the client does without it is what our
+/// own is compared with.
+const RUNTIME_CLIENT: [&str; 2] = ["--ignore-scripts", "aws-lambda-ric@3"];
+
 /// The folder whose `node_modules` has the clients.
 pub fn ensure() -> anyhow::Result<PathBuf> {
     let home = folder().join("node");
+    packages(&home, "the AWS SDK for JavaScript", &PACKAGES)?;
+    Ok(home)
+}
+
+/// The folder whose `node_modules` has the runtime client.
+pub fn runtime_client() -> anyhow::Result<PathBuf> {
+    let home = folder().join("node-runtime-client");
+    packages(&home, "aws-lambda-ric", &RUNTIME_CLIENT)?;
+    Ok(home)
+}
+
+/// Installs packages into a folder of their own, unless that has been done.
+pub fn packages(home: &Path, what: &str, packages: &[&str]) -> anyhow::Result<()> {
     if home.join("complete").exists() {
-        return Ok(home);
+        return Ok(());
     }
     if run::on_path("node").is_none() || run::on_path("npm").is_none() {
         debian::install(&["nodejs", "npm"]).context("Node.js and npm are missing")?;
     }
-    fetching("the AWS SDK for JavaScript", || {
-        let _ = fs::remove_dir_all(&home);
-        fs::create_dir_all(&home)?;
+    fetching(what, || {
+        let _ = fs::remove_dir_all(home);
+        fs::create_dir_all(home)?;
         fs::write(
             home.join("package.json"),
             "{\"private\": true, \"type\": \"module\"}\n",
@@ -37,11 +54,10 @@ pub fn ensure() -> anyhow::Result<PathBuf> {
         run::quiet(
             Command::new("npm")
                 .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
-                .args(PACKAGES)
-                .current_dir(&home),
+                .args(packages)
+                .current_dir(home),
         )?;
         fs::write(home.join("complete"), "")?;
         Ok(())
-    })?;
-    Ok(home)
+    })
 }

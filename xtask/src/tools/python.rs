@@ -10,17 +10,19 @@ use super::{debian, fetching, folder};
 use crate::run;
 
 /// What the tests and benches use from Python.
-const CLIENTS: [&str; 2] = ["boto3", "awslambdaric"];
+const CLIENTS: [&str; 3] = ["boto3", "awslambdaric", "websockets"];
 
-/// The interpreter of a virtual environment that has boto3 and awslambdaric.
+/// The interpreter of a virtual environment that has them.
 pub fn ensure() -> anyhow::Result<PathBuf> {
     let home = folder().join("python");
     let interpreter = home.join("bin/python");
-    let imports = "import boto3, awslambdaric";
+    let imports = "import boto3, awslambdaric, websockets";
     if run::quiet(Command::new(&interpreter).args(["-c", imports])).is_ok() {
         return Ok(interpreter);
     }
-    fetching("boto3 and awslambdaric", || venv(&home, &CLIENTS))
+    fetching("boto3, awslambdaric and websockets", || {
+        venv(&home, &CLIENTS)
+    })
 }
 
 /// Makes a virtual environment with these packages and returns its interpreter.

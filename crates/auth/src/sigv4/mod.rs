@@ -6,6 +6,7 @@
 
 pub mod amz_date;
 mod canonical;
+mod form;
 mod header;
 pub(crate) mod key;
 mod payload;
@@ -20,6 +21,7 @@ use base::Timestamp;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+pub use form::{SignedForm, sign_policy};
 pub use payload::PayloadHash;
 pub use scope::Scope;
 pub use sign::{Signer, presign, sign};
@@ -141,6 +143,17 @@ impl SignedRequest {
                 signed_at.as_ref().ok().copied()
             }
             Form::V2Header | Form::V2Presigned { .. } => None,
+        }
+    }
+
+    /// When a presigned URL runs out, of either version.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match &self.form {
+            Form::V2Presigned { expires } => {
+                let seconds: i64 = expires.parse().ok()?;
+                Some(Timestamp::from_millis(seconds.checked_mul(1000)?))
+            }
+            _ => Some(self.signed_at()? + self.expires_after()?),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod doctor;
+mod events;
 mod invoke;
 mod logs;
 mod ps;
@@ -21,6 +22,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Invoke(args) => block_on(invoke::run(args)),
         Command::Logs(args) => block_on(logs::run(args)),
         Command::Ps(args) => block_on(ps::run(args)),
+        Command::Events(command) => block_on(events::run(command)),
+        Command::Replay(args) => block_on(events::replay(args)),
         Command::Doctor(args) => Ok(doctor::run(&args)),
         Command::Runtime(command) => Ok(runtime::run(&command)),
         Command::Reset(args) => block_on(reset::run(args)),

@@ -27,6 +27,9 @@ pub fn run(args: Serve) -> anyhow::Result<ExitCode> {
         .context("start the async runtime")?
         .block_on(async {
             let running = server::Server::start(config).await?;
+            if let Some(address) = running.tls_address() {
+                output::line(&format!("Kagero speaks TLS on https://{address}"));
+            }
             output::line(&format!("Kagero is ready on http://{}", running.address()));
             running.until_stopped().await
         })?;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use base::Timestamp;
 
-use super::pool::{self, Acquired, Pool, Resting, State};
+use super::idle::{Due, Resting};
+use super::pool::{self, Acquired, Lost, Pool, State};
 use crate::environment::{Environment, Frozen, Idle};
 
 /// Makes sure that the keeper looks at an environment that became idle at that time.
@@ -48,85 +49,56 @@ async fn keep(pool: Arc<Pool>, mut due: Timestamp) {
 /// When something is due next; `None` ends the keeper.
 fn look_again(pool: &Pool) -> Option<Timestamp> {
     let mut state = pool.state.lock();
-    state.keeper = next_due(pool, &state);
+    state.keeper = state.idle.next_due(&pool.launcher.config);
     state.keeper
 }
 
-/// What has rested long enough for something to happen to it.
-#[derive(Default)]
-struct Due {
-    gone: Vec<Resting>,
-    drowsy: Vec<Environment<Idle>>,
-}
-
-/// Takes it out, so that the pool is free meanwhile.
+/// Takes out what is due, so that the pool is free meanwhile.
 fn take_due(pool: &Pool, now: Timestamp) -> Due {
-    let config = &pool.launcher.config;
     let mut state = pool.state.lock();
-    let mut due = Due::default();
-    for resting in std::mem::take(&mut state.idle) {
-        let idle = now.since(resting.idle_since());
-        match resting {
-            resting if idle >= config.idle_timeout => due.gone.push(resting),
-            Resting::Idle(environment) if idle >= config.freeze_after => {
-                due.drowsy.push(environment);
-            }
-            resting => state.idle.push(resting),
-        }
-    }
+    let due = state.idle.take_due(&pool.launcher.config, now);
     // Soon free again: whoever comes meanwhile need not start another.
     state.busy += due.drowsy.len();
+    state.provisioned.freezing += due.drowsy.iter().filter(|one| one.is_provisioned()).count();
     due
 }
 
 /// Freezes an environment on a thread that may block, and puts it back.
 async fn freeze(pool: &Arc<Pool>, environment: Environment<Idle>) {
+    let kind = Lost::of(environment.is_provisioned());
     let frozen = tokio::task::spawn_blocking(move || environment.freeze()).await;
-    if let Some(wanted) = put_back(pool, frozen.ok().flatten())
-        && let Some(environment) = pool::thaw(wanted).await
-    {
-        pool.hand_over(Acquired::Ready(environment));
+    let frozen = frozen.ok().flatten();
+    let lost = frozen.is_none();
+    if let Some(wanted) = put_back(pool, kind, frozen) {
+        match pool::thaw(wanted).await {
+            Some(environment) => pool.hand_over(Acquired::Ready(environment)),
+            None => pool.replace(kind),
+        }
+    } else if lost {
+        pool.replace(kind);
     }
 }
 
 /// Lets a frozen environment rest, unless somebody waits for it already.
-fn put_back(pool: &Pool, frozen: Option<Environment<Frozen>>) -> Option<Environment<Frozen>> {
+fn put_back(
+    pool: &Pool,
+    kind: Lost,
+    frozen: Option<Environment<Frozen>>,
+) -> Option<Environment<Frozen>> {
     let mut state = pool.state.lock();
     state.busy -= 1;
+    state.provisioned.freezing -= usize::from(kind == Lost::Provisioned);
     let environment = frozen?;
     if !state.waiting.is_empty() {
         return Some(environment);
     }
-    if state.retired {
+    let superfluous = kind == Lost::Provisioned && state.provisioned.give_up_one();
+    if state.retired || superfluous {
         drop(state);
         drop(environment);
         return None;
     }
-    let later = |resting: &Resting| resting.idle_since() > environment.idle_since();
-    let at = state
-        .idle
-        .iter()
-        .position(later)
-        .unwrap_or(state.idle.len());
     environment.rests();
-    state.idle.insert(at, Resting::Frozen(environment));
+    state.idle.rest(Resting::Frozen(environment));
     None
-}
-
-fn next_due(pool: &Pool, state: &State) -> Option<Timestamp> {
-    let config = &pool.launcher.config;
-    let due = |resting: &Resting| match resting {
-        Resting::Idle(_) => resting.idle_since() + config.freeze_after,
-        Resting::Frozen(_) => resting.idle_since() + config.idle_timeout,
-    };
-    state.idle.iter().map(due).min()
-}
-
-impl Resting {
-    fn idle_since(&self) -> Timestamp {
-        match self {
-            Self::Idle(environment) => environment.idle_since(),
-            Self::Frozen(environment) => environment.idle_since(),
-        }
-    }
 }

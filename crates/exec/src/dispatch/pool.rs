@@ -4,58 +4,58 @@
 //! begins. Whatever is free first serves whoever waits longest: a new environment, or one whose
 //! invocation ended. A start that nobody waits for any more does not happen.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::Notify;
 
 use super::concurrency::Gauges;
 use super::folder_watch::FolderWatch;
+use super::idle::{IdleList, Resting};
 use super::keeper;
-use crate::environment::{
-    Environment, FailedInit, Frozen, Idle, Launcher, Next, StartError, Starting,
-};
+use super::provisioned::Provisioned;
+use super::reclaim::Reclaimer;
+use super::turns::Turns;
+use super::waiting::{Commitment, Place, Waiting};
+use crate::environment::{Environment, FailedInit, Frozen, Idle, Launcher, Next, StartError};
 use crate::error::InvokeError;
 use crate::function::FunctionSpec;
-
-/// An init that takes longer does not keep others from starting: it is waiting, most likely.
-const START_TURN: Duration = Duration::from_millis(500);
-/// Where invocations are this short, one that is under way may end before a start would.
-const SHORT: Duration = Duration::from_millis(10);
 
 /// The environments of one revision.
 pub(crate) struct Pool {
     pub(crate) function: Arc<FunctionSpec>,
     pub(crate) gauges: Gauges,
     pub(super) launcher: Arc<Launcher>,
-    starts: Arc<Semaphore>,
+    pub(super) turns: Turns,
+    pub(super) reclaimer: Arc<Reclaimer>,
     watch: Option<FolderWatch>,
     pub(super) state: Mutex<State>,
     pub(super) wake_keeper: Notify,
 }
 
+/// What the pools of a host share.
+#[derive(Clone)]
+pub(crate) struct Host {
+    pub(crate) launcher: Arc<Launcher>,
+    pub(crate) turns: Turns,
+    pub(crate) reclaimer: Arc<Reclaimer>,
+}
+
 #[derive(Default)]
 pub(super) struct State {
     pub(super) retired: bool,
-    /// The last one was used last.
-    pub(super) idle: Vec<Resting>,
-    pub(super) waiting: VecDeque<oneshot::Sender<Acquired>>,
+    pub(super) idle: IdleList,
+    pub(super) waiting: Waiting,
     /// Starts that have been decided; never fewer than those who wait.
-    starting: usize,
+    pub(super) starting: usize,
     pub(super) busy: usize,
+    pub(super) provisioned: Provisioned,
     /// How long invocations take, as a moving average.
-    typical: Option<Duration>,
+    pub(super) typical: Option<Duration>,
     /// When the keeper looks next; `None` when there is none.
     pub(super) keeper: Option<Timestamp>,
-}
-
-/// An environment between invocations.
-pub(super) enum Resting {
-    Idle(Environment<Idle>),
-    Frozen(Environment<Frozen>),
 }
 
 /// What an event gets.
@@ -66,24 +66,44 @@ pub(crate) enum Acquired {
     Refused(StartError),
 }
 
+/// Which kind of environment is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    OnDemand,
+    /// One that is kept ready, and so is replaced.
+    Provisioned,
+}
+
+enum Taken {
+    Resting(Resting),
+    Place(Place),
+}
+
 impl Pool {
     pub(crate) fn new(
         function: Arc<FunctionSpec>,
         gauges: Gauges,
-        launcher: Arc<Launcher>,
-        starts: Arc<Semaphore>,
+        host: Host,
         watch: Option<FolderWatch>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let (state, wake_keeper) = (Mutex::default(), Notify::new());
-        Self {
+        let Host {
+            launcher,
+            turns,
+            reclaimer,
+        } = host;
+        let pool = Arc::new(Self {
             function,
             gauges,
             launcher,
-            starts,
+            turns,
+            reclaimer,
             watch,
             state,
             wake_keeper,
-        }
+        });
+        pool.reclaimer.add(&pool);
+        pool
     }
 
     /// Whether these environments run what is asked for, as the hot-reload folder has it now.
@@ -93,39 +113,54 @@ impl Pool {
         same && !self.watch.as_ref().is_some_and(FolderWatch::has_changed)
     }
 
-    /// An environment for an event. `None` only if the server is ending.
-    pub(crate) async fn acquire(self: &Arc<Self>) -> Option<Acquired> {
+    /// An environment for an event, which from then on is to run. Dropping the future before that
+    /// leaves the line.
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        commitment: &Arc<Commitment>,
+    ) -> Result<Acquired, InvokeError> {
         loop {
-            let environment = match self.take_idle_or_wait() {
-                Ok(resting) => self.awaken(resting).await,
-                Err(waiting) => match waiting.await.ok()? {
-                    Acquired::Ready(environment) => {
-                        Some(environment).filter(|environment| !environment.is_spoilt())
+            let (environment, kind) = match self.take_idle_or_wait(commitment)? {
+                Taken::Resting(resting) => {
+                    let kind = Lost::of(resting.is_provisioned());
+                    (self.awaken(resting).await, kind)
+                }
+                Taken::Place(mut place) => {
+                    match place.wait().await.ok_or(InvokeError::ShuttingDown)? {
+                        Acquired::Ready(environment) => {
+                            let kind = Lost::of(environment.is_provisioned());
+                            let good = Some(environment).filter(|one| !one.is_spoilt());
+                            (good, kind)
+                        }
+                        failed => return Ok(failed),
                     }
-                    failed => return Some(failed),
-                },
+                }
             };
             if let Some(environment) = environment {
-                return Some(Acquired::Ready(environment));
+                return Ok(Acquired::Ready(environment));
             }
             self.state.lock().busy -= 1;
+            self.replace(kind);
         }
     }
 
-    /// What is idle, or else a place in the queue, with a start on its way.
-    fn take_idle_or_wait(self: &Arc<Self>) -> Result<Resting, oneshot::Receiver<Acquired>> {
+    /// What is idle, or else a place in the line, with a start on its way.
+    fn take_idle_or_wait(
+        self: &Arc<Self>,
+        commitment: &Arc<Commitment>,
+    ) -> Result<Taken, InvokeError> {
         let mut state = self.state.lock();
-        if let Some(resting) = state.idle.pop() {
+        if let Some(resting) = state.idle.take() {
             state.busy += 1;
-            return Ok(resting);
+            commitment.make();
+            return Ok(Taken::Resting(resting));
         }
-        let (sender, receiver) = oneshot::channel();
-        state.waiting.push_back(sender);
-        if state.starting < state.waiting.len() {
+        if state.starting <= state.waiting.len() {
+            self.gauges.take_start(self.launcher.ports.clock.now())?;
             state.starting += 1;
             tokio::spawn(Arc::clone(self).start());
         }
-        Err(receiver)
+        Ok(Taken::Place(state.waiting.join(self, commitment)))
     }
 
     async fn awaken(&self, resting: Resting) -> Option<Environment<Idle>> {
@@ -138,22 +173,27 @@ impl Pool {
     }
 
     /// Takes back what an invocation left, which took this long.
-    pub(crate) fn give_back(self: &Arc<Self>, next: Next, took: Duration) {
+    pub(crate) fn give_back(self: &Arc<Self>, next: Next, kind: Lost, took: Duration) {
         match next {
-            Next::Idle(environment) => self.release(Some(environment), took),
-            Next::Gone => self.release(None, took),
+            Next::Idle(environment) => self.release(Some(environment), kind, took),
+            Next::Gone => self.release(None, kind, took),
             Next::Settling(environment) => {
                 let pool = Arc::clone(self);
                 tokio::spawn(async move {
                     let settled = environment.settle().await;
-                    pool.release(settled, took);
+                    pool.release(settled, kind, took);
                 });
             }
         }
     }
 
     /// One of those that were busy is free, or gone.
-    fn release(self: &Arc<Self>, environment: Option<Environment<Idle>>, took: Duration) {
+    fn release(
+        self: &Arc<Self>,
+        environment: Option<Environment<Idle>>,
+        kind: Lost,
+        took: Duration,
+    ) {
         {
             let mut state = self.state.lock();
             state.busy -= 1;
@@ -162,8 +202,9 @@ impl Pool {
                 None => took,
             });
         }
-        if let Some(environment) = environment {
-            self.hand_over(Acquired::Ready(environment));
+        match environment {
+            Some(environment) => self.hand_over(Acquired::Ready(environment)),
+            None => self.replace(kind),
         }
     }
 
@@ -175,88 +216,39 @@ impl Pool {
     /// Gives it to whoever waits longest, else lets it rest.
     pub(super) fn hand_over(self: &Arc<Self>, acquired: Acquired) {
         let mut state = self.state.lock();
-        let mut acquired = acquired;
         let ready = matches!(acquired, Acquired::Ready(_));
-        while let Some(waiting) = state.waiting.pop_front() {
-            match waiting.send(acquired) {
-                Ok(()) => {
-                    state.busy += usize::from(ready);
-                    return;
-                }
-                // Whoever waited is gone.
-                Err(back) => acquired = back,
-            }
-        }
-        if let Acquired::Ready(environment) = acquired {
-            if state.retired {
+        let Some(left) = state.waiting.give(acquired) else {
+            state.busy += usize::from(ready);
+            return;
+        };
+        if let Acquired::Ready(environment) = left {
+            let superfluous = environment.is_provisioned() && state.provisioned.give_up_one();
+            if state.retired || superfluous {
                 drop(state);
                 drop(environment);
-            } else {
-                let since = environment.idle_since();
-                state.idle.push(Resting::Idle(environment));
-                keeper::expect(self, &mut state, since);
+                return;
             }
+            let since = environment.idle_since();
+            state.idle.rest(Resting::Idle(environment));
+            keeper::expect(self, &mut state, since);
+            drop(state);
+            self.reclaimer.expect();
         }
     }
 
-    async fn start(self: Arc<Self>) {
-        self.wait_for_a_short_one().await;
-        let acquired = match self.turn().await {
-            Some(_) if self.is_start_superfluous() => return,
-            Some(turn) => self.start_one(turn).await,
-            None => Acquired::Refused(StartError::Other(InvokeError::ShuttingDown)),
-        };
-        self.state.lock().starting -= 1;
-        self.hand_over(acquired);
-    }
-
-    async fn start_one(&self, turn: OwnedSemaphorePermit) -> Acquired {
-        let function = Arc::clone(&self.function);
-        let starting = Starting {
-            function,
-            log_stream: None,
-            tail: false,
-        };
-        let environment = match self.launcher.start(starting).await {
-            Ok(environment) => environment,
-            Err(error) => return Acquired::Refused(error),
-        };
-        let init = environment.init(self.launcher.config.init_timeout);
-        tokio::pin!(init);
-        let initialised = tokio::select! {
-            initialised = &mut init => initialised,
-            () = tokio::time::sleep(START_TURN) => {
-                drop(turn);
-                init.await
-            }
-        };
-        match initialised {
-            Ok(environment) => Acquired::Ready(environment),
-            Err(failed) => Acquired::Failed(failed),
+    /// An environment is no more.
+    pub(super) fn replace(self: &Arc<Self>, kind: Lost) {
+        if kind == Lost::Provisioned {
+            self.state.lock().provisioned.lose_one();
+            self.replenish();
         }
     }
 
-    /// Waits a moment if one that is busy will be free in much less than a start takes.
-    async fn wait_for_a_short_one(&self) {
-        let typical = {
-            let state = self.state.lock();
-            state
-                .typical
-                .filter(|typical| state.busy > 0 && *typical < SHORT)
-        };
-        if let Some(typical) = typical {
-            tokio::time::sleep(typical * 2 + Duration::from_millis(1)).await;
-        }
-    }
-
-    /// Ends a decided start if those that remain suffice.
-    fn is_start_superfluous(&self) -> bool {
-        let mut state = self.state.lock();
-        let superfluous = state.starting > state.waiting.len();
-        if superfluous {
-            state.starting -= 1;
-        }
-        superfluous
+    /// Whether nothing is here, and nobody waits for anything.
+    pub(super) fn is_deserted(&self) -> bool {
+        let state = self.state.lock();
+        let State { busy, starting, .. } = *state;
+        busy == 0 && starting == 0 && state.idle.is_empty() && state.waiting.is_empty()
     }
 
     /// Ends what is idle now, and what is busy after its invocation.
@@ -270,10 +262,15 @@ impl Pool {
         // It would hold the pool, and so the code, until the idle time is over.
         self.wake_keeper.notify_one();
     }
+}
 
-    /// Waits for a turn among the starts of this host; `None` if there will be no more.
-    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.starts).acquire_owned().await.ok()
+impl Lost {
+    pub(crate) fn of(provisioned: bool) -> Self {
+        if provisioned {
+            Self::Provisioned
+        } else {
+            Self::OnDemand
+        }
     }
 }
 

@@ -12,13 +12,14 @@ use service::ports::{LogLine, LogStream};
 
 use super::pool::Pool;
 use crate::environment::{
-    Cause, FailedInit, Launcher, Next, Ran, StartError, Starting, error_document, timed_out,
+    Cause, FailedInit, Launcher, Next, Ran, StartError, Starting, Unrunnable, error_document,
+    timed_out,
 };
 use crate::error::InvokeError;
 use crate::function::FunctionSpec;
 use crate::invocation::{FunctionError, InvokeEvent, InvokeOutcome, Phases, StartTier};
-use crate::logs::cut_tail;
 use crate::logs::report::{self, Failure, Report};
+use crate::logs::{Platform, cut_tail};
 
 /// Starts the environment anew under the function's own timeout, and runs the event in it.
 pub(crate) async fn run_again(
@@ -30,11 +31,13 @@ pub(crate) async fn run_again(
     let launcher = &pool.launcher;
     let function = Arc::clone(&pool.function);
     let log_stream = Some(failed.log_stream);
-    let turn = pool.turn().await.ok_or(InvokeError::ShuttingDown)?;
+    let turn = pool.turn(false).await.ok_or(InvokeError::ShuttingDown)?;
     let starting = Starting {
         function,
         log_stream,
         tail: event.tail,
+        provisioned: false,
+        template: false,
     };
     let environment = launcher.start(starting).await?;
     drop(turn);
@@ -54,18 +57,21 @@ pub(crate) async fn run_again(
 pub(crate) fn entrypoint_failure(
     launcher: &Launcher,
     function: &Arc<FunctionSpec>,
-    reason: &str,
+    program: &Unrunnable,
     event: &InvokeEvent,
 ) -> InvokeOutcome {
-    let error_type = "Runtime.InvalidEntrypoint";
+    let Unrunnable { error_type, reason } = program;
     let message = format!("RequestId: {} Error: {reason}", event.request_id);
     let refused = Refused {
         function,
         log_stream: launcher.new_stream(function),
         log: String::new(),
         document: error_document(error_type, &message),
-        note: Some(format!("{message}\n{error_type}\n")),
-        failure: Failure::Error(error_type.to_owned()),
+        fault: Some(Platform::Fault {
+            message,
+            error_type: Some(error_type),
+        }),
+        failure: Failure::Error((*error_type).to_owned()),
         duration: Duration::ZERO,
         tier: StartTier::Exec,
         phases: Phases::default(),
@@ -81,7 +87,7 @@ struct Refused<'a> {
     /// The tail so far.
     log: String,
     document: Bytes,
-    note: Option<String>,
+    fault: Option<Platform>,
     failure: Failure,
     duration: Duration,
     tier: StartTier,
@@ -93,7 +99,7 @@ impl<'a> Refused<'a> {
     fn init(function: &'a Arc<FunctionSpec>, failed: FailedInit, event: &InvokeEvent) -> Self {
         let failure = failed.cause.failure();
         let mut duration = failed.elapsed;
-        let (document, note) = document(function, failed.cause, event.request_id);
+        let (document, fault) = document(function, failed.cause, event.request_id);
         if failure == Failure::Timeout {
             duration = function.timeout;
         }
@@ -102,7 +108,7 @@ impl<'a> Refused<'a> {
             log_stream: failed.log_stream,
             log: failed.log_tail.unwrap_or_default(),
             document,
-            note,
+            fault,
             failure,
             duration,
             tier: failed.tier,
@@ -114,13 +120,12 @@ impl<'a> Refused<'a> {
     fn outcome(self, launcher: &Launcher, event: &InvokeEvent) -> InvokeOutcome {
         let now = launcher.ports.clock.now();
         let version = &self.function.key.version;
-        let note = match self.failure {
-            Failure::Timeout => Some(report::timed_out(
-                now,
-                event.request_id,
-                self.function.timeout,
-            )),
-            Failure::Error(_) => self.note,
+        let fault = match self.failure {
+            Failure::Timeout => Some(Platform::Fault {
+                message: report::timed_out(now, event.request_id, self.function.timeout),
+                error_type: None,
+            }),
+            Failure::Error(_) => self.fault,
         };
         let billed_ms = report::billed_ms(None, self.duration);
         let report = Report {
@@ -130,16 +135,26 @@ impl<'a> Refused<'a> {
             memory_mb: self.function.memory_mb,
             max_memory_mb: self.max_memory_mb,
             init: None,
+            restore: None,
             failure: Some(self.failure),
+            trace: event.trace.clone(),
         };
-        let start = report::start(event.request_id, version);
-        let lines = [
+        let start = Platform::Start {
+            request_id: event.request_id,
+            version: version.clone(),
+            trace: event.trace.clone(),
+        };
+        let events = [
             Some(start),
-            note,
-            Some(report::end(event.request_id)),
-            Some(report.line()),
+            fault,
+            Some(Platform::End(event.request_id)),
+            Some(Platform::Report(report)),
         ];
-        let lines: Vec<String> = lines.into_iter().flatten().collect();
+        let logging = self.function.logging;
+        let lines = events.iter().flatten();
+        let lines: Vec<String> = lines
+            .filter_map(|event| event.logged(logging, now))
+            .collect();
         let log_tail = event.tail.then(|| cut_tail(self.log + &lines.concat()));
         let lines = lines
             .into_iter()
@@ -166,13 +181,25 @@ fn document(
     function: &FunctionSpec,
     cause: Cause,
     request_id: RequestId,
-) -> (Bytes, Option<String>) {
+) -> (Bytes, Option<Platform>) {
     match cause {
         Cause::Timeout => (timed_out(request_id, function.timeout), None),
         Cause::Error { document, .. } => (document, None),
+        Cause::Extension(failure) => {
+            let message = failure.words(request_id);
+            let document = error_document(failure.error_type, &message);
+            let fault = Platform::Fault {
+                message,
+                error_type: Some(failure.error_type),
+            };
+            (document, Some(fault))
+        }
         Cause::Exited(cause) => {
-            let note = format!("{}\n{}\n", cause.message(request_id), cause.error_type());
-            (cause.document(request_id), Some(note))
+            let fault = Platform::Fault {
+                message: cause.message(request_id),
+                error_type: Some(cause.error_type()),
+            };
+            (cause.document(request_id), Some(fault))
         }
     }
 }
@@ -181,9 +208,9 @@ impl From<StartError> for InvokeError {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Other(error) => error,
-            StartError::Entrypoint(cause) => Self::Internal {
+            StartError::Entrypoint(program) => Self::Internal {
                 action: "start the function's program",
-                cause,
+                cause: program.reason,
             },
         }
     }

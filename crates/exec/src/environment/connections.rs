@@ -4,9 +4,10 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 
-use sandbox::{Network, Spec, Stdio, Stream};
+use sandbox::{Network, Stdio, Stream};
 
 use crate::config::Outbound;
+use crate::extensions::{COMMAND_FD, LauncherPipes, NEWS_FD, OUTPUT_FD};
 use crate::frames::{CONTROL_FD, FrameSocket, LOG_FD};
 use crate::logs::Pipes;
 
@@ -19,6 +20,8 @@ pub(super) struct Connections {
     /// `None` where the Runtime API is spoken.
     pub(super) frames: Option<FrameSocket>,
     pub(super) pipes: Pipes,
+    /// Where a launcher starts extensions and runtime.
+    pub(super) launcher: Option<LauncherPipes>,
 }
 
 /// The program's ends.
@@ -30,8 +33,9 @@ pub(super) struct ProgramEnds {
 }
 
 impl Connections {
-    /// `frames`: whether our own bootstrap is at the other end.
-    pub(super) fn open(frames: bool) -> io::Result<(Self, ProgramEnds)> {
+    /// `frames`: whether our own bootstrap is at the other end; `launcher`: whether it is started by
+    /// a launcher.
+    pub(super) fn open(frames: bool, launcher: bool) -> io::Result<(Self, ProgramEnds)> {
         let (raw, stdout) = std::io::pipe()?;
         let stderr = stdout.try_clone()?.into();
         let mut inherit = Vec::new();
@@ -43,9 +47,26 @@ impl Connections {
             inherit.push((writer.into(), LOG_FD));
             (socket, records) = (Some(ours), Some(reader.into()));
         }
+        let mut launcher_pipes = None;
+        if launcher {
+            let (their_commands, commands) = std::io::pipe()?;
+            let (news, their_news) = std::io::pipe()?;
+            let (output, their_output) = std::io::pipe()?;
+            inherit.push((their_commands.into(), COMMAND_FD));
+            inherit.push((their_news.into(), NEWS_FD));
+            inherit.push((their_output.into(), OUTPUT_FD));
+            launcher_pipes = Some((commands.into(), news.into(), output.into()));
+        }
+        let (launcher, extensions) = match launcher_pipes {
+            Some((commands, news, output)) => {
+                (Some(LauncherPipes { commands, news }), Some(output))
+            }
+            None => (None, None),
+        };
         let pipes = Pipes {
             raw: raw.into(),
             records,
+            extensions,
         };
         let ends = ProgramEnds {
             stdout: stdout.into(),
@@ -56,6 +77,7 @@ impl Connections {
             Self {
                 frames: socket,
                 pipes,
+                launcher,
             },
             ends,
         ))
@@ -63,13 +85,14 @@ impl Connections {
 }
 
 impl ProgramEnds {
-    pub(super) fn give_to(self, spec: &mut Spec) {
-        spec.inherit = self.inherit;
-        spec.stdio = Stdio {
+    /// The standard streams, and further descriptors with their numbers.
+    pub(super) fn into_parts(self) -> (Stdio, Vec<(OwnedFd, i32)>) {
+        let stdio = Stdio {
             stdin: Stream::Null,
             stdout: Stream::Fd(self.stdout),
             stderr: Stream::Fd(self.stderr),
         };
+        (stdio, self.inherit)
     }
 }
 
@@ -78,32 +101,29 @@ impl ProgramEnds {
 pub(super) struct Sockets {
     /// Those on the host's own network, where the environment has no other.
     on_host: Vec<TcpListener>,
-    /// `host:port`; set also where it is not spoken, since functions look for it.
+    /// `host:port`.
     pub(super) runtime_api: String,
     /// `host:port`, where there is a gateway.
     pub(super) gateway: Option<String>,
 }
 
 impl Sockets {
-    /// Sockets for the gateway if it has a port here, and for the Runtime API if it is spoken.
-    pub(super) fn open(
-        outbound: Outbound,
-        runtime_api: bool,
-        gateway: Option<u16>,
-    ) -> io::Result<(Self, Network)> {
-        let ports: Vec<u16> = runtime_api
-            .then_some(RUNTIME_API_PORT)
-            .into_iter()
-            .chain(gateway)
-            .collect();
+    /// Sockets for the Runtime API, which extensions speak beside any runtime, and for the gateway if
+    /// it has a port here.
+    pub(super) fn open(outbound: Outbound, gateway: Option<u16>) -> io::Result<(Self, Network)> {
+        let ports: Vec<u16> = std::iter::once(RUNTIME_API_PORT).chain(gateway).collect();
         let name = |port: u16| format!("127.0.0.1:{port}");
-        if outbound == Outbound::None {
+        if outbound != Outbound::Host {
             let sockets = Self {
                 on_host: Vec::new(),
                 runtime_api: name(RUNTIME_API_PORT),
                 gateway: gateway.map(name),
             };
-            return Ok((sockets, Network::Isolated { listeners: ports }));
+            let network = match outbound {
+                Outbound::Nat => Network::Egress { listeners: ports },
+                _ => Network::Isolated { listeners: ports },
+            };
+            return Ok((sockets, network));
         }
         let mut on_host = Vec::new();
         let mut names = Vec::new();

@@ -13,14 +13,19 @@ use sandbox::Sandbox;
 use tokio::io::unix::AsyncFd;
 
 use super::link::Lost;
+use crate::extensions::Launched;
 use crate::readiness::watch;
 
 /// How long the kernel may take to end a sandbox whose runtime has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Tells when a sandbox has ended, without a thread to wait for it.
+/// Tells when a runtime has ended, without a thread to wait for it: with its sandbox, or before that
+/// where a launcher started it.
 #[derive(Debug)]
-pub(crate) struct ExitWatch(AsyncFd<OwnedFd>);
+pub(crate) struct ExitWatch {
+    sandbox: AsyncFd<OwnedFd>,
+    launched: Option<Arc<Launched>>,
+}
 
 /// Why the runtime is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +38,32 @@ pub(crate) struct ExitCause {
 impl ExitWatch {
     pub(crate) fn new(sandbox: &Sandbox) -> io::Result<Self> {
         let pidfd = sandbox.pidfd().try_clone_to_owned()?;
-        watch(pidfd).map(Self)
+        Ok(Self {
+            sandbox: watch(pidfd)?,
+            launched: None,
+        })
+    }
+
+    /// Watches the runtime that a launcher starts as well.
+    pub(super) fn and(self, launched: Option<Arc<Launched>>) -> Self {
+        Self { launched, ..self }
+    }
+
+    /// Resolves when the runtime has ended.
+    pub(crate) async fn ended(&self) {
+        match &self.launched {
+            None => self.sandbox_ended().await,
+            Some(launched) => tokio::select! {
+                biased;
+                _ = launched.runtime_ended() => {}
+                () = self.sandbox_ended() => {}
+            },
+        }
     }
 
     /// Resolves when the sandbox has ended.
-    pub(crate) async fn ended(&self) {
-        if let Err(error) = self.0.readable().await {
+    pub(super) async fn sandbox_ended(&self) {
+        if let Err(error) = self.sandbox.readable().await {
             tracing::warn!(%error, "watch for the end of an environment");
         }
     }
@@ -53,9 +78,11 @@ impl ExitWatch {
             // It closed its connection and lives on: useless, and about to be dropped.
             let _ = sandbox.kill();
         }
-        let exit = sandbox.try_wait().ok().flatten();
+        let launched = self.launched.as_ref();
+        let status = launched.and_then(|launched| launched.runtime_status());
+        let exit = || sandbox.try_wait().ok().flatten();
         ExitCause {
-            status: exit.map(|exit| exit.status),
+            status: status.or_else(|| exit().map(|exit| exit.status)),
             out_of_memory: sandbox.oom_kills().unwrap_or(0) > 0,
         }
     }
@@ -86,15 +113,20 @@ impl ExitCause {
         match self.status {
             _ if self.out_of_memory => killed,
             None => killed,
-            Some(status) => match (status.code(), status.signal()) {
-                (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
-                (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
-                (None, Some(signal)) => {
-                    format!("Runtime exited with error: signal: {}", signal_name(signal))
-                }
-                (None, None) => killed,
-            },
+            Some(status) if status.success() => {
+                "Runtime exited without providing a reason".to_owned()
+            }
+            Some(status) => format!("Runtime exited with error: {}", describe_status(status)),
         }
+    }
+}
+
+/// Such as `exit status 1` or `signal: killed`.
+pub(crate) fn describe_status(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal: {}", signal_name(signal)),
+        (None, None) => "signal: killed".to_owned(),
     }
 }
 
@@ -124,8 +156,9 @@ fn signal_name(signal: i32) -> String {
 
 /// The error document that Lambda itself answers with.
 pub(crate) fn error_document(error_type: &str, message: &str) -> Bytes {
-    let document = serde_json::json!({ "errorType": error_type, "errorMessage": message });
-    document.to_string().into()
+    // In Lambda's order, which a map of serde_json keeps or not as its features are.
+    let [error_type, message] = [error_type, message].map(serde_json::Value::from);
+    format!(r#"{{"errorType":{error_type},"errorMessage":{message}}}"#).into()
 }
 
 #[cfg(test)]
@@ -162,7 +195,7 @@ mod tests {
         );
         assert_eq!(
             error_document("Sandbox.Timedout", "m"),
-            r#"{"errorMessage":"m","errorType":"Sandbox.Timedout"}"#
+            r#"{"errorType":"Sandbox.Timedout","errorMessage":"m"}"#
         );
     }
 }

@@ -10,10 +10,13 @@ use service::ports::LogStream;
 
 use super::exit::ExitCause;
 use super::link::{Lost, Readiness};
-use super::{Booting, Core, Environment, Idle, Parked};
+use super::{Booting, Core, Environment, Idle, blueprint};
+use crate::error::InvokeError;
+use crate::extensions::{ExtensionFailure, Reason};
 use crate::info::EnvironmentState;
 use crate::invocation::{Phases, StartTier};
-use crate::logs::report::{self, Failure};
+use crate::logs::Platform;
+use crate::logs::report::{Failure, Restore};
 
 /// What is left of an environment whose init failed.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) enum Cause {
         document: Bytes,
     },
     Exited(ExitCause),
+    /// An extension did not come through.
+    Extension(ExtensionFailure),
 }
 
 impl Cause {
@@ -48,34 +53,80 @@ impl Cause {
             Self::Timeout => Failure::Timeout,
             Self::Error { error_type, .. } => Failure::Error(error_type.clone()),
             Self::Exited(cause) => Failure::Error(cause.error_type().to_owned()),
+            Self::Extension(failure) => Failure::Error(failure.error_type.to_owned()),
         }
     }
 }
 
-impl Environment<Booting> {
-    /// Boots the runtime and makes it its function, within a time limit.
-    pub(crate) async fn init(mut self, limit: Duration) -> Result<Environment<Idle>, FailedInit> {
-        let clock = self.core.clock.clone();
-        let started = self.state.since;
-        let initialised = tokio::select! {
-            biased;
-            initialised = initialise(&mut self.core, started) => initialised,
-            () = clock.sleep(limit) => Err(Cause::Timeout),
+impl FailedInit {
+    /// In words, such as `Runtime.ImportModuleError: No module named 'x'`.
+    pub(crate) fn describe(&self) -> String {
+        let kind = match self.cause.failure() {
+            Failure::Timeout => "Sandbox.Timedout".to_owned(),
+            Failure::Error(kind) => kind,
         };
-        match initialised {
-            Ok(()) => Ok(self.into_state(Parked).specialised(started.elapsed())),
-            Err(cause) => Err(self.fail(cause, started.elapsed())),
+        let message = match &self.cause {
+            Cause::Error { document, .. } => serde_json::from_slice::<serde_json::Value>(document)
+                .ok()
+                .and_then(|document| Some(document.get("errorMessage")?.as_str()?.to_owned())),
+            Cause::Extension(failure) => Some(failure.message.clone()),
+            Cause::Timeout | Cause::Exited(_) => None,
+        };
+        match message {
+            Some(message) => format!("{kind}: {message}"),
+            None => kind,
         }
     }
 
-    fn fail(mut self, cause: Cause, elapsed: Duration) -> FailedInit {
-        let core = &mut self.core;
-        if let Err(error) = core.sandbox.kill() {
-            tracing::warn!(%error, "kill an environment whose init failed");
+    /// What the caller is told, if it was a restore that failed.
+    pub(crate) fn restore_error(&self) -> Option<InvokeError> {
+        if self.tier != StartTier::Template {
+            return None;
         }
-        let phase = if core.suppressed { "invoke" } else { "init" };
-        let line = report::init_report(elapsed, phase, &cause.failure());
-        let log_tail = core.log.finish([line]);
+        Some(match &self.cause {
+            Cause::Timeout => InvokeError::RestoreTimeout,
+            _ => InvokeError::Restore(self.describe()),
+        })
+    }
+}
+
+impl Environment<Booting> {
+    /// Whether it is a fork of its function's template.
+    pub(crate) fn is_restored(&self) -> bool {
+        self.state.is_restored
+    }
+
+    /// Boots the runtime and makes it its function, within a time limit.
+    pub(crate) async fn init(mut self, limit: Duration) -> Result<Environment<Idle>, FailedInit> {
+        let clock = self.core.clock.clone();
+        let Booting {
+            since: started,
+            is_booted,
+            is_restored,
+        } = self.state;
+        let initialised = tokio::select! {
+            biased;
+            initialised = initialise(&mut self.core, started, is_booted, is_restored) => initialised,
+            () = clock.sleep(limit) => Err(Cause::Timeout),
+        };
+        match initialised {
+            Ok(()) => Ok(self.specialised(started.elapsed())),
+            Err(cause) => Err(self.fail(cause, started.elapsed())),
+        }
+    }
+}
+
+impl<S> Environment<S> {
+    pub(super) fn fail(mut self, cause: Cause, elapsed: Duration) -> FailedInit {
+        let core = &mut self.core;
+        let reason = match cause {
+            Cause::Timeout => Reason::Timeout,
+            _ => Reason::Failure,
+        };
+        let is_restored = core.tier == StartTier::Template;
+        let events = core.end_of_init(is_restored, elapsed, Some(&cause.failure()));
+        let log_tail = core.log.finish(&events);
+        core.end(reason);
         FailedInit {
             cause,
             log_tail,
@@ -88,10 +139,16 @@ impl Environment<Booting> {
     }
 }
 
-impl Environment<Parked> {
+impl Environment<Booting> {
     fn specialised(mut self, elapsed: Duration) -> Environment<Idle> {
         let core = &mut self.core;
-        if !core.suppressed {
+        let restored = core.restore.map(|restore| restore.duration);
+        let events = core.end_of_init(restored.is_some(), restored.unwrap_or(elapsed), None);
+        for event in &events {
+            core.log.note(event);
+        }
+        core.host.telemetry.close();
+        if restored.is_none() && !core.suppressed {
             core.init = Some(elapsed);
         }
         // Off this path: it takes some writes to control files.
@@ -107,24 +164,112 @@ impl Environment<Parked> {
     }
 }
 
-async fn initialise(core: &mut Core, started: Instant) -> Result<(), Cause> {
+impl Core {
+    /// Starts the external extensions and, when they have registered, the runtime.
+    async fn launch(&mut self) {
+        let Some(launched) = &self.launched else {
+            return;
+        };
+        let extensions = &self.host.extensions;
+        for name in std::mem::take(&mut self.to_launch) {
+            match blueprint::cannot_launch(&self.function, &name) {
+                Some(why) => extensions.cannot_launch(&name, why),
+                None if extensions.has_failed() => {}
+                None => launched.start(&name),
+            }
+        }
+        extensions.registered().await;
+        launched.start_runtime();
+    }
+
+    /// The same, as far as it comes.
+    async fn launch_or_fail(&mut self) -> Result<(), Cause> {
+        if self.launched.is_none() {
+            return Ok(());
+        }
+        let host = Arc::clone(&self.host);
+        tokio::select! {
+            biased;
+            failure = host.extensions.failed() => Err(Cause::Extension(failure)),
+            () = self.launch() => Ok(()),
+        }
+    }
+
+    /// What there is to say when an init or a restore has ended.
+    fn end_of_init(
+        &self,
+        is_restored: bool,
+        duration: Duration,
+        failure: Option<&Failure>,
+    ) -> Vec<Platform> {
+        let (kind, phase, failure) = (self.initialization, self.phase(), failure.cloned());
+        if is_restored {
+            return vec![
+                Platform::RestoreRuntimeDone {
+                    failure: failure.clone(),
+                },
+                Platform::RestoreReport { duration, failure },
+            ];
+        }
+        let done = Platform::InitRuntimeDone {
+            kind,
+            phase,
+            failure: failure.clone(),
+        };
+        let report = Platform::InitReport {
+            kind,
+            phase,
+            duration,
+            failure,
+        };
+        let states = self.host.extensions.states();
+        let extensions = states.into_iter().map(Platform::Extension);
+        std::iter::once(done)
+            .chain(extensions)
+            .chain([report])
+            .collect()
+    }
+}
+
+async fn initialise(
+    core: &mut Core,
+    started: Instant,
+    is_booted: bool,
+    is_restored: bool,
+) -> Result<(), Cause> {
+    core.launch_or_fail().await?;
+    let host = Arc::clone(&core.host);
     let steps = async {
-        core.link.booted().await?;
+        if !is_booted {
+            core.link.booted().await?;
+        }
         let booted = started.elapsed();
-        let handler = &core.function.handler;
-        Ok((
-            booted,
-            core.link.specialise(handler, &core.variables).await?,
-        ))
+        let readiness = if is_restored {
+            core.link.restore(&core.variables).await?
+        } else {
+            let handler = &core.function.handler;
+            core.link.specialise(handler, &core.variables).await?
+        };
+        if matches!(readiness, Readiness::Ready { .. }) {
+            host.extensions.ready().await;
+        }
+        Ok((booted, readiness))
     };
     let reached = tokio::select! {
         biased;
         reached = steps => reached,
+        failure = host.extensions.failed() => return Err(Cause::Extension(failure)),
         () = core.exit.ended() => Err(Lost::Ended),
     };
     match reached {
         Ok((booted, Readiness::Ready { code, init })) => {
             let total = started.elapsed();
+            if is_restored {
+                core.restore = Some(Restore {
+                    duration: total,
+                    hooks: init,
+                });
+            }
             if let Some(phases) = &mut core.first {
                 phases.code = code;
                 phases.init = init;

@@ -5,15 +5,18 @@ use std::time::{Duration, Instant};
 use base::RequestId;
 use bytes::Bytes;
 
+use super::closing::Closing;
 use super::exit::{ExitCause, error_document};
 use super::link::{Answer, Lost};
 use super::{Busy, Core, Environment, Idle};
+use crate::extensions::{ExtensionFailure, Reason};
 use crate::info::EnvironmentState;
-use crate::invocation::{FunctionError, InvokeEvent, InvokeOutcome, StartTier};
-use crate::logs::report::{self, Failure, Report};
+use crate::invocation::{FunctionError, InvokeEvent, InvokeOutcome};
+use crate::logs::Platform;
+use crate::logs::report::Failure;
 
 /// How long an answer may wait for its runtime to ask for the next event.
-const SETTLE: Duration = Duration::from_millis(5);
+pub(super) const SETTLE: Duration = Duration::from_millis(5);
 
 /// What an invocation leaves.
 pub(crate) struct Ran {
@@ -32,6 +35,7 @@ pub(crate) enum Next {
 enum End {
     Answered(Answer),
     Exited(ExitCause),
+    Failed(ExtensionFailure),
     TimedOut,
 }
 
@@ -47,48 +51,62 @@ impl Environment<Idle> {
         if event.tail {
             core.log.keep_tail();
         }
-        core.log.begin(report::start(event.request_id, &version));
+        core.log.begin(&Platform::Start {
+            request_id: event.request_id,
+            version,
+            trace: event.trace.clone(),
+        });
+        let began = core.clock.now();
         let started = Instant::now();
         let end = core.run(event, spent).await;
         let duration = spent + started.elapsed();
         match end {
             End::Answered(answer) => {
                 let ends = matches!(answer, Answer::Error { ends: true, .. });
-                let outcome = core.close(event, duration, answered(answer), None, None);
+                let closing = Closing::of(answered(answer), began, duration);
+                if core.host.extensions.has_any() && !ends {
+                    return busy
+                        .close_with_extensions(event, closing, started, spent)
+                        .await;
+                }
+                let outcome = core.close(event, closing);
                 let next = if ends { Next::Gone } else { busy.after().await };
                 Ran { outcome, next }
             }
             End::Exited(cause) => {
                 let document = cause.document(event.request_id);
-                let note = format!(
-                    "{}\n{}\n",
-                    cause.message(event.request_id),
-                    cause.error_type()
-                );
+                let fault = Platform::Fault {
+                    message: cause.message(event.request_id),
+                    error_type: Some(cause.error_type()),
+                };
                 let failure = Failure::Error(cause.error_type().to_owned());
+                core.reason = Reason::Failure;
                 if cause.out_of_memory {
                     core.memory.mb = Some(core.function.memory_mb);
                     core.memory.read = Some(Instant::now());
                 }
                 let failed = (document, Some(FunctionError::Unhandled));
-                let outcome = core.close(event, duration, failed, Some(failure), Some(note));
+                let closing = Closing::of(failed, began, duration).failed(failure, fault);
+                let outcome = core.close(event, closing);
+                Ran {
+                    outcome,
+                    next: Next::Gone,
+                }
+            }
+            End::Failed(failure) => {
+                core.reason = Reason::Failure;
+                let closing = Closing::failed_by(event, &failure, began, duration);
+                let outcome = core.close(event, closing);
                 Ran {
                     outcome,
                     next: Next::Gone,
                 }
             }
             End::TimedOut => {
-                if let Err(error) = core.sandbox.kill() {
-                    tracing::warn!(%error, "kill an environment that timed out");
-                }
+                core.end(Reason::Timeout);
                 let timeout = core.function.timeout;
-                let failed = (
-                    timed_out(event.request_id, timeout),
-                    Some(FunctionError::Unhandled),
-                );
-                let note = report::timed_out(core.clock.now(), event.request_id, timeout);
-                let failure = Some(Failure::Timeout);
-                let outcome = core.close(event, timeout, failed, failure, Some(note));
+                let closing = Closing::timed_out(event, core.clock.now(), began, timeout);
+                let outcome = core.close(event, closing);
                 Ran {
                     outcome,
                     next: Next::Gone,
@@ -102,7 +120,10 @@ impl Environment<Busy> {
     /// Resolves when the runtime is done with what it does after its answer; `None` if it ends, or
     /// takes longer than the function may.
     pub(crate) async fn settle(mut self) -> Option<Environment<Idle>> {
-        let core = &mut self.core;
+        let core = &mut *self.core;
+        if let Some(unfinished) = core.unfinished.take() {
+            return core.finish_later(*unfinished).await.then(|| self.idle());
+        }
         let timeout = core.function.timeout;
         tokio::select! {
             biased;
@@ -127,7 +148,7 @@ impl Environment<Busy> {
         }
     }
 
-    fn idle(self) -> Environment<Idle> {
+    pub(super) fn idle(self) -> Environment<Idle> {
         let since = self.core.clock.now();
         self.core.registration.is_now(EnvironmentState::Idle);
         self.into_state(Idle { since })
@@ -138,10 +159,15 @@ impl Core {
     async fn run(&mut self, event: &InvokeEvent, spent: Duration) -> End {
         let timeout = self.function.timeout.saturating_sub(spent);
         let deadline = self.clock.now() + timeout;
+        let extensions = &self.host.extensions;
+        extensions.invoked(event, deadline);
         let answered = tokio::select! {
             biased;
             answered = self.link.invoke(event, deadline) => answered,
             () = self.exit.ended() => Err(Lost::Ended),
+            failure = extensions.failed(), if extensions.has_any() => {
+                return End::Failed(failure);
+            }
             () = self.clock.sleep(timeout) => return End::TimedOut,
         };
         let lost = match answered {
@@ -153,53 +179,6 @@ impl Core {
             cause = self.exit.cause(&self.sandbox, lost) => End::Exited(cause),
             // It closed its connection, and works on.
             () = self.clock.sleep_until(deadline) => End::TimedOut,
-        }
-    }
-
-    /// Writes the last lines of the invocation and puts the outcome together.
-    fn close(
-        &mut self,
-        event: &InvokeEvent,
-        duration: Duration,
-        (payload, function_error): (Bytes, Option<FunctionError>),
-        failure: Option<Failure>,
-        note: Option<String>,
-    ) -> InvokeOutcome {
-        let init = self.init.take();
-        let first = self.first.take();
-        let billed_ms = report::billed_ms(init, duration);
-        let max_memory_mb = self.max_memory_mb(duration);
-        let report = Report {
-            request_id: event.request_id,
-            duration,
-            billed_ms,
-            memory_mb: self.function.memory_mb,
-            max_memory_mb,
-            init,
-            failure,
-        };
-        let lines = note
-            .into_iter()
-            .chain([report::end(event.request_id), report.line()]);
-        let log_tail = self.log.finish(lines);
-        let start = if first.is_some() {
-            self.tier
-        } else {
-            StartTier::Warm
-        };
-        let mut phases = first.unwrap_or_default();
-        phases.handler = duration;
-        InvokeOutcome {
-            payload,
-            function_error,
-            log_tail,
-            executed_version: self.function.key.version.clone(),
-            start,
-            phases,
-            duration,
-            billed_ms,
-            init_duration: init,
-            max_memory_mb,
         }
     }
 }

@@ -8,15 +8,15 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::exit::error_document;
+use super::streaming::Pieces;
 use super::variables::TASK_ROOT;
 use crate::awaited::Awaited;
 use crate::frames::{Frame, FrameError, FrameSocket, Kind, Payload};
 use crate::invocation::InvokeEvent;
 use crate::runtime_api::RuntimeApi;
 
-/// Largest response: 6 MB and what Lambda allows on top of it.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-pub(crate) const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
+/// Largest error document of a failed init, in bytes.
+const MAX_DOCUMENT: usize = crate::MAX_PAYLOAD_BYTES;
 
 /// The connection to one environment's runtime.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Frames {
     socket: FrameSocket,
     awaited: Awaited,
     lookout: Lookout,
+    /// Largest response, in bytes.
+    limit: usize,
 }
 
 /// What a runtime answered to an event.
@@ -73,6 +75,11 @@ struct Specialise<'a> {
     environment: &'a BTreeMap<String, String>,
 }
 
+#[derive(Serialize)]
+struct Restore<'a> {
+    environment: &'a BTreeMap<String, String>,
+}
+
 #[derive(Default, Deserialize)]
 struct Ready {
     code_us: u64,
@@ -97,6 +104,8 @@ struct Invoke<'a> {
     client_context: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cognito_identity: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<&'a str>,
 }
 
 impl Link {
@@ -109,6 +118,27 @@ impl Link {
             },
             Self::Api(_) => Ok(()),
         }
+    }
+
+    /// Resolves when a booted runtime has rehearsed. One of the Runtime API cannot.
+    pub(crate) async fn rehearse(
+        &mut self,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), Lost> {
+        let Self::Frames(frames) = self else {
+            return Ok(());
+        };
+        let header = Specialise {
+            handler: "",
+            task_root: TASK_ROOT,
+            environment,
+        };
+        let sent = frames
+            .socket
+            .send(Kind::Rehearse, &header, &Bytes::new())
+            .await;
+        sent.map_err(lost)?;
+        self.booted().await
     }
 
     /// Makes a booted runtime this function; resolves when its init has ended.
@@ -130,29 +160,33 @@ impl Link {
             .send(Kind::Specialise, &header, &Bytes::new())
             .await
             .map_err(lost)?;
-        let frame = receive(socket).await?;
-        match frame.kind {
-            Kind::Ready => {
-                let ready: Ready = frame.header().map_err(lost)?;
-                let code = Duration::from_micros(ready.code_us);
-                Ok(Readiness::Ready {
-                    code,
-                    init: Duration::from_micros(ready.init_us),
-                })
-            }
-            Kind::InitError => {
-                let error_type = frame.header::<Failed>().map_err(lost)?.error_type;
-                let document = match frame.payload {
-                    Payload::Whole(document) => document,
-                    Payload::TooLarge(size) => too_large_document(size),
-                };
-                Ok(Readiness::Failed {
-                    error_type,
-                    document,
-                })
-            }
-            other => Err(unexpected(other)),
-        }
+        readiness(socket).await
+    }
+
+    /// Has a function run what it wants to be done before it is kept as a template.
+    pub(crate) async fn snapshot(&mut self) -> Result<Readiness, Lost> {
+        let Self::Frames(Frames { socket, .. }) = self else {
+            return Err(Lost::Garbled);
+        };
+        let sent = socket
+            .send(Kind::Snapshot, &serde_json::json!({}), &Bytes::new())
+            .await;
+        sent.map_err(lost)?;
+        readiness(socket).await
+    }
+
+    /// Makes a fork of a template an environment of its own.
+    pub(crate) async fn restore(
+        &mut self,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Readiness, Lost> {
+        let Self::Frames(Frames { socket, .. }) = self else {
+            return Err(Lost::Garbled);
+        };
+        let header = Restore { environment };
+        let sent = socket.send(Kind::Restore, &header, &Bytes::new()).await;
+        sent.map_err(lost)?;
+        readiness(socket).await
     }
 
     /// Hands over an event; resolves with its answer.
@@ -172,27 +206,64 @@ impl Link {
             trace: event.trace.as_deref(),
             client_context: event.client_context.as_deref(),
             cognito_identity: event.cognito_identity.as_deref(),
+            tenant_id: event.tenant.as_deref(),
         };
         frames
             .socket
             .send(Kind::Invoke, &header, &event.payload)
             .await
             .map_err(lost)?;
-        let frame = frames.answer().await?;
+        let limit = frames.limit;
+        let mut frame = frames.answer().await?;
+        let mut pieces = None;
+        while frame.kind == Kind::Piece {
+            let pieces = pieces.get_or_insert_with(|| Pieces::of(event, limit));
+            match frame.payload {
+                Payload::Whole(piece) => pieces.take(piece).await,
+                Payload::TooLarge(size) => pieces.skip(size),
+            }
+            frame = receive_within(&mut frames.socket, limit).await?;
+        }
         match frame.kind {
-            Kind::Response => Ok(match frame.payload {
-                Payload::Whole(payload) => Answer::Response(payload),
-                Payload::TooLarge(size) => too_large(size),
+            Kind::Response => Ok(match (pieces, frame.payload) {
+                // Nothing is left for the last frame of a response in pieces.
+                (Some(pieces), _) => pieces.end(),
+                (None, Payload::Whole(payload)) => Answer::Response(payload),
+                (None, Payload::TooLarge(size)) => too_large(size, limit),
             }),
             Kind::Error => {
                 let ends = frame.header::<Failed>().map_err(lost)?.ends;
                 let document = match frame.payload {
                     Payload::Whole(document) => document,
-                    Payload::TooLarge(size) => too_large_document(size),
+                    Payload::TooLarge(size) => too_large_document(size, limit),
                 };
                 Ok(Answer::Error { document, ends })
             }
             other => Err(unexpected(other)),
+        }
+    }
+
+    /// The socket of a runtime of ours.
+    pub(crate) fn socket(&mut self) -> Option<&mut FrameSocket> {
+        match self {
+            Self::Frames(frames) => Some(&mut frames.socket),
+            Self::Api(_) => None,
+        }
+    }
+
+    /// Sets the largest response, in bytes.
+    pub(crate) fn limit_responses(&mut self, limit: usize) {
+        match self {
+            Self::Frames(frames) => frames.limit = limit,
+            Self::Api(api) => api.limit_responses(limit),
+        }
+    }
+
+    /// What a runtime of the Runtime API speaks to.
+    pub(crate) fn runtime_api(&self) -> Option<&RuntimeApi> {
+        match self {
+            Self::Frames(_) => None,
+            Self::Api(api) => Some(api),
         }
     }
 
@@ -226,6 +297,7 @@ impl Frames {
             socket,
             awaited,
             lookout: Lookout::default(),
+            limit: crate::MAX_RESPONSE_BYTES,
         }
     }
 
@@ -236,30 +308,61 @@ impl Frames {
         let socket = &self.socket;
         self.lookout
             .look_out(since, || awaiting.is_alone(), || socket.has_arrived());
-        let frame = receive(&mut self.socket).await?;
+        let frame = receive_within(&mut self.socket, self.limit).await?;
         self.lookout.came_after(since.elapsed());
         Ok(frame)
     }
 }
 
 /// The answer to a response above the limit, which is thrown away.
-pub(crate) fn too_large(size: usize) -> Answer {
+pub(crate) fn too_large(size: usize, limit: usize) -> Answer {
     Answer::Error {
-        document: too_large_document(size),
+        document: too_large_document(size, limit),
         ends: false,
     }
 }
 
-fn too_large_document(size: usize) -> Bytes {
+fn too_large_document(size: usize, limit: usize) -> Bytes {
     let message = format!(
         "Response payload size ({size} bytes) exceeded maximum allowed payload size \
-         ({MAX_RESPONSE_BYTES} bytes)."
+         ({limit} bytes)."
     );
     error_document("Function.ResponseSizeTooLarge", &message)
 }
 
+/// What a runtime says when it has done what it was told.
+async fn readiness(socket: &mut FrameSocket) -> Result<Readiness, Lost> {
+    let frame = receive(socket).await?;
+    match frame.kind {
+        Kind::Ready => {
+            let ready: Ready = frame.header().map_err(lost)?;
+            let code = Duration::from_micros(ready.code_us);
+            Ok(Readiness::Ready {
+                code,
+                init: Duration::from_micros(ready.init_us),
+            })
+        }
+        Kind::InitError => {
+            let error_type = frame.header::<Failed>().map_err(lost)?.error_type;
+            let document = match frame.payload {
+                Payload::Whole(document) => document,
+                Payload::TooLarge(size) => too_large_document(size, MAX_DOCUMENT),
+            };
+            Ok(Readiness::Failed {
+                error_type,
+                document,
+            })
+        }
+        other => Err(unexpected(other)),
+    }
+}
+
 async fn receive(socket: &mut FrameSocket) -> Result<Frame, Lost> {
-    socket.receive(MAX_RESPONSE_BYTES).await.map_err(lost)
+    receive_within(socket, MAX_DOCUMENT).await
+}
+
+async fn receive_within(socket: &mut FrameSocket, limit: usize) -> Result<Frame, Lost> {
+    socket.receive(limit).await.map_err(lost)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err takes")]

@@ -1,24 +1,33 @@
 //! One environment, from its start to its end. What it can do next is in its type:
 //!
 //! ```text
-//! Booting ──booted──▶ Parked ──specialise──▶ Idle ⇄ Busy
-//!                                             ⇅
-//!                                           Frozen
+//! Booting ──specialise──▶ Idle ⇄ Busy
+//!                          ⇅
+//!                        Frozen
 //! ```
 //!
-//! [`Parked`] is nobody's yet: today every environment is specialised at once; a pool of parked
-//! ones, or a template's fork, would come in there. An environment that is dropped, in whatever
-//! state, is killed and leaves nothing behind.
+//! What comes before is a [`Body`], which is nobody's: executed or forked for this function, or
+//! parked by the nursery until one needed it. An environment that is dropped, in whatever state, is
+//! killed and leaves nothing behind.
 
 mod blueprint;
+mod body;
+mod closing;
+mod compile;
 mod connections;
+mod container;
+mod egress;
 mod exit;
+mod farewell;
 mod init;
 mod invoke;
 mod link;
+mod owner;
 mod registry;
 mod rest;
 mod start;
+mod streaming;
+mod template;
 mod variables;
 
 use std::any::Any;
@@ -29,36 +38,46 @@ use std::time::{Duration, Instant};
 use base::{Clock, Timestamp};
 use sandbox::Sandbox;
 
+use crate::extensions::{ExtensionHost, Launched, Reason};
 use crate::function::FunctionSpec;
 use crate::invocation::{Phases, StartTier};
 use crate::logs::LogTap;
+use crate::logs::report::Restore;
+use crate::runtime_api::ApiServer;
 
-pub(crate) use exit::error_document;
+pub(crate) use blueprint::{EXEC_WRAPPER, command, extensions, zygote};
+pub(crate) use body::{Body, Maker, blocking};
+pub(crate) use exit::{describe_status, error_document};
 pub(crate) use init::{Cause, FailedInit};
 pub(crate) use invoke::{Next, Ran, timed_out};
-pub(crate) use link::{Answer, MAX_RESPONSE_BYTES, Readiness, too_large};
+pub(crate) use link::{Answer, Readiness, too_large};
 pub(crate) use registry::Registry;
-pub(crate) use start::{Launcher, StartError, Starting};
+pub(crate) use start::{Launcher, StartError, Starting, Unrunnable};
+pub(crate) use streaming::Pieces;
+pub(crate) use template::Shelf;
+pub(crate) use variables::LAYERS_ROOT;
 
+use closing::Unfinished;
 use exit::ExitWatch;
+use farewell::Keeper;
 use link::Link;
 use registry::Registration;
 
 /// An environment in a state.
 pub(crate) struct Environment<S> {
-    core: Box<Core>,
+    core: Keeper,
     state: S,
 }
 
-/// The program runs; nothing is heard of it yet.
+/// The program runs, and sees the function's code; it is not the function yet.
 #[derive(Debug)]
 pub(crate) struct Booting {
     since: Instant,
+    /// Everything generic is loaded.
+    is_booted: bool,
+    /// It is a fork of its function's template.
+    is_restored: bool,
 }
-
-/// Everything generic is loaded; no function yet.
-#[derive(Debug)]
-pub(crate) struct Parked;
 
 /// A function that waits for an event.
 #[derive(Debug)]
@@ -77,13 +96,23 @@ pub(crate) struct Frozen {
 pub(crate) struct Busy;
 
 /// What lasts from the start to the end.
-struct Core {
+pub(crate) struct Core {
     function: Arc<FunctionSpec>,
     clock: Clock,
     registration: Registration,
     link: Link,
-    log: LogTap,
+    log: Arc<LogTap>,
     exit: ExitWatch,
+    /// Its extensions, and who they are told by.
+    host: Arc<ExtensionHost>,
+    launched: Option<Arc<Launched>>,
+    _api: Option<ApiServer>,
+    /// External extensions that are to be started before the runtime.
+    to_launch: Vec<String>,
+    /// An invocation that has been answered, and whose end is not logged yet.
+    unfinished: Option<Box<Unfinished>>,
+    /// Why it will end.
+    reason: Reason,
     /// In front of the sandbox, since it may serve a socket inside.
     _gateway: Option<Box<dyn Any + Send + Sync>>,
     sandbox: Arc<Sandbox>,
@@ -98,8 +127,14 @@ struct Core {
     first: Option<Phases>,
     /// How long the init took, as the first invocation's REPORT shows it.
     init: Option<Duration>,
+    /// The same of one that was restored.
+    restore: Option<Restore>,
     /// Whether its init runs within an invocation, after a first one that failed.
     suppressed: bool,
+    /// How it came to be: `on-demand`, `provisioned-concurrency` or `snap-start`.
+    initialization: &'static str,
+    /// Whether it was made ahead of any invocation.
+    provisioned: bool,
 }
 
 /// The highest use of memory, read from the kernel no more often than it can matter.
@@ -107,6 +142,8 @@ struct Core {
 struct MemoryPeak {
     mb: Option<u32>,
     read: Option<Instant>,
+    /// Bytes of the template's, charged to it, that this one has as well.
+    shared: u64,
 }
 
 /// Invocations closer together share one reading.
@@ -115,6 +152,11 @@ const MEMORY_READ_EVERY: Duration = Duration::from_millis(100);
 const MEMORY_READ_AFTER: Duration = Duration::from_millis(5);
 
 impl<S> Environment<S> {
+    /// Whether it was made ahead, as provisioned concurrency.
+    pub(crate) fn is_provisioned(&self) -> bool {
+        self.core.provisioned
+    }
+
     /// Moves on to another state.
     fn into_state<T>(self, state: T) -> Environment<T> {
         Environment {
@@ -125,6 +167,11 @@ impl<S> Environment<S> {
 }
 
 impl Core {
+    /// The phase in which its init runs.
+    fn phase(&self) -> &'static str {
+        if self.suppressed { "invoke" } else { "init" }
+    }
+
     /// Highest use of memory so far, in MB.
     fn max_memory_mb(&mut self, ran: Duration) -> Option<u32> {
         let due = self
@@ -135,6 +182,7 @@ impl Core {
             self.memory.read = Some(Instant::now());
             let peak = self.sandbox.memory_peak().ok().filter(|peak| *peak > 0);
             self.memory.mb = peak.map(|bytes| {
+                let bytes = bytes + self.memory.shared;
                 let mb = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 // The sandbox's own init counts as well; Lambda never reports more than the limit.
                 mb.min(self.function.memory_mb)

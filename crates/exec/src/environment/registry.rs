@@ -31,6 +31,7 @@ pub(crate) struct Registration {
 struct Entry {
     function: FunctionKey,
     start: StartTier,
+    provisioned: bool,
     log_stream: String,
     since: Instant,
     sandbox: Weak<Sandbox>,
@@ -38,11 +39,12 @@ struct Entry {
     requests: AtomicU64,
 }
 
-const STATES: [EnvironmentState; 4] = [
+const STATES: [EnvironmentState; 5] = [
     EnvironmentState::Init,
     EnvironmentState::Idle,
     EnvironmentState::Busy,
     EnvironmentState::Frozen,
+    EnvironmentState::Template,
 ];
 
 impl Registry {
@@ -50,6 +52,7 @@ impl Registry {
         self: &Arc<Self>,
         function: FunctionKey,
         start: StartTier,
+        provisioned: bool,
         log_stream: String,
         sandbox: &Arc<Sandbox>,
     ) -> Registration {
@@ -57,6 +60,7 @@ impl Registry {
         let entry = Arc::new(Entry {
             function,
             start,
+            provisioned,
             log_stream,
             since: Instant::now(),
             sandbox: Arc::downgrade(sandbox),
@@ -134,6 +138,7 @@ impl Entry {
             memory_bytes: usage.map(|usage| usage.memory_bytes),
             age: self.since.elapsed(),
             start: self.start,
+            provisioned: self.provisioned,
             requests: self.requests.load(Ordering::Relaxed),
             log_stream: self.log_stream.clone(),
         }

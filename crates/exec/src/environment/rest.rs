@@ -5,7 +5,8 @@ use std::time::Duration;
 use base::Timestamp;
 use sandbox::SandboxError;
 
-use super::{Environment, Frozen, Idle};
+use super::link::Link;
+use super::{Core, Environment, Frozen, Idle};
 use crate::info::EnvironmentState;
 
 impl Environment<Idle> {
@@ -32,14 +33,36 @@ impl Environment<Idle> {
     /// does: the next event would get that. A new environment counts as good, for its first event
     /// is to tell what is wrong with it.
     pub(crate) fn is_spoilt(&self) -> bool {
-        self.core.first.is_none() && self.core.link.is_disturbed()
+        self.core.first.is_none() && self.core.is_disturbed()
     }
 
     /// Whether it can take an event: alive, silent, and with credentials that outlast it.
     pub(crate) fn is_sound(&self, now: Timestamp) -> bool {
-        let until = self.core.credentials_until;
-        let needed = now + self.core.function.timeout + CREDENTIALS_MARGIN;
-        until.is_none_or(|until| needed < until) && !self.core.link.is_disturbed()
+        self.core.is_sound(now)
+    }
+}
+
+impl Core {
+    fn is_sound(&self, now: Timestamp) -> bool {
+        let needed = now + self.function.timeout + CREDENTIALS_MARGIN;
+        let until = self.credentials_until;
+        until.is_none_or(|until| needed < until) && !self.is_disturbed()
+    }
+
+    /// Whether it has ended, or spoken though nobody asked.
+    fn is_disturbed(&self) -> bool {
+        if self.host.extensions.has_failed() {
+            return true;
+        }
+        let launched = self.launched.as_ref();
+        if launched.is_some_and(|launched| launched.runtime_status().is_some()) {
+            return true;
+        }
+        match &self.link {
+            Link::Frames(_) => self.link.is_disturbed(),
+            // Its connections come and go: only the kernel knows whether it lives.
+            Link::Api(_) => !matches!(self.sandbox.program_has_ended(), Ok(false)),
+        }
     }
 }
 
@@ -54,6 +77,11 @@ impl Environment<Frozen> {
 
     pub(crate) fn idle_since(&self) -> Timestamp {
         self.state.idle_since
+    }
+
+    /// Whether it could take an event, once thawed.
+    pub(crate) fn is_sound(&self, now: Timestamp) -> bool {
+        self.core.is_sound(now)
     }
 
     /// Lets every process continue; `None` if that cannot be. Blocks as freezing does.

@@ -1,35 +1,35 @@
 //! Starts an environment: finds the interpreter, assumes the role, makes the sandbox, connects.
 
 use std::any::Any;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use sandbox::{Host, Sandbox, SandboxError, Spec};
+use sandbox::Host;
 use service::ports::LogStream;
 
-use super::blueprint::blueprint;
-use super::connections::{Connections, Sockets};
-use super::link::Frames;
-use super::variables::{Particulars, variables};
-use super::{Booting, Core, Environment, ExitWatch, Link, MemoryPeak, Registry};
-use crate::awaited::Awaited;
+use super::body::{Body, Maker, Wiring, blocking, failed};
+use super::owner::Owner;
+use super::variables::LAYERS_ROOT;
+use super::{Booting, Core, Environment, Keeper, MemoryPeak, Registry, Shelf};
+use super::{blueprint, compile, egress};
 use crate::bootstraps;
 use crate::config::ExecConfig;
 use crate::error::InvokeError;
-use crate::frames::FrameSocket;
+use crate::extensions::{ExtensionHost, Launched, Reason};
 use crate::function::FunctionSpec;
-use crate::invocation::{Phases, StartTier};
-use crate::logs::{LogTap, Pipes, report};
+use crate::images::{CodeImage, ImageId};
+use crate::invocation::Phases;
+use crate::logs::{LogTap, Pipes, Platform};
+use crate::nursery::{Nursery, Recipe};
 use crate::ports::{EnvironmentIdentity, ExecPorts};
-use crate::runtime_api::RuntimeApi;
+use crate::runtime_api::ApiServer;
 use crate::runtimes::{Family, Interpreter, Interpreters, Resolved};
-
-/// How the sandbox names the step that turns its process into the program.
-const EXECUTE: &str = "execute ";
+use crate::telemetry::Telemetry;
 
 /// Starts environments for one server.
 pub(crate) struct Launcher {
@@ -38,9 +38,13 @@ pub(crate) struct Launcher {
     pub(crate) host: Host,
     pub(crate) interpreters: Interpreters,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) awaited: Awaited,
+    pub(crate) maker: Maker,
+    pub(crate) nursery: Arc<Nursery>,
+    pub(crate) shelf: Shelf,
     /// Interpreters that the bootstraps have been compiled for.
     pub(crate) compiled: Mutex<Vec<PathBuf>>,
+    /// Images that are being compiled, or could not be, by the interpreter's name.
+    pub(crate) compiling: Mutex<HashSet<(ImageId, String)>>,
 }
 
 /// What a start is for, and whose log it continues.
@@ -50,14 +54,40 @@ pub(crate) struct Starting {
     pub(crate) log_stream: Option<Arc<LogStream>>,
     /// Whether what the init logs belongs to the tail that the caller asked for.
     pub(crate) tail: bool,
+    /// Whether it is made ahead, as provisioned concurrency.
+    pub(crate) provisioned: bool,
+    /// Whether it is made to be kept as a template.
+    pub(crate) template: bool,
 }
 
 /// Why no program runs.
 #[derive(Debug)]
 pub(crate) enum StartError {
     /// The package has no program that the kernel would run: the function's fault.
-    Entrypoint(String),
+    Entrypoint(Unrunnable),
     Other(InvokeError),
+}
+
+/// What is wrong with a program.
+#[derive(Debug)]
+pub(crate) struct Unrunnable {
+    /// Lambda's name for it.
+    pub(crate) error_type: &'static str,
+    pub(crate) reason: String,
+}
+
+impl StartError {
+    /// There is no such program, or it is none.
+    pub(super) fn entrypoint(reason: String) -> Self {
+        let error_type = "Runtime.InvalidEntrypoint";
+        Self::Entrypoint(Unrunnable { error_type, reason })
+    }
+
+    /// There is nowhere to run it.
+    pub(super) fn working_directory(reason: String) -> Self {
+        let error_type = "Runtime.InvalidWorkingDir";
+        Self::Entrypoint(Unrunnable { error_type, reason })
+    }
 }
 
 impl From<InvokeError> for StartError {
@@ -67,7 +97,7 @@ impl From<InvokeError> for StartError {
 }
 
 impl Launcher {
-    /// Starts the program; returns once it runs.
+    /// Starts the program, or takes one that waits; returns once it runs and sees the code.
     pub(crate) async fn start(
         self: &Arc<Self>,
         starting: Starting,
@@ -81,85 +111,201 @@ impl Launcher {
         let stream = starting
             .log_stream
             .unwrap_or_else(|| self.new_stream(&function));
-        let frames = function.runtime.family() != Family::Provided;
-        let (connections, ends) = Connections::open(frames).map_err(internal("open pipes"))?;
-        let gateway = self
-            .ports
-            .gateway
-            .as_ref()
-            .map(|_| self.config.gateway_port);
-        let (sockets, network) = Sockets::open(self.config.outbound, !frames, gateway)
-            .map_err(internal("open sockets"))?;
-        let variables = variables(
-            &function,
-            &Particulars {
-                interpreter: resolved.interpreter.as_ref(),
-                credentials: &credentials,
-                log_stream: &stream.name,
-                runtime_api: &sockets.runtime_api,
-                gateway: sockets.gateway.as_deref(),
-            },
-        );
         let cpu_millis = function.cpu_millis().max(self.config.least_cpu_millis);
-        let mut spec = blueprint(&function, &resolved, &self.config.runtime_dir, cpu_millis)?;
-        spec.env = variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        spec.network = network;
-        ends.give_to(&mut spec);
-        let mut sandbox = self.spawn(spec).await?;
-        let (api, gateway) = sockets.listeners(sandbox.take_listeners());
-        let sandbox = Arc::new(sandbox);
-        let log = self.open_log(&stream, connections.pipes)?;
+        let (outbound, limited) = egress::outbound(self.config.outbound, &function);
+        let restored = if continued || starting.provisioned || starting.template {
+            None
+        } else {
+            self.restore(&function, outbound, cpu_millis).await
+        };
+        let (restored, kept) = restored.unzip();
+        let is_restored = kept.is_some();
+        let owner = Owner {
+            function: &function,
+            resolved: &resolved,
+            credentials: &credentials,
+            log_stream: &stream.name,
+            initialization: match (starting.provisioned, starting.template || is_restored) {
+                (true, _) => "provisioned-concurrency",
+                (false, true) => "snap-start",
+                (false, false) => "on-demand",
+            },
+            phase: if continued { "invoke" } else { "init" },
+        };
+        let to_launch = blueprint::extensions(&function);
+        let recipe = Recipe::of(&function, &resolved, outbound);
+        let recipe = recipe.filter(|_| !starting.template);
+        let (body, variables) = if let Some(body) = restored {
+            let variables = owner.variables(&body.names);
+            (body, variables)
+        } else if let Some(recipe) = &recipe {
+            let body = self.take(recipe, &function, &resolved).await?;
+            self.compile_code(&function, &resolved, recipe);
+            let variables = owner.variables(&body.names);
+            (body, variables)
+        } else {
+            let frames = function.runtime.family() != Family::Provided;
+            let launcher = !to_launch.is_empty();
+            let wiring = self.maker.wire(frames, launcher, outbound)?;
+            self.execute(&owner, wiring, starting.template).await?
+        };
+        let telemetry = Telemetry::new(Arc::downgrade(&body.sandbox), function.logging.format);
+        let telemetry = Arc::new(telemetry);
+        let log = self.open_log(&stream, &function, &telemetry, body.pipes)?;
+        let log = Arc::new(log);
+        let host = Arc::new(ExtensionHost::new(&function, telemetry, Arc::clone(&log)));
+        host.extensions.expect(&to_launch);
+        let launched = body
+            .launcher
+            .map(|pipes| Launched::new(pipes, Arc::clone(&host)));
+        let launched = launched
+            .transpose()
+            .map_err(internal("open the launcher"))?;
+        let launched = launched.map(Arc::new);
+        let mut link = body.link;
+        link.limit_responses(function.max_response);
+        let runtime_api = link.runtime_api();
+        let api = body
+            .api
+            .map(|listener| ApiServer::open(listener, runtime_api, Arc::clone(&host)));
+        let api = api.transpose().map_err(internal("open the Runtime API"))?;
         if starting.tail {
             log.keep_tail();
         }
+        log.note(&owner.beginning(is_restored));
         if !continued {
-            note_start(&log, &function, &resolved);
+            for warning in resolved.warning.iter().chain(&limited) {
+                log.note(&Platform::Note(format!("warning: {warning}")));
+            }
         }
         let registration = self.registry.register(
             function.key.clone(),
-            StartTier::Exec,
+            body.tier,
+            starting.provisioned,
             stream.name.clone(),
-            &sandbox,
+            &body.sandbox,
         );
+        // A client that the init made has the credentials of then.
+        let of_init = kept.as_ref().and_then(|kept| kept.credentials_until());
+        let credentials_until = of_init.into_iter().chain(credentials.expires_at).min();
         let core = Core {
             registration,
             clock: self.ports.clock.clone(),
-            link: link(connections.frames, api, &self.awaited)
-                .map_err(internal("open the Runtime API"))?,
+            link,
             log,
-            exit: ExitWatch::new(&sandbox).map_err(internal("watch the environment"))?,
-            _gateway: gateway.and_then(|listener| self.open_gateway(listener, &function)),
-            sandbox,
+            exit: body.exit.and(launched.clone()),
+            host,
+            launched,
+            _api: api,
+            to_launch,
+            unfinished: None,
+            reason: Reason::Spindown,
+            _gateway: body
+                .gateway
+                .and_then(|listener| self.open_gateway(listener, &function)),
+            sandbox: body.sandbox,
             variables,
-            credentials_until: credentials.expires_at,
+            credentials_until,
             cpu_millis,
-            memory: MemoryPeak::default(),
-            tier: StartTier::Exec,
+            memory: MemoryPeak {
+                shared: kept.map_or(0, |kept| kept.memory_bytes()),
+                ..MemoryPeak::default()
+            },
+            tier: body.tier,
             first: Some(Phases {
                 environment: since.elapsed(),
                 ..Phases::default()
             }),
             init: None,
+            restore: None,
             suppressed: continued,
+            initialization: owner.initialization,
+            provisioned: starting.provisioned,
             function,
         };
         let state = Booting {
-            since: Instant::now(),
+            since: if is_restored { since } else { Instant::now() },
+            is_booted: body.is_booted,
+            is_restored,
         };
         Ok(Environment {
-            core: Box::new(core),
+            core: Keeper::new(core),
             state,
         })
+    }
+
+    /// Makes ready what a start of this function would need.
+    pub(crate) async fn expect(self: &Arc<Self>, function: &FunctionSpec) {
+        // An interpreter that is not there is the first invocation's to tell.
+        if let Ok(resolved) = self.resolve(function).await
+            && let (outbound, _) = egress::outbound(self.config.outbound, function)
+            && let Some(recipe) = Recipe::of(function, &resolved, outbound)
+        {
+            self.nursery.expect(&recipe);
+            self.compile_code(function, &resolved, &recipe);
+        }
+    }
+
+    /// A generic body, with this function's code and limits.
+    async fn take(
+        &self,
+        recipe: &Recipe,
+        function: &FunctionSpec,
+        resolved: &Resolved,
+    ) -> Result<Body, StartError> {
+        let cpu_millis = function.cpu_millis().max(self.config.least_cpu_millis);
+        let interpreter = compile::interpreter_name(resolved);
+        let completion = blueprint::completion(function, interpreter.as_deref(), cpu_millis)?;
+        let completion = Arc::new(completion);
+        loop {
+            let body = self.nursery.take(recipe).await?;
+            let (sandbox, completion) = (Arc::clone(&body.sandbox), Arc::clone(&completion));
+            let completed = blocking(move || sandbox.complete(&completion)).await?;
+            match completed {
+                Ok(()) => return Ok(body),
+                // Its process may have been ended from outside; a fresh one tells what is wrong.
+                Err(error) if body.is_booted => {
+                    tracing::warn!(%error, "a parked environment cannot be used");
+                }
+                Err(error) => return Err(failed("complete the sandbox", &error)),
+            }
+        }
+    }
+
+    /// A body of the function's own, from its first instruction on.
+    async fn execute(
+        &self,
+        owner: &Owner<'_>,
+        wiring: Wiring,
+        template: bool,
+    ) -> Result<(Body, BTreeMap<String, String>), StartError> {
+        let variables = owner.variables(&wiring.names);
+        let function = owner.function;
+        let cpu_millis = function.cpu_millis().max(self.config.least_cpu_millis);
+        let folder = &self.config.runtime_dir;
+        let layers = layers_around(function, owner.resolved).await?;
+        let mut spec = blueprint::dedicated(
+            function,
+            wiring.has_launcher(),
+            layers.as_ref(),
+            owner.resolved,
+            folder,
+            &variables,
+            cpu_millis,
+        )?;
+        spec.template = template;
+        spec.env = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Ok((self.maker.execute(spec, wiring).await?, variables))
     }
 
     /// What runs this function's runtime.
     async fn resolve(
         self: &Arc<Self>,
         function: &FunctionSpec,
-    ) -> Result<Arc<Resolved>, InvokeError> {
+    ) -> Result<Arc<Resolved>, StartError> {
         let runtime = function.runtime;
         let resolved = if let Some(resolved) = self.interpreters.known(runtime) {
             resolved
@@ -192,24 +338,16 @@ impl Launcher {
         });
     }
 
-    async fn spawn(&self, spec: Spec) -> Result<Sandbox, StartError> {
-        let host = self.host.clone();
-        let program = spec.program.clone();
-        let spawned = blocking(move || host.spawn(spec)).await?;
-        spawned.map_err(|error| match error {
-            SandboxError::Step { step, source } if step.starts_with(EXECUTE) => {
-                StartError::Entrypoint(format!("fork/exec {}: {source}", program.display()))
-            }
-            other => {
-                let (action, cause) = ("start the sandbox", chain(&other));
-                StartError::Other(InvokeError::Internal { action, cause })
-            }
-        })
-    }
-
-    fn open_log(&self, stream: &Arc<LogStream>, pipes: Pipes) -> Result<LogTap, InvokeError> {
+    fn open_log(
+        &self,
+        stream: &Arc<LogStream>,
+        function: &FunctionSpec,
+        telemetry: &Arc<Telemetry>,
+        pipes: Pipes,
+    ) -> Result<LogTap, InvokeError> {
         let (sink, clock) = (Arc::clone(&self.ports.logs), self.ports.clock.clone());
-        LogTap::open(Arc::clone(stream), sink, clock, pipes)
+        let (stream, telemetry) = (Arc::clone(stream), Arc::clone(telemetry));
+        LogTap::open(stream, sink, clock, function.logging, telemetry, pipes)
             .map_err(internal("read the function's output"))
     }
 
@@ -245,59 +383,27 @@ impl Launcher {
     }
 }
 
-fn link(
-    frames: Option<FrameSocket>,
-    api: Option<TcpListener>,
-    awaited: &Awaited,
-) -> io::Result<Link> {
-    match (frames, api) {
-        (Some(frames), _) => Ok(Link::Frames(Frames::new(frames, awaited.clone()))),
-        (None, Some(api)) => RuntimeApi::serve(api).map(Link::Api),
-        (None, None) => Err(io::ErrorKind::NotFound.into()),
-    }
-}
-
-fn note_start(log: &LogTap, function: &FunctionSpec, resolved: &Resolved) {
-    let identifier = function.runtime.identifier();
-    let family = identifier.trim_end_matches(|c: char| c.is_ascii_digit() || ".x".contains(c));
-    let version = match &resolved.interpreter {
-        Some(interpreter) => format!("{family}:{}", interpreter.version),
-        None => identifier.to_owned(),
+/// The function's layers, with a place for the interpreter if that lies below them.
+async fn layers_around(
+    function: &FunctionSpec,
+    resolved: &Resolved,
+) -> Result<Option<CodeImage>, StartError> {
+    let Some(layers) = function.layers.clone() else {
+        return Ok(None);
     };
-    let partition = &function.arn.partition;
-    let region = &function.key.region;
-    let digest = <sha2::Sha256 as sha2::Digest>::digest(&version);
-    let arn = format!(
-        "arn:{partition}:lambda:{region}::runtime:{}",
-        hex::encode(digest)
-    );
-    log.note(report::init_start(&version, &arn));
-    if let Some(warning) = &resolved.warning {
-        log.note(format!("[kagero] warning: {warning}\n"));
-    }
+    let inside = resolved.inside(LAYERS_ROOT).map(Path::to_owned);
+    let Some(inside) = inside else {
+        return Ok(Some(layers));
+    };
+    let is_folder = Path::new(LAYERS_ROOT).join(&inside).is_dir();
+    let around = blocking(move || layers.with_mount_point(&inside, is_folder)).await?;
+    let failed = |error| failed("make room for the interpreter in the layers", &error);
+    around.map(Some).map_err(failed)
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, InvokeError> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined.map_err(|error| internal("start an environment")(io::Error::other(error)))
-}
-
-fn internal(action: &'static str) -> impl Fn(io::Error) -> InvokeError {
+pub(super) fn internal(action: &'static str) -> impl Fn(io::Error) -> InvokeError {
     move |error| InvokeError::Internal {
         action,
         cause: error.to_string(),
     }
-}
-
-/// An error with all that it comes from.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -3,14 +3,19 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::bootstraps;
-use crate::function::FunctionSpec;
+use crate::function::{Code, Container, FunctionSpec};
+use crate::logging::LogFormat;
 use crate::ports::FunctionCredentials;
 use crate::runtimes::{Family, Interpreter};
 
 /// Where the function's code is.
 pub(crate) const TASK_ROOT: &str = "/var/task";
+
+/// Where its layers are.
+pub(crate) const LAYERS_ROOT: &str = "/opt";
 
 /// What is particular to one environment.
 pub(crate) struct Particulars<'a> {
@@ -21,6 +26,8 @@ pub(crate) struct Particulars<'a> {
     pub(crate) runtime_api: &'a str,
     /// `host:port` of the gateway's socket.
     pub(crate) gateway: Option<&'a str>,
+    /// Why it was initialised: `on-demand`, `provisioned-concurrency` or `snap-start`.
+    pub(crate) initialization: &'static str,
 }
 
 /// The function's own variables over our defaults, and Lambda's reserved ones over both.
@@ -35,31 +42,85 @@ pub(crate) fn variables(
 }
 
 fn defaults(function: &FunctionSpec, particulars: &Particulars<'_>) -> BTreeMap<String, String> {
-    let mut path = "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned();
-    let interpreters = particulars.interpreter.and_then(|one| one.path.parent());
-    if let Some(folder) = interpreters.filter(|folder| !folder.starts_with("/usr")) {
-        path = format!("{}:{path}", folder.display());
-    }
-    let mut defaults = BTreeMap::from([
-        ("PATH".to_owned(), path),
-        (
-            "LD_LIBRARY_PATH".to_owned(),
-            "/var/runtime/lib:/var/task:/var/task/lib:/opt/lib".to_owned(),
-        ),
-        ("LANG".to_owned(), "C.UTF-8".to_owned()),
-        (
-            "AWS_XRAY_CONTEXT_MISSING".to_owned(),
-            "LOG_ERROR".to_owned(),
-        ),
-    ]);
-    if function.runtime.family() == Family::Node {
-        let folders = "/opt/nodejs/node_modules:/var/runtime/node_modules".to_owned();
-        defaults.insert("NODE_PATH".to_owned(), folders);
-    }
+    let mut defaults = match &function.code {
+        Code::Container(container) => of_image(container),
+        _ => of_runtime(function, particulars),
+    };
     if let Some(gateway) = particulars.gateway {
-        defaults.insert("AWS_ENDPOINT_URL".to_owned(), format!("http://{gateway}"));
+        let url = format!("http://{gateway}");
+        defaults.entry("AWS_ENDPOINT_URL".to_owned()).or_insert(url);
     }
     defaults
+}
+
+/// What the image says, and where programs are if it does not.
+fn of_image(container: &Container) -> BTreeMap<String, String> {
+    let mut variables = container.environment.clone();
+    let path = variables.entry("PATH".to_owned());
+    path.or_insert_with(|| {
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()
+    });
+    variables
+}
+
+fn of_runtime(function: &FunctionSpec, particulars: &Particulars<'_>) -> BTreeMap<String, String> {
+    let family = function.runtime.family();
+    let program = particulars.interpreter.map(|one| one.path.as_path());
+    let mut defaults = generic_variables(program.unwrap_or(Path::new("/usr/bin")));
+    let folders = module_folders(family, function.runtime.version());
+    defaults.extend(folders.map(|(name, folders)| (name.to_owned(), folders)));
+    defaults.insert(
+        "AWS_XRAY_CONTEXT_MISSING".to_owned(),
+        "LOG_ERROR".to_owned(),
+    );
+    defaults
+}
+
+/// Where modules are looked for. It depends on the runtime's version, so that a process that is
+/// nobody's yet does not have it.
+fn module_folders(
+    family: Family,
+    (major, minor): (u32, u32),
+) -> impl Iterator<Item = (&'static str, String)> {
+    let folders = match family {
+        Family::Node => vec![(
+            "NODE_PATH",
+            format!(
+                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:\
+                 /var/runtime/node_modules"
+            ),
+        )],
+        Family::Ruby => vec![
+            (
+                "GEM_PATH",
+                format!(
+                    "/var/task/vendor/bundle/ruby/{major}.{minor}.0:\
+                     /opt/ruby/gems/{major}.{minor}.0"
+                ),
+            ),
+            (
+                "RUBYLIB",
+                "/var/task:/var/runtime/lib:/opt/ruby/lib".to_owned(),
+            ),
+        ],
+        _ => Vec::new(),
+    };
+    folders.into_iter()
+}
+
+/// What every function of an interpreter starts with, whatever it is.
+pub(super) fn generic_variables(program: &Path) -> BTreeMap<String, String> {
+    let mut path = "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned();
+    if let Some(folder) = program.parent().filter(|one| !one.starts_with("/usr")) {
+        path = format!("{}:{path}", folder.display());
+    }
+    let libraries = "/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+    BTreeMap::from([
+        ("PATH".to_owned(), path),
+        ("LD_LIBRARY_PATH".to_owned(), libraries.to_owned()),
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        ("TZ".to_owned(), ":UTC".to_owned()),
+    ])
 }
 
 fn reserved(
@@ -73,17 +134,20 @@ fn reserved(
         ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
         ("AWS_DEFAULT_REGION", region.clone()),
         (
-            "AWS_EXECUTION_ENV",
-            format!("AWS_Lambda_{}", function.runtime),
-        ),
-        (
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
             function.memory_mb.to_string(),
         ),
         ("AWS_LAMBDA_FUNCTION_NAME", function.key.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", function.key.version.clone()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        (
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            particulars.initialization.to_owned(),
+        ),
         ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.clone()),
+        (
+            "AWS_LAMBDA_LOG_FORMAT",
+            function.logging.format.as_str().to_owned(),
+        ),
         (
             "AWS_LAMBDA_LOG_STREAM_NAME",
             particulars.log_stream.to_owned(),
@@ -98,10 +162,45 @@ fn reserved(
         ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
         ("TZ", ":UTC".to_owned()),
     ];
+    // An image's runtime is its own.
+    if !matches!(function.code, Code::Container(_)) {
+        let name = format!("AWS_Lambda_{}", function.runtime);
+        reserved.push(("AWS_EXECUTION_ENV", name));
+    }
+    if function.logging.format == LogFormat::Json {
+        let level = function.logging.application.as_str();
+        reserved.push(("AWS_LAMBDA_LOG_LEVEL", level.to_owned()));
+    }
     if let Some(token) = &credentials.session_token {
         reserved.push(("AWS_SESSION_TOKEN", token.clone()));
     }
     reserved
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
+}
+
+/// As many variables as a function has at least, with values as long, that mean nothing.
+pub(super) fn rehearsal_variables() -> BTreeMap<String, String> {
+    const NAMES: [(&str, usize); 18] = [
+        ("_HANDLER", 20),
+        ("AWS_ACCESS_KEY_ID", 20),
+        ("AWS_DEFAULT_REGION", 12),
+        ("AWS_ENDPOINT_URL", 24),
+        ("AWS_EXECUTION_ENV", 24),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 4),
+        ("AWS_LAMBDA_FUNCTION_NAME", 24),
+        ("AWS_LAMBDA_FUNCTION_VERSION", 8),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", 12),
+        ("AWS_LAMBDA_LOG_FORMAT", 4),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", 36),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", 56),
+        ("AWS_LAMBDA_RUNTIME_API", 16),
+        ("AWS_REGION", 12),
+        ("AWS_SECRET_ACCESS_KEY", 40),
+        ("AWS_SESSION_TOKEN", 400),
+        ("LAMBDA_RUNTIME_DIR", 12),
+        ("LAMBDA_TASK_ROOT", 12),
+    ];
+    let meaningless = |(name, length): (&str, usize)| (name.to_owned(), "x".repeat(length));
+    NAMES.into_iter().map(meaningless).collect()
 }

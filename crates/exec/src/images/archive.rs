@@ -245,7 +245,7 @@ fn stays_inside(folder: &Path, target: &Path) -> bool {
     !target.as_os_str().is_empty()
 }
 
-fn make_folder(path: &Path) -> Result<(), ImageError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), ImageError> {
     match fs::create_dir(path) {
         // The entry `./` is the root itself.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

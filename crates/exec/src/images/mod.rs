@@ -5,7 +5,10 @@
 //! user of its own, and writable by none. A removed image goes when nothing runs it any more.
 
 mod archive;
+mod compiled;
+mod container;
 mod publish;
+mod stacked;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +22,10 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+pub use container::{Compression, MAX_CONTAINER_BYTES, Pulled};
+pub(crate) use container::{is_program, resolve};
 
 use crate::error::ImageError;
 
@@ -69,7 +76,8 @@ struct Held {
     removed: AtomicBool,
 }
 
-/// The SHA-256 of a deployment package. Written in hexadecimal.
+/// The SHA-256 of a deployment package, or of the order of the layers that it stacks. Written in
+/// hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImageId(pub [u8; 32]);
 
@@ -98,12 +106,22 @@ impl Images {
         if let Some(image) = self.open(id) {
             return Ok(image);
         }
-        let incoming = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempdir_in(&self.0.root)
-            .map_err(ImageError::io("make a folder for the package"))?;
+        let incoming = self.incoming()?;
         let unpacked = archive::unpack(package, incoming.path(), Bounds::LAMBDA)?;
         publish::sync(incoming.path(), &unpacked)?;
+        self.publish(incoming, id)
+    }
+
+    /// A folder for an image that is being made.
+    fn incoming(&self) -> Result<TempDir, ImageError> {
+        tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempdir_in(&self.0.root)
+            .map_err(ImageError::io("make a folder for the package"))
+    }
+
+    /// Makes a synced folder the image of this name.
+    fn publish(&self, incoming: TempDir, id: ImageId) -> Result<CodeImage, ImageError> {
         let mut held = self.0.held.lock();
         publish::publish(incoming, &self.0.path(id))?;
         self.0.hold(&mut held, id).ok_or_else(|| ImageError::Io {
@@ -163,6 +181,13 @@ impl Images {
     }
 }
 
+impl CodeImage {
+    /// The folder that holds every image.
+    pub(crate) fn root(&self) -> &Path {
+        &self.0.folder.root
+    }
+}
+
 impl Folder {
     fn path(&self, id: ImageId) -> PathBuf {
         self.root.join(id.to_string())
@@ -197,6 +222,8 @@ impl Folder {
         let grave = tempfile::Builder::new()
             .prefix(UNFINISHED)
             .tempdir_in(&self.root)?;
+        // Bytecode without its image is of no use; it may never have been made.
+        let _ = fs::rename(self.compiled(id), grave.path().join("compiled"));
         match fs::rename(self.path(id), grave.path().join("image")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             renamed => renamed?,

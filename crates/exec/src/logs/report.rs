@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use base::{RequestId, Timestamp};
 
+use crate::extensions::ExtensionState;
+use crate::telemetry::{Api, Category};
+
 /// How an invocation or an init phase ended, where it did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -24,7 +27,39 @@ pub(crate) struct Report {
     pub(crate) memory_mb: u32,
     pub(crate) max_memory_mb: Option<u32>,
     pub(crate) init: Option<Duration>,
+    pub(crate) restore: Option<Restore>,
     pub(crate) failure: Option<Failure>,
+    /// The trace that the invocation belongs to.
+    pub(crate) trace: Option<String>,
+}
+
+/// How an environment came to be of a snapshot.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Restore {
+    pub(crate) duration: Duration,
+    /// The part in which the function's own code ran.
+    pub(crate) hooks: Duration,
+}
+
+impl Restore {
+    pub(crate) fn billed_ms(&self) -> u64 {
+        billed_ms(None, self.hooks)
+    }
+}
+
+pub(crate) fn restore_start(runtime: &str, runtime_arn: &str) -> String {
+    format!("RESTORE_START Runtime Version: {runtime}\tRuntime Version ARN: {runtime_arn}\n")
+}
+
+pub(crate) fn restore_report(duration: Duration, failure: Option<&Failure>) -> String {
+    let mut line = format!(
+        "RESTORE_REPORT Restore Duration: {:.2} ms",
+        millis(duration)
+    );
+    line.extend(failure.map(status));
+    line.push('\n');
+    line
 }
 
 pub(crate) fn init_start(runtime: &str, runtime_arn: &str) -> String {
@@ -53,7 +88,7 @@ pub(crate) fn end(request_id: RequestId) -> String {
 /// Such as `2026-11-23T20:35:44.123Z <id> Task timed out after 3.00 seconds`.
 pub(crate) fn timed_out(at: Timestamp, request_id: RequestId, timeout: Duration) -> String {
     format!(
-        "{} {request_id} Task timed out after {:.2} seconds\n\n",
+        "{} {request_id} Task timed out after {:.2} seconds",
         at.iso8601_millis(),
         timeout.as_secs_f64()
     )
@@ -75,6 +110,13 @@ impl Report {
         if let Some(init) = self.init {
             let _ = write!(line, "Init Duration: {:.2} ms\t", millis(init));
         }
+        if let Some(restore) = &self.restore {
+            let (duration, billed) = (millis(restore.duration), restore.billed_ms());
+            let _ = write!(
+                line,
+                "Restore Duration: {duration:.2} ms\tBilled Restore Duration: {billed} ms\t"
+            );
+        }
         if let Some(failure) = &self.failure {
             line.truncate(line.trim_end_matches('\t').len());
             line.push_str(&status(failure));
@@ -82,6 +124,36 @@ impl Report {
         line.push('\n');
         line
     }
+}
+
+/// `EXTENSION`, its name, its state and what it asked for.
+pub(crate) fn extension(extension: &ExtensionState) -> String {
+    let ExtensionState {
+        name,
+        state,
+        events,
+        error_type,
+    } = extension;
+    let mut line = format!(
+        "EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]",
+        events.join(", ")
+    );
+    if let Some(error_type) = error_type {
+        let _ = write!(line, "\tError Type: {error_type}");
+    }
+    line.push('\n');
+    line
+}
+
+/// `TELEMETRY` or `LOGS`, and what an extension has subscribed to.
+pub(crate) fn subscription(api: Api, name: &str, categories: &[Category]) -> String {
+    let api = match api {
+        Api::Telemetry => "TELEMETRY",
+        Api::Logs => "LOGS",
+    };
+    let types: Vec<_> = categories.iter().map(|category| category.title()).collect();
+    let types = types.join(", ");
+    format!("{api}\tName: {name}\tState: Subscribed\tTypes: [{types}]\n")
 }
 
 /// Billed time: whole milliseconds of init and handler together, rounded up, at least one.
@@ -100,7 +172,7 @@ fn status(failure: &Failure) -> String {
     }
 }
 
-fn millis(duration: Duration) -> f64 {
+pub(super) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
@@ -116,7 +188,9 @@ mod tests {
             memory_mb: 128,
             max_memory_mb: Some(36),
             init: Some(Duration::from_micros(90_999)),
+            restore: None,
             failure: None,
+            trace: None,
         }
     }
 
@@ -145,11 +219,34 @@ mod tests {
         );
         assert_eq!(
             timed_out(Timestamp::from_millis(0), id, Duration::from_secs(3)),
-            format!("1970-01-01T00:00:00.000Z {id} Task timed out after 3.00 seconds\n\n")
+            format!("1970-01-01T00:00:00.000Z {id} Task timed out after 3.00 seconds")
         );
         assert_eq!(
             init_report(Duration::from_secs(10), "init", &Failure::Timeout),
             "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n"
+        );
+    }
+
+    #[test]
+    fn what_was_restored_says_so_instead() {
+        let restore = Restore {
+            duration: Duration::from_micros(4_560),
+            hooks: Duration::from_micros(1_200),
+        };
+        let restored = Report {
+            init: None,
+            restore: Some(restore),
+            ..report()
+        };
+        let end = "Restore Duration: 4.56 ms\tBilled Restore Duration: 2 ms\t\n";
+        assert!(restored.line().ends_with(end), "{}", restored.line());
+        assert_eq!(
+            restore_report(restore.duration, None),
+            "RESTORE_REPORT Restore Duration: 4.56 ms\n"
+        );
+        assert_eq!(
+            restore_report(Duration::from_secs(10), Some(&Failure::Timeout)),
+            "RESTORE_REPORT Restore Duration: 10000.00 ms\tStatus: timeout\n"
         );
     }
 

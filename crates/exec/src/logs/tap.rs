@@ -14,10 +14,14 @@ use parking_lot::Mutex;
 use service::ports::{LogLine, LogSink, LogStream};
 use tokio::io::unix::AsyncFd;
 
+use super::application;
 use super::lines::Lines;
+use super::platform::Platform;
 use super::records::Records;
 use crate::invocation::LOG_TAIL_BYTES;
+use crate::logging::Logging;
 use crate::readiness::watch;
+use crate::telemetry::{Category, Telemetry};
 
 /// How long written text may wait to be read while a function runs.
 const GATHER: Duration = Duration::from_millis(2);
@@ -40,6 +44,8 @@ pub(crate) struct Pipes {
     pub(crate) raw: OwnedFd,
     /// Records of our bootstraps; see [`super::records`].
     pub(crate) records: Option<OwnedFd>,
+    /// What external extensions print.
+    pub(crate) extensions: Option<OwnedFd>,
 }
 
 /// One environment's log. Reading ends when it is dropped or the environment ends.
@@ -54,6 +60,7 @@ struct Inner {
     clock: Clock,
     raw: AsyncFd<OwnedFd>,
     records: Option<AsyncFd<OwnedFd>>,
+    extensions: Option<AsyncFd<OwnedFd>>,
     state: Mutex<State>,
 }
 
@@ -61,7 +68,10 @@ struct State {
     pending: Vec<LogLine>,
     raw: Lines,
     records: Records,
+    extensions: Lines,
     allowance: Allowance,
+    logging: Logging,
+    telemetry: Arc<Telemetry>,
     tail: Option<String>,
 }
 
@@ -71,17 +81,22 @@ impl LogTap {
         stream: Arc<LogStream>,
         sink: Arc<dyn LogSink>,
         clock: Clock,
+        logging: Logging,
+        telemetry: Arc<Telemetry>,
         pipes: Pipes,
     ) -> io::Result<Self> {
         let state = State {
             pending: Vec::new(),
             raw: Lines::default(),
             records: Records::default(),
+            extensions: Lines::default(),
             allowance: Allowance {
                 bytes: BURST,
                 at: clock.now(),
                 dropped: 0,
             },
+            logging,
+            telemetry,
             tail: None,
         };
         let inner = Arc::new(Inner {
@@ -90,6 +105,7 @@ impl LogTap {
             clock,
             raw: open(pipes.raw)?,
             records: pipes.records.map(open).transpose()?,
+            extensions: pipes.extensions.map(open).transpose()?,
             state: Mutex::new(state),
         });
         let reader = tokio::spawn(read_on(Arc::clone(&inner)));
@@ -100,12 +116,12 @@ impl LogTap {
         &self.inner.stream
     }
 
-    /// Appends a line of Lambda's own, after all that was written so far.
-    pub(crate) fn note(&self, line: String) {
+    /// Appends an event of Lambda's own, after all that was written so far.
+    pub(crate) fn note(&self, event: &Platform) {
         let mut state = self.inner.state.lock();
         self.inner.drain(&mut state);
         let at = self.inner.clock.now();
-        state.keep(at, line);
+        state.platform(at, event);
     }
 
     /// Begins to keep the tail, unless it is kept already.
@@ -113,23 +129,26 @@ impl LogTap {
         self.inner.state.lock().tail.get_or_insert_default();
     }
 
-    /// Appends a START line. What the pipes hold was written between invocations, and is read with
-    /// whatever follows.
-    pub(crate) fn begin(&self, line: String) {
+    /// Appends the start of an invocation. What the pipes hold was written between invocations, and
+    /// is read with whatever follows.
+    pub(crate) fn begin(&self, event: &Platform) {
         let mut state = self.inner.state.lock();
         let at = self.inner.clock.now();
-        state.keep(at, line);
+        state.platform(at, event);
     }
 
-    /// Reads what the pipes hold, unfinished lines included, appends the last lines of an
+    /// Reads what the pipes hold, unfinished lines included, appends the last events of an
     /// invocation, passes all on, and returns the tail if it was asked for.
-    pub(crate) fn finish(&self, lines: impl IntoIterator<Item = String>) -> Option<String> {
+    pub(crate) fn finish<'a>(
+        &self,
+        events: impl IntoIterator<Item = &'a Platform>,
+    ) -> Option<String> {
         let mut state = self.inner.state.lock();
         self.inner.drain(&mut state);
         let at = self.inner.clock.now();
         state.finish_lines(at);
-        for line in lines {
-            state.keep(at, line);
+        for event in events {
+            state.platform(at, event);
         }
         self.inner.pass_on(&mut state);
         state.tail.take().map(cut_tail)
@@ -161,7 +180,11 @@ impl Inner {
             .as_ref()
             .is_some_and(|pipe| state.drain_records(pipe, now));
         let raw = state.drain_raw(&self.raw, now);
-        records || raw
+        let extensions = self
+            .extensions
+            .as_ref()
+            .is_some_and(|pipe| state.drain_extensions(pipe, now));
+        records || raw || extensions
     }
 
     fn pass_on(&self, state: &mut State) {
@@ -180,7 +203,7 @@ impl State {
                 .feed(bytes, now, |at, text| events.push((at, text)));
         });
         for (at, text) in events {
-            self.event(now, at, text);
+            self.event(Category::Function, now, at, text);
         }
         more
     }
@@ -191,13 +214,36 @@ impl State {
             self.raw.feed(bytes, |text| events.push(text));
         });
         for text in events {
-            self.event(now, now, text);
+            self.event(Category::Function, now, now, text);
         }
         more
     }
 
-    /// One event of the function's, if it has not logged too much by now.
-    fn event(&mut self, now: Timestamp, at: Timestamp, message: String) {
+    fn drain_extensions(&mut self, pipe: &AsyncFd<OwnedFd>, now: Timestamp) -> bool {
+        let mut events = Vec::new();
+        let more = read_available(pipe, |bytes| {
+            self.extensions.feed(bytes, |text| events.push(text));
+        });
+        for text in events {
+            self.event(Category::Extension, now, now, text);
+        }
+        more
+    }
+
+    fn platform(&mut self, at: Timestamp, event: &Platform) {
+        self.telemetry.platform(at, event);
+        if let Some(line) = event.logged(self.logging, at) {
+            self.keep(at, line);
+        }
+    }
+
+    /// One event of the function's or an extension's, if it is important enough and they have not
+    /// logged too much by now.
+    fn event(&mut self, from: Category, now: Timestamp, at: Timestamp, message: String) {
+        self.telemetry.line(from, at, &message);
+        if from == Category::Function && !application::is_kept(self.logging, &message) {
+            return;
+        }
         if self.allowance.take(now, message.len() as u64 + EVENT) {
             self.report_dropped(now);
             self.keep(at, message);
@@ -212,7 +258,12 @@ impl State {
         self.records.finish(|line| last.push(line));
         self.raw.finish(|line| last.push(line));
         for line in last {
-            self.event(at, at, line);
+            self.event(Category::Function, at, at, line);
+        }
+        let mut last = Vec::new();
+        self.extensions.finish(|line| last.push(line));
+        for line in last {
+            self.event(Category::Extension, at, at, line);
         }
         self.report_dropped(at);
     }
@@ -221,12 +272,8 @@ impl State {
         let dropped = std::mem::take(&mut self.allowance.dropped);
         if dropped > 0 {
             let rate = RATE >> 20;
-            self.keep(
-                at,
-                format!(
-                    "[kagero] {dropped} log events were dropped: more than {rate} MB a second\n"
-                ),
-            );
+            let note = format!("{dropped} log events were dropped: more than {rate} MB a second");
+            self.platform(at, &Platform::Note(note));
         }
     }
 
@@ -272,14 +319,18 @@ impl Allowance {
     }
 }
 
-/// Reads both pipes until each is closed: a function may close its standard output.
+/// Reads all pipes until each is closed: a function may close its standard output.
 async fn read_on(inner: Arc<Inner>) {
-    let records = async {
-        if let Some(records) = &inner.records {
-            read_pipe(&inner, records).await;
+    let read = async |pipe: &Option<AsyncFd<OwnedFd>>| {
+        if let Some(pipe) = pipe {
+            read_pipe(&inner, pipe).await;
         }
     };
-    tokio::join!(read_pipe(&inner, &inner.raw), records);
+    tokio::join!(
+        read_pipe(&inner, &inner.raw),
+        read(&inner.records),
+        read(&inner.extensions)
+    );
 }
 
 async fn read_pipe(inner: &Inner, pipe: &AsyncFd<OwnedFd>) {

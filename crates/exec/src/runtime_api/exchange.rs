@@ -1,14 +1,15 @@
 //! What passes between the server and a runtime, one event at a time, whatever the transport.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base::Timestamp;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use crate::environment::{Answer, Readiness, too_large};
+use crate::environment::{Answer, Pieces, Readiness, too_large};
 use crate::invocation::InvokeEvent;
 
 /// An event with its deadline.
@@ -21,9 +22,10 @@ pub(super) struct Offer {
 /// Why a runtime's call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The id is not that of the invocation under way.
+    /// The id is not that of the invocation under way, or of the last one.
     InvalidRequestId,
-    /// The call does not fit where the runtime is, as an init error after the init.
+    /// The call does not fit where the runtime is, as an init error after the init, or a second
+    /// answer to one event.
     InvalidState,
 }
 
@@ -31,17 +33,39 @@ pub(super) enum Refusal {
 #[derive(Debug)]
 pub(super) enum Posted {
     Response(Bytes),
+    /// What a streamed response comes to at its end.
+    Streamed(Pieces),
     Error(Bytes),
     TooLarge(usize),
 }
 
-#[derive(Debug, Default)]
+/// Bodies that are received at once from one runtime: they take the server's memory. It owes one
+/// answer at a time; another connection may be left over, from one that broke.
+const MOST_BODIES: usize = 4;
+
+#[derive(Debug)]
 pub(super) struct Exchange {
     state: Mutex<State>,
     /// Wakes the runtime's call for its next event.
     for_runtime: Notify,
     /// Wakes the server's wait for a runtime's next step.
     for_server: Notify,
+    /// Places for bodies.
+    bodies: Semaphore,
+    /// Largest response, in bytes.
+    limit: AtomicUsize,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            for_runtime: Notify::default(),
+            for_server: Notify::default(),
+            bodies: Semaphore::new(MOST_BODIES),
+            limit: AtomicUsize::new(crate::MAX_RESPONSE_BYTES),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +74,10 @@ struct State {
     offer: Option<Arc<Offer>>,
     readiness: Option<Readiness>,
     answer: Option<Answer>,
+    /// Whether the answer has begun, as a stream.
+    streaming: bool,
+    /// The id of the invocation that was answered last.
+    answered: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +93,21 @@ enum Phase {
 }
 
 impl Exchange {
+    /// Largest response, in bytes.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Waits for a place for a body that is about to be received.
+    pub(super) async fn place_for_body(&self) -> SemaphorePermit<'_> {
+        let place = self.bodies.acquire().await;
+        place.expect("nobody closes this semaphore")
+    }
+
     pub(super) async fn ready(&self) -> Readiness {
         loop {
             if let Some(readiness) = self.state.lock().readiness.take() {
@@ -78,6 +121,7 @@ impl Exchange {
         let mut state = self.state.lock();
         state.offer = Some(Arc::new(Offer { event, deadline }));
         state.answer = None;
+        state.streaming = false;
         self.for_runtime.notify_one();
     }
 
@@ -129,25 +173,32 @@ impl Exchange {
         state.offer.clone()
     }
 
+    /// The runtime begins to answer the invocation of this id, piece by piece. [`Self::post`] is
+    /// to follow.
+    pub(super) fn begin(&self, id: &str) -> Result<Pieces, Refusal> {
+        let mut state = self.state.lock();
+        let pieces = Pieces::of(&state.owed(id)?.event, self.limit());
+        if std::mem::replace(&mut state.streaming, true) {
+            return Err(Refusal::InvalidState);
+        }
+        Ok(pieces)
+    }
+
     /// The runtime answers the invocation of this id.
     pub(super) fn post(&self, id: &str, posted: Posted) -> Result<(), Refusal> {
         let mut state = self.state.lock();
-        let current = state
-            .offer
-            .as_ref()
-            .map(|offer| offer.event.request_id.to_string());
-        if state.phase != Phase::Running || current.as_deref() != Some(id) {
-            return Err(Refusal::InvalidRequestId);
-        }
+        let current = state.owed(id)?.event.request_id.to_string();
         state.answer = Some(match posted {
             Posted::Response(payload) => Answer::Response(payload),
             Posted::Error(document) => Answer::Error {
                 document,
                 ends: false,
             },
-            Posted::TooLarge(size) => too_large(size),
+            Posted::Streamed(pieces) => pieces.end(),
+            Posted::TooLarge(size) => too_large(size, self.limit()),
         });
         state.phase = Phase::Answered;
+        state.answered = Some(current);
         state.offer = None;
         self.for_server.notify_one();
         Ok(())
@@ -165,5 +216,39 @@ impl Exchange {
         });
         self.for_server.notify_one();
         Ok(())
+    }
+}
+
+impl State {
+    /// The event of this id, if the runtime has it and owes its answer.
+    fn owed(&self, id: &str) -> Result<Arc<Offer>, Refusal> {
+        match &self.offer {
+            Some(offer)
+                if self.phase == Phase::Running && offer.event.request_id.to_string() == id =>
+            {
+                Ok(Arc::clone(offer))
+            }
+            None if self.answered.as_deref() == Some(id) => Err(Refusal::InvalidState),
+            _ => Err(Refusal::InvalidRequestId),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn only_so_many_bodies_are_received_at_once() {
+        let exchange = Exchange::default();
+        let mut places = Vec::new();
+        while let Some(place) = exchange.place_for_body().now_or_never() {
+            places.push(place);
+        }
+        assert_eq!(places.len(), MOST_BODIES);
+        places.pop();
+        assert!(exchange.place_for_body().now_or_never().is_some());
     }
 }

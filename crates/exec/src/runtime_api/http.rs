@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use ::http::request::Parts;
 use ::http::{HeaderMap, Method, Request, Response, StatusCode};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -17,19 +18,37 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::exchange::{Exchange, Offer, Posted, Refusal};
-use crate::environment::MAX_RESPONSE_BYTES;
+use crate::environment::error_document;
+use crate::extensions::ExtensionHost;
+use crate::telemetry::Api;
 
 const VERSION: &str = "/2018-06-01/runtime/";
+/// `streaming` on a response that is to be sent on while it comes.
+const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 /// A body above its limit is read up to here, so that the client sees the answer and no reset.
 const MOST_SKIPPED: usize = 256 << 20;
-/// A runtime needs one or two; each takes a descriptor of the server's, which others need as well.
+/// The most that an extension has to say at once.
+const MOST_SMALL: usize = 256 << 10;
+/// A runtime needs one or two, and so does each extension; each takes a descriptor of the server's, which others need as well.
 const MOST_CONNECTIONS: usize = 64;
 
-type Answer = Response<Full<Bytes>>;
+/// The paths of the Extensions API, of the Telemetry API, and of what there was before that.
+const EXTENSIONS: &str = "/2020-01-01/extension/";
+const TELEMETRY: &str = "/2022-07-01/telemetry";
+const LOGS: &str = "/2020-08-15/logs";
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Whom calls reach.
+pub(super) struct Served {
+    /// Where the runtime speaks the Runtime API.
+    pub(super) exchange: Option<Arc<Exchange>>,
+    pub(super) host: Arc<ExtensionHost>,
+}
 
 /// Serves until it is dropped, connections included.
-pub(super) async fn serve(listener: TcpListener, exchange: Arc<Exchange>) {
+pub(super) async fn serve(listener: TcpListener, served: Arc<Served>) {
     let mut connections = JoinSet::new();
     loop {
         if connections.len() >= MOST_CONNECTIONS {
@@ -37,7 +56,7 @@ pub(super) async fn serve(listener: TcpListener, exchange: Arc<Exchange>) {
         }
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, Arc::clone(&exchange)));
+                connections.spawn(serve_connection(stream, Arc::clone(&served)));
             }
             Err(error) => {
                 tracing::debug!(%error, "accept a runtime's connection");
@@ -49,13 +68,13 @@ pub(super) async fn serve(listener: TcpListener, exchange: Arc<Exchange>) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, exchange: Arc<Exchange>) {
+async fn serve_connection(stream: TcpStream, served: Arc<Served>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "turn off delays on a runtime's connection");
     }
     let service = service_fn(|request| {
-        let exchange = Arc::clone(&exchange);
-        async move { Ok::<_, Infallible>(route(request, &exchange).await) }
+        let served = Arc::clone(&served);
+        async move { Ok::<_, Infallible>(route(request, &served).await) }
     });
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -64,16 +83,51 @@ async fn serve_connection(stream: TcpStream, exchange: Arc<Exchange>) {
     }
 }
 
-async fn route(request: Request<Incoming>, exchange: &Exchange) -> Answer {
+async fn route(request: Request<Incoming>, served: &Served) -> Answer {
     let (head, body) = request.into_parts();
-    let Some(path) = head.uri.path().strip_prefix(VERSION) else {
-        return not_found();
+    let path = head.uri.path();
+    if let Some(path) = path.strip_prefix(VERSION) {
+        return match &served.exchange {
+            Some(exchange) => runtime(&head, path, body, exchange).await,
+            None => not_found(),
+        };
+    }
+    if let Some(path) = path.strip_prefix(EXTENSIONS) {
+        let Some(body) = small(body).await else {
+            return broken();
+        };
+        let answer = served.host.answer(&head.method, path, &head.headers, &body);
+        return answer.await.unwrap_or_else(not_found);
+    }
+    let api = match path.trim_end_matches('/') {
+        TELEMETRY => Api::Telemetry,
+        LOGS => Api::Logs,
+        _ => return not_found(),
     };
+    match small(body).await {
+        Some(body) if head.method == Method::PUT => {
+            served.host.subscribe(api, &head.headers, &body)
+        }
+        Some(_) => not_found(),
+        None => broken(),
+    }
+}
+
+/// The body of a call that has not much to say.
+async fn small(body: Incoming) -> Option<Bytes> {
+    let whole = Limited::new(body, MOST_SMALL).collect().await;
+    whole.ok().map(Collected::to_bytes)
+}
+
+async fn runtime(head: &Parts, path: &str, body: Incoming, exchange: &Exchange) -> Answer {
     match (&head.method, path) {
         (&Method::GET, "invocation/next") => next(exchange.next().await.as_ref()),
         (&Method::POST, "init/error") => init_error(&head.headers, body, exchange).await,
         (&Method::POST, path) => match path.strip_prefix("invocation/") {
             Some(rest) => match rest.split_once('/') {
+                Some((id, "response")) if streams(&head.headers) => {
+                    streamed(id, body, exchange).await
+                }
                 Some((id, "response")) => response(id, body, exchange).await,
                 Some((id, "error")) => error(id, body, exchange).await,
                 _ => not_found(),
@@ -107,6 +161,7 @@ fn next(offer: &Offer) -> Answer {
             "lambda-runtime-cognito-identity",
             event.cognito_identity.as_deref(),
         ),
+        ("lambda-runtime-aws-tenant-id", event.tenant.as_deref()),
     ];
     for (name, value) in fields {
         // A client context with line ends in it cannot be a header, here as on Lambda.
@@ -118,7 +173,7 @@ fn next(offer: &Offer) -> Answer {
 }
 
 async fn response(id: &str, body: Incoming, exchange: &Exchange) -> Answer {
-    let posted = match read(body).await {
+    let answer = match read(body, exchange).await {
         Read::Whole { body, trailers } => match trailers.as_ref().and_then(midstream_error) {
             Some(error) => error,
             None => Posted::Response(body),
@@ -126,33 +181,61 @@ async fn response(id: &str, body: Incoming, exchange: &Exchange) -> Answer {
         Read::TooLarge(size) => Posted::TooLarge(size),
         Read::Broken => return broken(),
     };
-    let too_large = matches!(posted, Posted::TooLarge(_));
-    match exchange.post(id, posted) {
+    let too_large = matches!(answer, Posted::TooLarge(_));
+    match exchange.post(id, answer) {
         Ok(()) if too_large => {
-            let message =
-                format!("Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes).");
+            let limit = exchange.limit();
+            let message = format!("Exceeded maximum allowed payload size ({limit} bytes).");
             failure(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestEntityTooLarge",
                 &message,
             )
         }
-        posted => accepted(posted),
+        outcome => posted(outcome),
     }
 }
 
+fn streams(headers: &HeaderMap) -> bool {
+    let mode = headers.get(RESPONSE_MODE);
+    mode.is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming"))
+}
+
+/// A response that is sent on as it comes; reading waits for whoever takes it.
+async fn streamed(id: &str, mut body: Incoming, exchange: &Exchange) -> Answer {
+    let mut pieces = match exchange.begin(id) {
+        Ok(pieces) => pieces,
+        Err(refusal) => return posted(Err(refusal)),
+    };
+    let mut failed = None;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            let document = error_document("Runtime.TruncatedResponse", "The response ended early");
+            return posted(exchange.post(id, Posted::Error(document)));
+        };
+        match frame.into_data() {
+            Ok(data) => pieces.take(data).await,
+            Err(frame) => {
+                let trailers = frame.into_trailers().ok();
+                failed = trailers.as_ref().and_then(midstream_error);
+            }
+        }
+    }
+    posted(exchange.post(id, failed.unwrap_or(Posted::Streamed(pieces))))
+}
+
 async fn error(id: &str, body: Incoming, exchange: &Exchange) -> Answer {
-    let posted = match read(body).await {
+    let answer = match read(body, exchange).await {
         Read::Whole { body, .. } => Posted::Error(body),
         Read::TooLarge(size) => Posted::TooLarge(size),
         Read::Broken => return broken(),
     };
-    accepted(exchange.post(id, posted))
+    posted(exchange.post(id, answer))
 }
 
 async fn init_error(headers: &HeaderMap, body: Incoming, exchange: &Exchange) -> Answer {
-    match read(body).await {
-        Read::Whole { body, .. } => accepted(exchange.fail_init(error_type(headers, &body), body)),
+    match read(body, exchange).await {
+        Read::Whole { body, .. } => posted(exchange.fail_init(error_type(headers, &body), body)),
         Read::TooLarge(_) | Read::Broken => broken(),
     }
 }
@@ -166,7 +249,8 @@ enum Read {
     Broken,
 }
 
-async fn read(mut body: Incoming) -> Read {
+async fn read(mut body: Incoming, exchange: &Exchange) -> Read {
+    let _place = exchange.place_for_body().await;
     let mut whole = BytesMut::new();
     let mut size = 0;
     let mut trailers = None;
@@ -177,7 +261,7 @@ async fn read(mut body: Incoming) -> Read {
         match frame.into_data() {
             Ok(data) => {
                 size += data.len();
-                if size <= MAX_RESPONSE_BYTES {
+                if size <= exchange.limit() {
                     whole.extend_from_slice(&data);
                 } else if size > MOST_SKIPPED {
                     break;
@@ -186,7 +270,7 @@ async fn read(mut body: Incoming) -> Read {
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
     }
-    if size > MAX_RESPONSE_BYTES {
+    if size > exchange.limit() {
         return Read::TooLarge(size);
     }
     Read::Whole {
@@ -227,9 +311,13 @@ fn error_type(headers: &HeaderMap, document: &[u8]) -> String {
         .unwrap_or_else(|| "Runtime.Unknown".to_owned())
 }
 
-fn accepted(posted: Result<(), Refusal>) -> Answer {
+pub(crate) fn accepted() -> Answer {
+    json(StatusCode::ACCEPTED, &serde_json::json!({ "status": "OK" }))
+}
+
+fn posted(posted: Result<(), Refusal>) -> Answer {
     match posted {
-        Ok(()) => json(StatusCode::ACCEPTED, &serde_json::json!({ "status": "OK" })),
+        Ok(()) => accepted(),
         Err(Refusal::InvalidRequestId) => failure(
             StatusCode::BAD_REQUEST,
             "InvalidRequestID",
@@ -251,14 +339,14 @@ fn broken() -> Answer {
     )
 }
 
-fn failure(status: StatusCode, error_type: &str, message: &str) -> Answer {
+pub(crate) fn failure(status: StatusCode, error_type: &str, message: &str) -> Answer {
     json(
         status,
         &serde_json::json!({ "errorMessage": message, "errorType": error_type }),
     )
 }
 
-fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
+pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
     *answer.status_mut() = status;
     answer

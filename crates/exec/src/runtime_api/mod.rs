@@ -1,10 +1,8 @@
 //! The Lambda Runtime API, version 2018-06-01, for one environment: what official runtime clients
-//! and custom runtimes speak, over HTTP on a socket inside the environment.
+//! and custom runtimes speak, over HTTP on a socket inside the environment. On the same socket are
+//! the Extensions API and the Telemetry API, beside any runtime.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
-//!
-//! Absent: streamed responses (a streaming client's response is gathered and answered as a whole)
-//! and the Extensions, Logs and Telemetry APIs.
 
 mod exchange;
 mod http;
@@ -16,24 +14,42 @@ use std::sync::Arc;
 use base::Timestamp;
 
 use crate::environment::{Answer, Readiness};
+use crate::extensions::ExtensionHost;
 use crate::invocation::InvokeEvent;
 use exchange::Exchange;
 
-/// The server's side of one environment's Runtime API. Dropping it closes every connection.
-#[derive(Debug)]
+pub(crate) use http::{Answer as HttpAnswer, accepted, failure, json as json_answer};
+
+/// The server's side of one runtime that speaks the Runtime API.
+#[derive(Debug, Default)]
 pub(crate) struct RuntimeApi {
     exchange: Arc<Exchange>,
-    server: tokio::task::JoinHandle<()>,
+}
+
+/// Serves one environment's socket. Dropping it closes every connection.
+#[derive(Debug)]
+pub(crate) struct ApiServer(tokio::task::JoinHandle<()>);
+
+impl ApiServer {
+    /// Serves on a socket that listens inside the environment, without the Runtime API where the
+    /// runtime is one of ours. Needs a tokio runtime.
+    pub(crate) fn open(
+        listener: TcpListener,
+        runtime: Option<&RuntimeApi>,
+        host: Arc<ExtensionHost>,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let exchange = runtime.map(|runtime| Arc::clone(&runtime.exchange));
+        let served = Arc::new(http::Served { exchange, host });
+        Ok(Self(tokio::spawn(http::serve(listener, served))))
+    }
 }
 
 impl RuntimeApi {
-    /// Serves on a socket that listens inside the environment. Needs a tokio runtime.
-    pub(crate) fn serve(listener: TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let exchange = Arc::new(Exchange::default());
-        let server = tokio::spawn(http::serve(listener, Arc::clone(&exchange)));
-        Ok(Self { exchange, server })
+    /// Sets the largest response, in bytes.
+    pub(crate) fn limit_responses(&self, limit: usize) {
+        self.exchange.set_limit(limit);
     }
 
     /// Resolves when the runtime asks for its first event, or reports that its init failed.
@@ -58,8 +74,8 @@ impl RuntimeApi {
     }
 }
 
-impl Drop for RuntimeApi {
+impl Drop for ApiServer {
     fn drop(&mut self) {
-        self.server.abort();
+        self.0.abort();
     }
 }

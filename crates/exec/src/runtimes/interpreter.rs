@@ -68,6 +68,19 @@ impl Interpreter {
         })
     }
 
+    /// The Ruby behind this path; `None` if it is a shim.
+    pub(crate) fn ruby(path: &Path) -> Option<Self> {
+        let path = executable(path)?;
+        let version = version_of(&path)?;
+        let prefix = path.parent()?.parent()?;
+        let needs = (!seen_anyway(prefix)).then(|| prefix.to_owned());
+        Some(Self {
+            path,
+            version,
+            needs,
+        })
+    }
+
     /// The Node.js behind this path; `None` if it is a shim. Node is one file.
     pub(crate) fn node(path: &Path) -> Option<Self> {
         let path = executable(path)?;

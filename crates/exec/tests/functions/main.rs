@@ -6,13 +6,31 @@
     reason = "a test fails where it unwraps, and says what it skips"
 )]
 
+mod gates;
+#[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
+mod bad_input;
+mod chaos;
+mod containers;
 mod dispatch;
+mod egress;
+mod extensions;
 mod failures;
 mod gateway;
+mod herd;
+mod hostile;
+mod json_logs;
+mod layers;
 mod logs;
 mod node;
+mod nursery;
 mod official_client;
+mod pressure;
 mod provided;
+mod provisioned;
 mod python;
+mod ruby;
+mod snapstart;
+mod streaming;
+mod tenants;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use exec::{
     Code, CredentialsError, Exec, ExecConfig, ExecPorts, FunctionCredentials, FunctionKey,
     FunctionSpec, GatewaySockets, Images, InterpreterSearch, InvokeError, InvokeEvent,
-    InvokeOutcome, RoleCredentials, UsageRecord, UsageSink,
+    InvokeOutcome, Logging, RoleCredentials, UsageRecord, UsageSink,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub struct World {
     pub exec: Arc<Exec>,
     pub images: Images,
     pub recorded: Arc<Recorded>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What the function's environment wrote and used.
@@ -72,6 +72,12 @@ impl Recorded {
     pub fn usage(&self) -> Vec<UsageRecord> {
         self.usage.lock().clone()
     }
+
+    /// Forgets everything so far.
+    pub fn clear(&self) {
+        *self.lines.lock() = Vec::new();
+        *self.usage.lock() = Vec::new();
+    }
 }
 
 struct Fixed;
@@ -101,7 +107,7 @@ impl World {
         Self::build(clock, None, configure)
     }
 
-    fn build(
+    pub fn build(
         clock: Clock,
         gateway: Option<Arc<dyn GatewaySockets>>,
         configure: impl FnOnce(&mut ExecConfig),
@@ -124,8 +130,13 @@ impl World {
             exec,
             images,
             recorded,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Where it keeps everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A function of these files, on a runtime that this host has exactly or nearly.
@@ -163,6 +174,7 @@ pub fn function_of(runtime: &str, handler: &str, code: Code) -> FunctionSpec {
             format!("function:{name}"),
         ),
         log_group: format!("/aws/lambda/{name}"),
+        logging: Logging::default(),
         key: FunctionKey {
             account: AccountId::DEFAULT,
             region,
@@ -177,9 +189,12 @@ pub fn function_of(runtime: &str, handler: &str, code: Code) -> FunctionSpec {
         memory_mb: 256,
         timeout: Duration::from_secs(20),
         tmp_mb: 512,
+        max_response: exec::MAX_RESPONSE_BYTES,
         role: Arn::global("iam", AccountId::DEFAULT, "role/lambda-role"),
         credentials: Arc::new(Fixed),
         reserved_concurrency: None,
+        layers: None,
+        snap_start: false,
     }
 }
 
@@ -191,22 +206,25 @@ pub fn event_for(function: &FunctionSpec, payload: impl Into<Bytes>) -> InvokeEv
         trace: None,
         client_context: None,
         cognito_identity: None,
+        tenant: None,
         tail: true,
+        asynchronous: false,
+        sink: None,
     }
 }
 
-/// A deployment package; files named `bootstrap` are executable.
-pub fn package(files: &[(&str, &str)]) -> Bytes {
+/// A deployment package; files named `bootstrap` and extensions are executable.
+pub fn package<C: AsRef<[u8]>>(files: &[(&str, C)]) -> Bytes {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
-        let mode = if name.ends_with("bootstrap") {
+        let mode = if name.ends_with("bootstrap") || name.starts_with("extensions/") {
             0o755
         } else {
             0o644
         };
         zip.start_file(*name, SimpleFileOptions::default().unix_permissions(mode))
             .unwrap();
-        zip.write_all(content.as_bytes()).unwrap();
+        zip.write_all(content.as_ref()).unwrap();
     }
     zip.finish().unwrap().into_inner().into()
 }

@@ -31,6 +31,9 @@ pub fn after_run(head: &Head, outcome: &RunOutcome, policy: &RetryPolicy, now: T
     let (due, ending_if_too_late) = match outcome {
         RunOutcome::Succeeded(_) => return Next::End(Ending::Succeeded),
         RunOutcome::FunctionGone => return Next::End(Ending::FunctionGone),
+        // There is no word for it among the conditions: it will not be run again.
+        RunOutcome::Recursive => return Next::End(Ending::RetriesExhausted),
+        RunOutcome::TurnedOff => return Next::End(Ending::ZeroReservedConcurrency),
         RunOutcome::Throttled => return Next::WaitForConcurrency,
         RunOutcome::FunctionFailed(_) => {
             next.failures += 1;
@@ -80,6 +83,7 @@ mod tests {
             system_failures: 0,
             trace: None,
             client_context: None,
+            tenant: None,
         }
     }
 

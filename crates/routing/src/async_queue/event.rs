@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base::{Arn, RequestId, Timestamp};
 use bytes::Bytes;
+use store::{Batch, StoreError};
 
 /// One asynchronous invocation.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct AsyncEvent {
     pub trace: Option<String>,
     /// The client context as JSON text.
     pub client_context: Option<String>,
+    /// Whom it is for, where the function has tenants.
+    pub tenant: Option<String>,
 }
 
 /// How long and how often a function's events are tried.
@@ -30,6 +33,20 @@ pub struct RetryPolicy {
     pub maximum_retry_attempts: u32,
     /// 60 seconds to 6 hours.
     pub maximum_event_age: Duration,
+}
+
+impl Ending {
+    /// The word of an invocation record; `None` where there is none.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+    pub const fn condition(self) -> Option<&'static str> {
+        match self {
+            Self::Succeeded => Some("Success"),
+            Self::RetriesExhausted => Some("RetriesExhausted"),
+            Self::EventAgeExceeded => Some("EventAgeExceeded"),
+            Self::ZeroReservedConcurrency => Some("ZeroReservedConcurrency"),
+            Self::FunctionGone => None,
+        }
+    }
 }
 
 impl Default for RetryPolicy {
@@ -54,11 +71,25 @@ pub trait EventRunner: Send + Sync + 'static {
     async fn run(&self, event: &AsyncEvent) -> RunOutcome;
 
     /// An event will not be run again: the place to send it to a destination or a dead-letter
-    /// queue. Called before the event leaves the store, so that it may be called again after a
-    /// crash. `last` is the outcome of the last run, if there was one since the server started.
-    async fn ended(&self, event: &AsyncEvent, ending: Ending, last: Option<&RunOutcome>) {
-        let _ = (event, ending, last);
+    /// queue. What is put into the batch becomes durable as the event leaves the store.
+    ///
+    /// # Errors
+    /// The store's, if something cannot be put. The event then stays as it is.
+    fn ended(&self, ended: &Ended<'_>, batch: &mut Batch) -> Result<(), StoreError> {
+        let _ = (ended, batch);
+        Ok(())
     }
+}
+
+/// An event that will not be run again.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    pub event: &'a AsyncEvent,
+    pub ending: Ending,
+    /// How often it has been run.
+    pub runs: u32,
+    /// What the last run came to, if this is about one.
+    pub last: Option<&'a RunOutcome>,
 }
 
 /// What a run came to.
@@ -67,6 +98,10 @@ pub enum RunOutcome {
     Succeeded(Answer),
     /// The function raised, timed out or ended.
     FunctionFailed(Answer),
+    /// The function has been reached by its own doing too often.
+    Recursive,
+    /// No concurrency is ever left, by the function's own settings.
+    TurnedOff,
     /// No concurrency was left. The event waits for some, and the run does not count.
     Throttled,
     /// The function could not be run, for a reason that may pass.
@@ -88,6 +123,8 @@ pub enum Ending {
     Succeeded,
     RetriesExhausted,
     EventAgeExceeded,
+    /// The function may not run at all, and its events have somewhere else to go.
+    ZeroReservedConcurrency,
     /// Dropped without a record.
     FunctionGone,
 }

@@ -26,7 +26,8 @@ use parking_lot::Mutex;
 use store::{Batch, Key, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use event::{Answer, AsyncEvent, Ending, EventRunner, RetryPolicy, RunOutcome};
+pub(crate) use decide::back_off;
+pub use event::{Answer, AsyncEvent, Ended, Ending, EventRunner, RetryPolicy, RunOutcome};
 
 use lane::{Lane, Message};
 use records::{HEADS, Head};

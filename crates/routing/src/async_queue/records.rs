@@ -24,6 +24,8 @@ pub struct Head {
     pub trace: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_context: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 impl Head {
@@ -36,6 +38,7 @@ impl Head {
             system_failures: 0,
             trace: event.trace.clone(),
             client_context: event.client_context.clone(),
+            tenant: event.tenant.clone(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Head {
             accepted_at: self.accepted_at,
             trace: self.trace.clone(),
             client_context: self.client_context.clone(),
+            tenant: self.tenant.clone(),
         }
     }
 }

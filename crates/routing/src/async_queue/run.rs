@@ -7,7 +7,7 @@ use store::{Batch, Durability, StoreError};
 
 use super::Shared;
 use super::decide::{self, Next};
-use super::event::{AsyncEvent, Ending, RunOutcome};
+use super::event::{Ended, Ending, RunOutcome};
 use super::records::{HEADS, Head, payload_key};
 use super::window::{Slot, Waiting};
 
@@ -31,7 +31,7 @@ pub async fn run(shared: Arc<Shared>, lane: String, mut waiting: Waiting) -> Fin
         Ok(None) => {
             tracing::error!(%lane, request_id = %id, "async queue: an event has no payload");
             return told(
-                remove(&shared, &lane, waiting.slot).await,
+                shared.store.commit(removal(&lane, waiting.slot)).await,
                 &lane,
                 Finished::Skipped,
             );
@@ -47,14 +47,13 @@ pub async fn run(shared: Arc<Shared>, lane: String, mut waiting: Waiting) -> Fin
         if !is_stored(&mut waiting).await {
             return Finished::Skipped;
         }
-        let ended = end(
-            &shared,
-            &lane,
-            waiting.slot,
-            &event,
-            Ending::EventAgeExceeded,
-            None,
-        );
+        let ended = Ended {
+            event: &event,
+            ending: Ending::EventAgeExceeded,
+            runs: waiting.head.failures,
+            last: None,
+        };
+        let ended = end(&shared, &lane, waiting.slot, ended);
         return told(ended.await, &lane, Finished::Skipped);
     }
     let outcome = shared.runner.run(&event).await;
@@ -67,7 +66,17 @@ pub async fn run(shared: Arc<Shared>, lane: String, mut waiting: Waiting) -> Fin
     }
     match decide::after_run(&waiting.head, &outcome, &policy, shared.clock.now()) {
         Next::End(ending) => {
-            let ended = end(&shared, &lane, waiting.slot, &event, ending, Some(&outcome));
+            let ran = matches!(
+                outcome,
+                RunOutcome::Succeeded(_) | RunOutcome::FunctionFailed(_)
+            );
+            let ended = Ended {
+                event: &event,
+                ending,
+                runs: waiting.head.failures + u32::from(ran),
+                last: Some(&outcome),
+            };
+            let ended = end(&shared, &lane, waiting.slot, ended);
             told(ended.await, &lane, Finished::Ran(None))
         }
         Next::Again(due, head) => {
@@ -117,25 +126,19 @@ async fn payload(shared: &Shared, waiting: &Waiting) -> Result<Option<Bytes>, St
     shared.store.get(key.as_bytes()).await
 }
 
-async fn end(
-    shared: &Shared,
-    lane: &str,
-    slot: Slot,
-    event: &AsyncEvent,
-    ending: Ending,
-    last: Option<&RunOutcome>,
-) -> Result<(), StoreError> {
-    shared.runner.ended(event, ending, last).await;
-    remove(shared, lane, slot).await
+async fn end(shared: &Shared, lane: &str, slot: Slot, ended: Ended<'_>) -> Result<(), StoreError> {
+    let mut batch = removal(lane, slot);
+    shared.runner.ended(&ended, &mut batch)?;
+    shared.store.commit(batch).await
 }
 
 /// Not waited for to be durable: after a power loss the event may run once more, as events may.
-async fn remove(shared: &Shared, lane: &str, slot: Slot) -> Result<(), StoreError> {
+fn removal(lane: &str, slot: Slot) -> Batch {
     let mut batch = Batch::new();
     HEADS.delete(&mut batch, slot.key(lane));
     batch.delete(payload_key(slot.id));
     batch.durability(Durability::Lazy);
-    shared.store.commit(batch).await
+    batch
 }
 
 /// Not waited for to be durable: after a power loss the event is tried at once.

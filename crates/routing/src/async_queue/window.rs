@@ -210,6 +210,7 @@ mod tests {
                 system_failures: 0,
                 trace: None,
                 client_context: None,
+                tenant: None,
             },
             payload: None,
             stored: None,

@@ -17,11 +17,16 @@ const INITIAL: u32 = 5;
 const MAXIMUM: u32 = 1250;
 /// 300 a minute.
 const GROWTH_INTERVAL: Duration = Duration::from_millis(200);
+/// 1,000 a minute, of pollers that are set aside.
+const PROVISIONED_GROWTH_INTERVAL: Duration = Duration::from_millis(60);
+const BATCHES_OF_A_POLLER: u32 = 10;
 
 #[derive(Debug)]
 pub struct Concurrency {
     initial: u32,
     maximum: u32,
+    /// How long until one more may run.
+    growth_interval: Duration,
     state: Mutex<State>,
     released: Notify,
 }
@@ -37,12 +42,19 @@ struct State {
 pub struct Permit(Arc<Concurrency>);
 
 impl Concurrency {
-    pub fn new(maximum: Option<u32>) -> Arc<Self> {
-        let maximum = maximum.unwrap_or(MAXIMUM).clamp(1, MAXIMUM);
-        let initial = INITIAL.min(maximum);
+    /// `provisioned`: the fewest and the most pollers that are set aside.
+    pub fn new(maximum: Option<u32>, provisioned: Option<(u32, u32)>) -> Arc<Self> {
+        let (initial, maximum, growth_interval) = if let Some((fewest, most)) = provisioned {
+            let batches = |pollers: u32| pollers.max(1).saturating_mul(BATCHES_OF_A_POLLER);
+            (batches(fewest), batches(most), PROVISIONED_GROWTH_INTERVAL)
+        } else {
+            let maximum = maximum.unwrap_or(MAXIMUM).clamp(1, MAXIMUM);
+            (INITIAL.min(maximum), maximum, GROWTH_INTERVAL)
+        };
         Arc::new(Self {
             initial,
             maximum,
+            growth_interval,
             state: Mutex::new(State {
                 running: 0,
                 limit: initial,
@@ -63,7 +75,7 @@ impl Concurrency {
             if may_grow {
                 tokio::select! {
                     () = released => {}
-                    () = clock.sleep(GROWTH_INTERVAL) => self.grow(self.maximum),
+                    () = clock.sleep(self.growth_interval) => self.grow(self.maximum),
                 }
             } else {
                 released.await;
@@ -137,7 +149,7 @@ mod tests {
     async fn five_then_three_hundred_a_minute() {
         let manual = ManualClock::starting_at(Timestamp::from_millis(0));
         let clock = manual.clock();
-        let concurrency = Concurrency::new(None);
+        let concurrency = Concurrency::new(None, None);
         let mut permits = Vec::new();
         for _ in 0..5 {
             permits.push(concurrency.acquire(&clock).await);
@@ -160,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn a_finished_batch_makes_room_at_once() {
         let clock = ManualClock::starting_at(Timestamp::from_millis(0)).clock();
-        let concurrency = Concurrency::new(Some(2));
+        let concurrency = Concurrency::new(Some(2), None);
         let first = concurrency.acquire(&clock).await;
         let _second = concurrency.acquire(&clock).await;
         let third = tokio::spawn({
@@ -174,8 +186,14 @@ mod tests {
     }
 
     #[test]
+    fn pollers_that_are_set_aside_begin_with_ten_batches_each() {
+        let concurrency = Concurrency::new(None, Some((2, 500)));
+        assert_eq!((limit(&concurrency), concurrency.maximum), (20, 5_000));
+    }
+
+    #[test]
     fn failures_shrink_it_and_successes_bring_it_back() {
-        let concurrency = Concurrency::new(None);
+        let concurrency = Concurrency::new(None, None);
         for _ in 0..9 {
             concurrency.failed();
         }

@@ -21,7 +21,7 @@ pub struct Record {
     pub message_id: String,
     pub receipt_handle: String,
     pub trace_header: Option<String>,
-    json: String,
+    pub json: String,
 }
 
 /// Records that fit into one event.
@@ -77,18 +77,26 @@ impl Batch {
     pub const MAX_BYTES: usize = MAX_PAYLOAD - PROLOGUE.len() - EPILOGUE.len();
 
     pub fn payload(&self) -> Bytes {
-        let bytes = self.records.iter().map(Record::bytes).sum::<usize>();
-        let mut payload = String::with_capacity(bytes + PROLOGUE.len() + EPILOGUE.len());
-        payload.push_str(PROLOGUE);
-        for (at, record) in self.records.iter().enumerate() {
-            if at > 0 {
-                payload.push(',');
-            }
-            payload.push_str(&record.json);
-        }
-        payload.push_str(EPILOGUE);
-        payload.into()
+        document(self.records.iter().map(|record| record.json.as_str()))
     }
+}
+
+/// The event of records that are written already.
+pub fn document<'a>(records: impl Iterator<Item = &'a str> + Clone) -> Bytes {
+    let bytes = records
+        .clone()
+        .map(|record| record.len() + 1)
+        .sum::<usize>();
+    let mut payload = String::with_capacity(bytes + PROLOGUE.len() + EPILOGUE.len());
+    payload.push_str(PROLOGUE);
+    for (at, record) in records.enumerate() {
+        if at > 0 {
+            payload.push(',');
+        }
+        payload.push_str(record);
+    }
+    payload.push_str(EPILOGUE);
+    payload.into()
 }
 
 fn attributes(attributes: Option<&Value>) -> Json {
@@ -141,6 +149,8 @@ mod tests {
             batching_window: Duration::ZERO,
             report_batch_item_failures: false,
             maximum_concurrency: None,
+            provisioned: None,
+            filters: crate::poller::Filters::default(),
         }
     }
 

@@ -8,12 +8,12 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker};
 use service::{Principal, RequestContext, ServiceError};
-use tokio::sync::watch;
 
 use super::SqsMapping;
 use super::batch_response::{self, Failures};
 use super::concurrency::Concurrency;
 use super::event::Batch;
+use super::phase::Life;
 use super::queue_client::QueueClient;
 use super::retry::BackOff;
 
@@ -27,14 +27,7 @@ pub struct Mapping {
     pub concurrency: Arc<Concurrency>,
     invoker: Arc<dyn Invoker>,
     last_result: Mutex<String>,
-    phase: watch::Sender<Phase>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Running,
-    Stopping,
-    Stopped,
+    pub life: Life,
 }
 
 impl Mapping {
@@ -46,12 +39,12 @@ impl Mapping {
     ) -> Arc<Self> {
         Arc::new(Self {
             queue: QueueClient::new(api, clock.clone(), &settings),
-            concurrency: Concurrency::new(settings.maximum_concurrency),
+            concurrency: Concurrency::new(settings.maximum_concurrency, settings.provisioned),
             settings,
             clock,
             invoker,
             last_result: Mutex::new("No records processed".to_owned()),
-            phase: watch::channel(Phase::Running).0,
+            life: Life::new(),
         })
     }
 
@@ -61,35 +54,6 @@ impl Mapping {
 
     pub fn set_problem(&self, problem: &str) {
         *self.last_result.lock() = format!("PROBLEM: {problem}");
-    }
-
-    pub fn request_stop(&self) {
-        self.phase.send_if_modified(|phase| {
-            let is_running = *phase == Phase::Running;
-            if is_running {
-                *phase = Phase::Stopping;
-            }
-            is_running
-        });
-    }
-
-    pub fn has_stopped(&self) {
-        self.phase.send_replace(Phase::Stopped);
-    }
-
-    /// Returns once a stop has been asked for.
-    pub async fn stopping(&self) {
-        self.reached(Phase::Stopping).await;
-    }
-
-    /// Returns once everything in hand is finished.
-    pub async fn stopped(&self) {
-        self.reached(Phase::Stopped).await;
-    }
-
-    async fn reached(&self, phase: Phase) {
-        // The sender is `self`'s own, so that this cannot fail.
-        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
     }
 
     /// Runs the function on a batch and deletes what it handled. What it did not comes back at the
@@ -106,7 +70,8 @@ impl Mapping {
         }
     }
 
-    /// Invokes, again and again while the function is throttled and the messages are still hidden.
+    /// Invokes, again and again while the function can take no more, or none yet, and the messages
+    /// are still hidden.
     async fn invoke(
         &self,
         batch: &Batch,
@@ -122,7 +87,7 @@ impl Mapping {
                 context: self.invoke_context(batch),
             };
             let throttled = match self.invoker.invoke(request).await {
-                Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS => error,
+                Err(error) if asks_to_wait(&error) => error,
                 outcome => return outcome,
             };
             self.concurrency.failed();
@@ -137,7 +102,7 @@ impl Mapping {
             }
             tokio::select! {
                 () = self.clock.sleep_until(retry_at) => {}
-                () = self.stopping() => return Err(throttled),
+                () = self.life.stopping() => return Err(throttled),
             }
         }
     }
@@ -200,5 +165,33 @@ impl Mapping {
         let is_complete = handled.len() == batch.records.len();
         self.queue.delete(&self.settings, handled).await;
         is_complete
+    }
+}
+
+/// Whether a later invocation can succeed without anybody's doing: one that was throttled, or of a
+/// version whose snapshot is being made.
+pub fn asks_to_wait(error: &ServiceError) -> bool {
+    error.status == StatusCode::TOO_MANY_REQUESTS || error.code == "SnapStartNotReadyException"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_by_itself_is_waited_for() {
+        let error = |code: &'static str, status| ServiceError::new(code, status, "why");
+        assert!(asks_to_wait(&error(
+            "TooManyRequestsException",
+            StatusCode::TOO_MANY_REQUESTS
+        )));
+        assert!(asks_to_wait(&error(
+            "SnapStartNotReadyException",
+            StatusCode::CONFLICT
+        )));
+        assert!(!asks_to_wait(&error(
+            "ResourceConflictException",
+            StatusCode::CONFLICT
+        )));
     }
 }

@@ -10,10 +10,13 @@
 mod batch_response;
 mod concurrency;
 mod event;
+mod filter;
 mod mapping;
+mod phase;
 mod queue_client;
 mod reader;
 mod retry;
+pub mod stream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +26,11 @@ use base::{AccountId, Arn, Clock, Region};
 use parking_lot::Mutex;
 use service::ports::{ApiCaller, Invoker};
 
+pub use filter::Filters;
 use mapping::Mapping;
 
 /// One event source mapping, as the Lambda API has checked it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SqsMapping {
     pub uuid: String,
     /// The account and region of the mapping and its function.
@@ -43,6 +47,11 @@ pub struct SqsMapping {
     pub report_batch_item_failures: bool,
     /// `MaximumConcurrency`, 2 to 1,000.
     pub maximum_concurrency: Option<u32>,
+    /// The fewest and the most pollers that are set aside for it, of ten batches at once each
+    /// (`ProvisionedPollerConfig`); not together with a `MaximumConcurrency`.
+    pub provisioned: Option<(u32, u32)>,
+    /// Which messages are wanted.
+    pub filters: Filters,
 }
 
 impl SqsMapping {
@@ -81,7 +90,7 @@ impl SqsPollers {
         );
         let before = self.running.lock().insert(uuid, Arc::clone(&mapping));
         if let Some(before) = before {
-            before.request_stop();
+            before.life.request_stop();
         }
         tokio::spawn(reader::run(mapping));
     }
@@ -91,8 +100,8 @@ impl SqsPollers {
     pub async fn stop(&self, uuid: &str) {
         let mapping = self.running.lock().remove(uuid);
         if let Some(mapping) = mapping {
-            mapping.request_stop();
-            mapping.stopped().await;
+            mapping.life.request_stop();
+            mapping.life.stopped().await;
         }
     }
 

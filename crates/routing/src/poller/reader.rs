@@ -31,11 +31,11 @@ pub async fn run(mapping: Arc<Mapping>) {
     loop {
         let permit = tokio::select! {
             permit = mapping.concurrency.acquire(&mapping.clock) => permit,
-            () = mapping.stopping() => break,
+            () = mapping.life.stopping() => break,
         };
         let read = tokio::select! {
             read = fill(&mapping, &mut pending) => read,
-            () = mapping.stopping() => break,
+            () = mapping.life.stopping() => break,
         };
         match read {
             Ok(()) => back_off.reset(),
@@ -44,7 +44,7 @@ pub async fn run(mapping: Arc<Mapping>) {
                 tracing::warn!(mapping = %mapping.settings.uuid, %error, "sqs mapping: receive");
                 tokio::select! {
                     () = mapping.clock.sleep(back_off.next_delay()) => continue,
-                    () = mapping.stopping() => break,
+                    () = mapping.life.stopping() => break,
                 }
             }
         }
@@ -59,7 +59,7 @@ pub async fn run(mapping: Arc<Mapping>) {
         run_in_order(&mapping, pending.next_batches(&mapping)).await;
     }
     mapping.concurrency.idle().await;
-    mapping.has_stopped();
+    mapping.life.has_stopped();
 }
 
 /// Runs batches one after the other. After one that fails, the rest would overtake it: they go
@@ -104,10 +104,19 @@ async fn receive(mapping: &Mapping, pending: &mut Pending) -> Result<bool, Servi
         .receive(&mapping.settings, room.min(MAX_MESSAGES))
         .await?;
     let brought = !records.is_empty();
-    if brought {
+    let (records, unwanted) = mapping.settings.filters.divide(records);
+    if !records.is_empty() {
         pending.since.get_or_insert(mapping.clock.now());
         pending.bytes += records.iter().map(Record::bytes).sum::<usize>();
         pending.records.extend(records);
+    }
+    // Last: what is wanted must not be lost if nobody waits for this any longer.
+    if !unwanted.is_empty() {
+        let handles = unwanted.iter().map(|it| it.receipt_handle.as_str());
+        mapping
+            .queue
+            .delete(&mapping.settings, handles.collect())
+            .await;
     }
     Ok(brought)
 }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use base::{ManualClock, RequestId, Timestamp};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use routing::async_queue::{Answer, AsyncEvent, Ending, EventRunner, RunOutcome};
+use routing::async_queue::{Answer, AsyncEvent, Ended, Ending, EventRunner, RunOutcome};
+use store::{Batch, StoreError};
 use tokio::sync::{mpsc, watch};
 
 type Decide = dyn Fn(&AsyncEvent) -> RunOutcome + Send + Sync;
@@ -128,10 +129,11 @@ impl EventRunner for Functions {
         decide(event)
     }
 
-    async fn ended(&self, event: &AsyncEvent, ending: Ending, _: Option<&RunOutcome>) {
+    fn ended(&self, ended: &Ended<'_>, _: &mut Batch) -> Result<(), StoreError> {
         self.endings
-            .send((event.request_id, ending))
+            .send((ended.event.request_id, ended.ending))
             .expect("the receiver is self's own");
+        Ok(())
     }
 }
 
@@ -157,6 +159,7 @@ pub fn event(function: &str, manual: &ManualClock) -> AsyncEvent {
         accepted_at: manual.clock().now(),
         trace: None,
         client_context: None,
+        tenant: None,
     }
 }
 

@@ -6,17 +6,18 @@
 //! is born in its version 2 group, and moves its own, only thread into the version 1 groups.
 
 mod files;
+mod ownership;
 mod v1;
 mod v2;
 
 use std::fmt::Debug;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::plan::Plan;
+use crate::plan::{Call, Phase, Plan};
 use crate::sandbox::Usage;
 use crate::spec::Limits;
 use crate::{Finding, SandboxError};
@@ -25,12 +26,13 @@ use crate::{Finding, SandboxError};
 trait Hierarchy: Debug + Send + Sync {
     /// Makes the group; limits come later.
     fn create(&self, name: &str) -> Result<(), SandboxError>;
-    /// Sets every limit that this hierarchy holds the controller of.
-    fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError>;
-    /// Changes the CPU share of a running group.
+    /// Each of these sets a limit if this hierarchy holds its controller. Memory in bytes, of all
+    /// that the kernel charges.
+    fn limit_memory(&self, name: &str, bytes: u64) -> Result<(), SandboxError>;
+    fn limit_pids(&self, name: &str, pids: u32) -> Result<(), SandboxError>;
     fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError>;
-    /// Adds the steps by which init moves itself in; none where it is born inside.
-    fn join(&self, name: &str, plan: &mut Plan) -> Result<(), SandboxError>;
+    /// The files by which init moves itself in, by writing `0`; none where it is born inside.
+    fn doors(&self, name: &str) -> Result<Vec<File>, SandboxError>;
     /// The folder to be born in, for `CLONE_INTO_CGROUP`.
     fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError>;
     /// Adds what this hierarchy has accounted.
@@ -66,6 +68,8 @@ pub(crate) struct Cgroups {
 pub struct Cgroup {
     name: String,
     hierarchies: Arc<[Box<dyn Hierarchy>]>,
+    /// As they were set last.
+    limits: Mutex<Option<Limits>>,
     removed: bool,
 }
 
@@ -113,7 +117,8 @@ impl MemoryGroup {
 
 impl Cgroups {
     /// Takes the folder `kagero/<instance>` in every hierarchy that lets this user have one, and
-    /// clears it of what an earlier server of that name left.
+    /// clears it of what an earlier server of that name left; of others that were killed, it removes
+    /// what holds no process any more.
     pub(crate) fn claim(instance: &str) -> Self {
         let mut hierarchies: Vec<Box<dyn Hierarchy>> = Vec::new();
         let version2 = v2::Version2::claim(instance);
@@ -151,6 +156,7 @@ impl Cgroups {
         let group = Cgroup {
             name,
             hierarchies: Arc::clone(&self.hierarchies),
+            limits: Mutex::default(),
             removed: false,
         };
         for hierarchy in self.hierarchies.iter() {
@@ -216,22 +222,61 @@ impl Cgroups {
 }
 
 impl Cgroup {
+    /// Sets the limits, those that have changed: each write takes the kernel its time, and a group
+    /// gets three sets of them until its function runs.
     pub(crate) fn limit(&self, limits: &Limits) -> Result<(), SandboxError> {
-        self.hierarchies
-            .iter()
-            .try_for_each(|one| one.limit(&self.name, limits))
+        let mut current = self.current();
+        let bytes = limits.hard_memory_bytes();
+        for one in self.hierarchies.iter() {
+            if current.is_none_or(|now| now.hard_memory_bytes() != bytes) && bytes < u64::MAX {
+                one.limit_memory(&self.name, bytes)?;
+            }
+            if current.is_none_or(|now| now.pids != limits.pids) {
+                one.limit_pids(&self.name, limits.pids)?;
+            }
+            if current.is_none_or(|now| now.cpu_millis != limits.cpu_millis) {
+                one.limit_cpu(&self.name, limits.cpu_millis)?;
+            }
+        }
+        *current = Some(*limits);
+        Ok(())
     }
 
     pub(crate) fn limit_cpu(&self, cpu_millis: u32) -> Result<(), SandboxError> {
-        self.hierarchies
-            .iter()
-            .try_for_each(|one| one.limit_cpu(&self.name, cpu_millis))
+        let mut current = self.current();
+        if current.is_some_and(|now| now.cpu_millis == cpu_millis) {
+            return Ok(());
+        }
+        for one in self.hierarchies.iter() {
+            one.limit_cpu(&self.name, cpu_millis)?;
+        }
+        if let Some(now) = current.as_mut() {
+            now.cpu_millis = cpu_millis;
+        }
+        Ok(())
     }
 
-    pub(crate) fn join(&self, plan: &mut Plan) -> Result<(), SandboxError> {
-        self.hierarchies
-            .iter()
-            .try_for_each(|one| one.join(&self.name, plan))
+    fn current(&self) -> MutexGuard<'_, Option<Limits>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the steps by which init moves itself in, and returns the files they need open until
+    /// then: their paths are not visible where a zygote forks.
+    pub(crate) fn join(&self, plan: &mut Plan) -> Result<Vec<File>, SandboxError> {
+        let mut doors = Vec::new();
+        for hierarchy in self.hierarchies.iter() {
+            doors.extend(hierarchy.doors(&self.name)?);
+        }
+        let zero = plan.bytes(b"0");
+        for door in &doors {
+            let inside = plan.keep(door.as_raw_fd());
+            let write = Call::new(libc::SYS_write)
+                .with_int(inside)
+                .with(zero)
+                .with(1);
+            plan.push(Phase::Setup, "join a control group", write);
+        }
+        Ok(doors)
     }
 
     pub(crate) fn birthplace(&self) -> Result<Option<OwnedFd>, SandboxError> {

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::files;
 use super::{Hierarchy, Memory, MemoryAlarm};
+use super::{files, ownership};
 use crate::SandboxError;
-use crate::plan::{Call, Phase, Plan};
 use crate::sandbox::Usage;
-use crate::spec::Limits;
 
 /// As in Lambda: a small share is given out often rather than late.
 const CPU_PERIOD_MICROS: u64 = 20_000;
@@ -27,24 +25,29 @@ pub(super) struct Version1 {
     accounts: Option<PathBuf>,
     pids: Option<PathBuf>,
     freezer: Option<PathBuf>,
+    /// The same folders, marked as a living server's.
+    _held: Vec<File>,
 }
 
 impl Version1 {
     /// `whole` also takes the controllers that version 2 has built in: accounts and freezer.
     pub(super) fn claim(instance: &str, whole: bool) -> Option<Self> {
         let mounts = files::mounts("cgroup");
-        let claim = |controller: &str| {
+        let mut held = Vec::new();
+        let mut claim = |controller: &str| {
             let holds = |options: &str| options.split(',').any(|option| option == controller);
             let (mount, _) = mounts.iter().find(|(_, options)| holds(options))?;
-            claim_folder(mount, controller, instance)
+            let (folder, lock) = claim_folder(mount, controller, instance)?;
+            held.push(lock);
+            Some(folder)
         };
-        let only_whole = |controller: &str| whole.then(|| claim(controller)).flatten();
         let version = Self {
             memory: claim("memory"),
             cpu: claim("cpu"),
-            accounts: only_whole("cpuacct"),
+            accounts: whole.then(|| claim("cpuacct")).flatten(),
             pids: claim("pids"),
-            freezer: only_whole("freezer"),
+            freezer: whole.then(|| claim("freezer")).flatten(),
+            _held: held,
         };
         let mut folders = version.all();
         folders.next().is_some().then_some(())?;
@@ -78,20 +81,20 @@ impl Version1 {
 }
 
 /// Makes `kagero/<instance>` below the server's own group and clears it.
-fn claim_folder(mount: &Path, controller: &str, instance: &str) -> Option<PathBuf> {
+fn claim_folder(mount: &Path, controller: &str, instance: &str) -> Option<(PathBuf, File)> {
     let own = mount.join(files::own_group(controller)?);
     // Inside a container the mount may already be the server's own group.
     let own = if own.is_dir() { own } else { mount.to_owned() };
     let parent = own.join("kagero");
     let folder = parent.join(instance);
-    files::create(&parent).ok()?;
-    files::create(&folder).ok()?;
+    let held = ownership::hold(&folder).ok()?;
+    ownership::sweep(&parent);
     for leftover in files::children(&folder) {
         if let Err(error) = clear(&leftover) {
             tracing::warn!(%error, "remove a control group of an earlier server");
         }
     }
-    files::is_writable(&folder.join("tasks")).then_some(folder)
+    files::is_writable(&folder.join("tasks")).then_some((folder, held))
 }
 
 /// Kills what is in a group and removes it.
@@ -122,10 +125,10 @@ impl Hierarchy for Version1 {
         files::write(&period, &CPU_PERIOD_MICROS.to_string())
     }
 
-    fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError> {
+    fn limit_memory(&self, name: &str, bytes: u64) -> Result<(), SandboxError> {
         if let Some(memory) = &self.memory {
             let folder = memory.join(name);
-            let bytes = limits.hard_memory_bytes().to_string();
+            let bytes = bytes.to_string();
             files::write(&folder.join("memory.limit_in_bytes"), &bytes)?;
             // Memory and swap together, where swap is accounted at all.
             let with_swap = folder.join("memory.memsw.limit_in_bytes");
@@ -133,12 +136,16 @@ impl Hierarchy for Version1 {
                 files::write(&with_swap, &bytes)?;
             }
         }
-        if let Some(pids) = &self.pids {
-            // And one for init.
-            let most = (u64::from(limits.pids) + 1).to_string();
-            files::write(&pids.join(name).join("pids.max"), &most)?;
-        }
-        self.limit_cpu(name, limits.cpu_millis)
+        Ok(())
+    }
+
+    fn limit_pids(&self, name: &str, pids: u32) -> Result<(), SandboxError> {
+        let Some(folder) = &self.pids else {
+            return Ok(());
+        };
+        // And one for init.
+        let most = (u64::from(pids) + 1).to_string();
+        files::write(&folder.join(name).join("pids.max"), &most)
     }
 
     fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError> {
@@ -148,29 +155,13 @@ impl Hierarchy for Version1 {
         files::write(&cpu.join(name).join("cpu.cfs_quota_us"), &quota)
     }
 
-    fn join(&self, name: &str, plan: &mut Plan) -> Result<(), SandboxError> {
-        let zero = plan.bytes(b"0");
-        for folder in self.all() {
+    fn doors(&self, name: &str) -> Result<Vec<File>, SandboxError> {
+        let door = |folder: &Path| {
             let tasks = folder.join(name).join("tasks");
-            let label = format!("join {}", tasks.display());
-            let path = plan.string("control group", &tasks)?;
-            let file = plan.slot();
-            let open = Call::new(libc::SYS_openat)
-                .with_int(libc::AT_FDCWD)
-                .with(path)
-                .with_int(libc::O_WRONLY | libc::O_CLOEXEC)
-                .with(0)
-                .into_slot(file);
-            plan.push(Phase::Setup, label.clone(), open);
-            let write = Call::new(libc::SYS_write)
-                .with_slot(file)
-                .with(zero)
-                .with(1);
-            plan.push(Phase::Setup, label, write);
-            let close = Call::new(libc::SYS_close).with_slot(file);
-            plan.push(Phase::Setup, "close a control group file", close);
-        }
-        Ok(())
+            let opened = fs::OpenOptions::new().write(true).open(&tasks);
+            opened.map_err(|source| files::failed("open", &tasks, source))
+        };
+        self.all().map(door).collect()
     }
 
     fn birthplace(&self, _name: &str) -> Result<Option<OwnedFd>, SandboxError> {
@@ -229,6 +220,8 @@ impl Hierarchy for Version1 {
         let started = Instant::now();
         while files::read(&path)?.trim() != wanted {
             if started.elapsed() > FREEZE_PATIENCE {
+                // Not left half frozen: a freeze that fails is none.
+                let _ = files::try_write(&path, "THAWED");
                 return Err(SandboxError::Unresponsive { what: "freezer" });
             }
             thread::yield_now();

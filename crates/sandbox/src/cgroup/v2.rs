@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::files;
 use super::{Hierarchy, Memory, MemoryAlarm};
+use super::{files, ownership};
 use crate::SandboxError;
-use crate::plan::Plan;
 use crate::sandbox::Usage;
-use crate::spec::Limits;
 
 const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
 
@@ -28,6 +26,8 @@ pub(super) struct Version2 {
     folder: PathBuf,
     /// Those of `WANTED` that the folder's children have.
     controllers: Vec<&'static str>,
+    /// The folder, marked as a living server's.
+    _held: File,
 }
 
 impl Version2 {
@@ -48,10 +48,10 @@ impl Version2 {
 
         let parent = place.join("kagero");
         let folder = parent.join(instance);
-        files::create(&parent).ok()?;
+        let held = ownership::hold(&folder).ok()?;
         enable(&parent, &controllers);
-        files::create(&folder).ok()?;
         enable(&folder, &controllers);
+        ownership::sweep(&parent);
         for leftover in files::children(&folder) {
             if let Err(error) = clear(&leftover) {
                 tracing::warn!(%error, "remove a control group of an earlier server");
@@ -66,6 +66,7 @@ impl Version2 {
         Some(Self {
             folder,
             controllers,
+            _held: held,
         })
     }
 
@@ -118,9 +119,9 @@ impl Hierarchy for Version2 {
         files::create(&self.folder.join(name))
     }
 
-    fn limit(&self, name: &str, limits: &Limits) -> Result<(), SandboxError> {
+    fn limit_memory(&self, name: &str, bytes: u64) -> Result<(), SandboxError> {
         if self.controls("memory") {
-            let bytes = limits.hard_memory_bytes().to_string();
+            let bytes = bytes.to_string();
             files::write(&self.file(name, "memory.max"), &bytes)?;
             // An environment dies as a whole, as in Lambda.
             files::write(&self.file(name, "memory.oom.group"), "1")?;
@@ -129,12 +130,16 @@ impl Hierarchy for Version2 {
                 files::write(&swap, "0")?;
             }
         }
-        if self.controls("pids") {
-            // And one for init.
-            let most = (u64::from(limits.pids) + 1).to_string();
-            files::write(&self.file(name, "pids.max"), &most)?;
+        Ok(())
+    }
+
+    fn limit_pids(&self, name: &str, pids: u32) -> Result<(), SandboxError> {
+        if !self.controls("pids") {
+            return Ok(());
         }
-        self.limit_cpu(name, limits.cpu_millis)
+        // And one for init.
+        let most = (u64::from(pids) + 1).to_string();
+        files::write(&self.file(name, "pids.max"), &most)
     }
 
     fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError> {
@@ -149,8 +154,8 @@ impl Hierarchy for Version2 {
         )
     }
 
-    fn join(&self, _name: &str, _plan: &mut Plan) -> Result<(), SandboxError> {
-        Ok(())
+    fn doors(&self, _name: &str) -> Result<Vec<File>, SandboxError> {
+        Ok(Vec::new())
     }
 
     fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError> {
@@ -203,14 +208,14 @@ impl Hierarchy for Version2 {
 
     /// `memory.high` counts an event, and takes page cache back before it does.
     fn move_alarm(&self, name: &str, alarm: &MemoryAlarm, bytes: u64) -> Result<(), SandboxError> {
-        files::write(&self.file(name, "memory.high"), &bytes.to_string())?;
         if let MemoryAlarm::Event { fd, .. } = alarm {
-            // Reading is what makes the next event report again.
+            // Reading is what makes the next event report again. Before the move: an event at the
+            // new mark must not be taken for one at the old.
             let mut seen = [0_u8; 256];
             // SAFETY: a live descriptor and a buffer of the stated size.
             unsafe { libc::pread(fd.as_raw_fd(), seen.as_mut_ptr().cast(), seen.len(), 0) };
         }
-        Ok(())
+        files::write(&self.file(name, "memory.high"), &bytes.to_string())
     }
 
     fn can_freeze(&self) -> bool {
@@ -218,14 +223,14 @@ impl Hierarchy for Version2 {
     }
 
     fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError> {
-        files::write(
-            &self.file(name, "cgroup.freeze"),
-            if frozen { "1" } else { "0" },
-        )?;
+        let freeze = self.file(name, "cgroup.freeze");
+        files::write(&freeze, if frozen { "1" } else { "0" })?;
         let events = self.file(name, "cgroup.events");
         let started = Instant::now();
         while files::field(&files::read(&events)?, "frozen") != Some(u64::from(frozen)) {
             if started.elapsed() > FREEZE_PATIENCE {
+                // Not left half frozen: a freeze that fails is none.
+                let _ = files::try_write(&freeze, "0");
                 return Err(SandboxError::Unresponsive { what: "freezer" });
             }
             thread::yield_now();

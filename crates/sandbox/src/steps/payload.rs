@@ -73,6 +73,16 @@ pub(crate) fn add_descriptors(plan: &mut Plan, inherited: &[Inherited<'_>]) {
     }
 }
 
+/// Closes what [`add_descriptors`] only marks, for a payload that is not executed.
+pub(crate) fn close_others(plan: &mut Plan, inherited: &[Inherited<'_>]) {
+    let highest = inherited.iter().map(|one| one.target).max().unwrap_or(2);
+    let call = Call::new(libc::SYS_close_range)
+        .with_int(highest.max(2) + 1)
+        .with(u64::from(u32::MAX))
+        .with(0);
+    plan.push(Phase::After, "close other descriptors", call);
+}
+
 /// Becomes the program.
 pub(crate) fn add_exec(plan: &mut Plan, spec: &Spec) -> Result<(), SandboxError> {
     let cwd = plan.string("working directory", &spec.cwd)?;

@@ -3,6 +3,7 @@
 //! Classic `mount` for what it does in one call, `mount_setattr` (Linux 5.12) for what must reach
 //! submounts: a remount would leave a writable mount below `/usr` writable.
 
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
 use crate::SandboxError;
@@ -16,25 +17,46 @@ const SHM_BYTES: u64 = 64 << 20;
 pub(crate) struct View<'a> {
     pub(crate) skeleton: &'a Skeleton,
     pub(crate) root: &'a RootView,
-    pub(crate) tmp_bytes: u64,
+    /// `None` of a zygote: `/tmp`, `/dev/shm` and `/proc` are each forked sandbox's own.
+    pub(crate) tmp: Option<Tmp>,
     /// Further binds of the host's own choosing, such as this uid's `/etc/passwd`.
     pub(crate) extra: &'a [Bind],
 }
 
+/// Where `/tmp` lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tmp {
+    /// In memory, of this size in bytes.
+    Memory(u64),
+    /// On disk: a mount that is nowhere yet, by its number in init.
+    Disk(RawFd),
+}
+
+/// Where an open sandbox finds the host's folder of what it may become.
+pub(crate) const STASH: &str = "/run/stash";
+/// Where a zygote finds the `/etc/passwd` of every uid.
+pub(crate) const PASSWD_STASH: &str = "/run/passwd";
+
 /// Adds the steps; afterwards `/` is the sandbox's root and the host's is gone.
 pub(crate) fn add(plan: &mut Plan, view: &View<'_>) -> Result<(), SandboxError> {
-    let root = view.skeleton.path();
+    let image = view.root.image.as_deref();
+    let root = image.unwrap_or_else(|| view.skeleton.path());
+    // An image brings its own.
+    let host_folders: Vec<&Path> = match image {
+        Some(_) => Vec::new(),
+        None => view.skeleton.host_folders().collect(),
+    };
     let mut mounts = Mounts::new(plan)?;
     mounts.make_private()?;
     mounts.bind(root, root)?;
-    for folder in view.skeleton.host_folders() {
+    for folder in &host_folders {
         mounts.bind_read_only(folder, &inside(root, folder))?;
     }
     for device in DEVICES {
         let host = Path::new("/dev").join(device);
         mounts.bind(&host, &inside(root, &host))?;
     }
-    let mut mounted: Vec<&Path> = view.skeleton.host_folders().collect();
+    let mut mounted = host_folders;
     for bind in view.root.binds.iter().chain(view.extra) {
         if !skeleton::is_place_for_a_bind(&bind.guest) {
             return Err(SandboxError::GuestPath {
@@ -45,21 +67,74 @@ pub(crate) fn add(plan: &mut Plan, view: &View<'_>) -> Result<(), SandboxError> 
             path: bind.host.clone(),
             source,
         })?;
-        if !mounted.iter().any(|outer| bind.guest.starts_with(outer)) {
+        if image.is_none() && !mounted.iter().any(|outer| bind.guest.starts_with(outer)) {
             view.skeleton.mount_point(&bind.guest, metadata.is_dir())?;
         }
         mounted.push(&bind.guest);
         mounts.bind_read_only(&bind.host, &inside(root, &bind.guest))?;
     }
-    mounts.tmpfs(&root.join("dev/shm"), SHM_BYTES)?;
-    mounts.tmpfs(&root.join("tmp"), view.tmp_bytes)?;
-    mounts.proc(&root.join("proc"))?;
+    if let Some(tmp) = view.tmp {
+        mounts.own_folders(root, tmp)?;
+    }
     mounts.pivot(root)
+}
+
+/// Adds the steps that make a zygote's view, of which a forked sandbox has a copy, its own.
+pub(crate) fn add_forked(
+    plan: &mut Plan,
+    tmp: Tmp,
+    passwd_of: Option<u32>,
+) -> Result<(), SandboxError> {
+    let mut mounts = Mounts::new(plan)?;
+    mounts.own_folders(Path::new("/"), tmp)?;
+    if let Some(uid) = passwd_of {
+        let passwd = Path::new(PASSWD_STASH).join(uid.to_string());
+        mounts.bind_read_only(&passwd, Path::new("/etc/passwd"))?;
+        mounts.detach(PASSWD_STASH)?;
+    }
+    Ok(())
+}
+
+/// Adds the steps that make an open sandbox somebody's: its binds, whose host paths lie in the
+/// stash, and the size of a `/tmp` in memory. Afterwards nothing of the stash is reachable any more.
+pub(crate) fn add_completion(
+    plan: &mut Plan,
+    stash: &Path,
+    binds: &[Bind],
+    tmpfs_bytes: Option<u64>,
+) -> Result<(), SandboxError> {
+    let mut mounts = Mounts::new(plan)?;
+    for bind in binds {
+        let path = bind.host.strip_prefix(stash).ok();
+        let path = path.filter(|path| skeleton::is_plain(path));
+        let inside = path.map(|path| Path::new(STASH).join(path));
+        let inside = inside.ok_or_else(|| SandboxError::OutsideStash {
+            path: bind.host.clone(),
+        })?;
+        mounts.bind_read_only(&inside, &bind.guest)?;
+    }
+    if let Some(bytes) = tmpfs_bytes {
+        mounts.resize_tmp(bytes)?;
+    }
+    mounts.detach(STASH)
 }
 
 /// Where a guest path stands before the pivot.
 fn inside(root: &Path, guest: &Path) -> PathBuf {
     root.join(guest.strip_prefix("/").unwrap_or(guest))
+}
+
+/// The bytes and inodes of a tmpfs that is to hold this much.
+pub(crate) fn tmpfs_size(bytes: u64) -> (u64, u64) {
+    // A size of zero would mean no limit.
+    let bytes = bytes.max(4096);
+    // One inode a page: a flood of empty files ends as a full disk, not as kernel memory.
+    (bytes, (bytes / 4096).clamp(1024, 1 << 20))
+}
+
+fn tmpfs_options(bytes: u64) -> String {
+    let (bytes, inodes) = tmpfs_size(bytes);
+    format!("mode=1777,size={bytes},nr_inodes={inodes}")
 }
 
 struct Mounts<'a> {
@@ -119,17 +194,55 @@ impl<'a> Mounts<'a> {
         self.plan.push(Phase::Setup, label, call);
     }
 
+    /// What no two sandboxes share.
+    fn own_folders(&mut self, root: &Path, tmp: Tmp) -> Result<(), SandboxError> {
+        self.tmpfs(&root.join("dev/shm"), SHM_BYTES)?;
+        match tmp {
+            Tmp::Memory(bytes) => self.tmpfs(&root.join("tmp"), bytes)?,
+            Tmp::Disk(mount) => self.put(mount, &root.join("tmp"))?,
+        }
+        self.proc(&root.join("proc"))
+    }
+
+    fn resize_tmp(&mut self, bytes: u64) -> Result<(), SandboxError> {
+        let options = self.plan.string("mount options", tmpfs_options(bytes))?;
+        let target = self.plan.string("mount target", "/tmp")?;
+        let flags = libc::MS_REMOUNT | libc::MS_NOSUID | libc::MS_NODEV;
+        let label = format!("resize /tmp to {bytes} bytes");
+        self.mount(label, self.tmpfs, target, self.tmpfs, flags, options);
+        Ok(())
+    }
+
+    fn detach(&mut self, target: &str) -> Result<(), SandboxError> {
+        let label = format!("detach {target}");
+        let target = self.plan.string("mount target", target)?;
+        let call = Call::new(libc::SYS_umount2)
+            .with(target)
+            .with(libc::MNT_DETACH as u64);
+        self.plan.push(Phase::Setup, label, call);
+        Ok(())
+    }
+
     fn tmpfs(&mut self, target: &Path, bytes: u64) -> Result<(), SandboxError> {
         let label = format!("mount tmpfs of {bytes} bytes");
-        // A size of zero would mean no limit.
-        let bytes = bytes.max(4096);
-        // One inode a page: a flood of empty files ends as a full disk, not as kernel memory.
-        let inodes = (bytes / 4096).clamp(1024, 1 << 20);
-        let options = format!("mode=1777,size={bytes},nr_inodes={inodes}");
-        let options = self.plan.string("mount options", options)?;
+        let options = self.plan.string("mount options", tmpfs_options(bytes))?;
         let target = self.plan.string("mount target", target)?;
         let flags = libc::MS_NOSUID | libc::MS_NODEV;
         self.mount(label, self.tmpfs, target, self.tmpfs, flags, options);
+        Ok(())
+    }
+
+    /// Moves a mount that is nowhere yet to its place.
+    fn put(&mut self, mount: RawFd, target: &Path) -> Result<(), SandboxError> {
+        let target = self.plan.string("mount target", target)?;
+        let call = Call::new(libc::SYS_move_mount)
+            .with_int(mount)
+            .with(self.empty)
+            .with_int(libc::AT_FDCWD)
+            .with(target)
+            .with(u64::from(libc::MOVE_MOUNT_F_EMPTY_PATH));
+        self.plan
+            .push(Phase::Setup, "move the disk of /tmp in", call);
         Ok(())
     }
 

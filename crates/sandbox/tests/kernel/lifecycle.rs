@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -230,34 +230,46 @@ fn what_was_used_is_accounted() {
     assert!(Path::new(&format!("/proc/{pid}")).exists());
 }
 
+/// The server's own folder in a hierarchy, where there is one.
+fn group_folder(rig: &Rig) -> Option<PathBuf> {
+    let report = rig.host.capabilities_report();
+    let places = report
+        .iter()
+        .filter_map(|finding| finding.detail.strip_prefix("control groups in "));
+    places.map(PathBuf::from).next()
+}
+
 #[test]
 fn control_groups_of_a_dead_server_are_swept() {
     let rig = Rig::new();
-    let folder = rig
-        .host
-        .capabilities_report()
-        .into_iter()
-        .find_map(|finding| {
-            let folder = finding
-                .detail
-                .strip_prefix("control groups in ")?
-                .to_owned();
-            Some(folder)
-        });
-    let Some(folder) = folder else {
+    let Some(folder) = group_folder(&rig) else {
         return skip("no control groups here");
     };
-    let folder = folder.split(", ").next().unwrap();
     let config = rig.config.clone();
-    let leftover = Path::new(folder).join("e77");
+    let leftover = folder.join("e77");
     std::fs::create_dir(&leftover).unwrap();
     let next = Host::open(&config).unwrap();
     assert!(!leftover.exists());
     drop((rig, next));
-    assert!(
-        !Path::new(folder).exists(),
-        "an idle server leaves its folder behind"
-    );
+    assert!(!folder.exists(), "an idle server leaves its folder behind");
+}
+
+#[test]
+fn control_groups_of_a_dead_server_are_swept_by_any_other() {
+    let rig = Rig::new();
+    let Some(folder) = group_folder(&rig) else {
+        return skip("no control groups here");
+    };
+    let name = format!("{}-dead", rig.config.instance);
+    let dead = folder.with_file_name(name);
+    std::fs::create_dir_all(dead.join("e0")).unwrap();
+    let living = folder.join("e77");
+    std::fs::create_dir(&living).unwrap();
+    let other = Rig::new();
+    assert!(!dead.exists());
+    assert!(living.exists(), "the groups of a living server are its own");
+    drop(other);
+    std::fs::remove_dir(&living).unwrap();
 }
 
 #[test]

@@ -1,8 +1,20 @@
 //! A program that takes more than it was given is stopped, and only it.
 
 use std::os::unix::process::ExitStatusExt;
+use std::time::Instant;
+
+use sandbox::Identity;
 
 use crate::rig::{Rig, probe, probed, shell, skip};
+
+/// As root, the second of them has its `/tmp` in memory, which takes the guard to be told apart.
+const BOTH: [Identity; 2] = [
+    Identity::Pooled,
+    Identity::Fixed {
+        uid: 23_456,
+        gid: 23_456,
+    },
+];
 
 #[test]
 fn tmp_has_the_size_it_was_given() {
@@ -23,16 +35,19 @@ fn memory_beyond_the_limit_kills_and_is_counted() {
     if !rig.has("memory limit") {
         return skip("no memory control group here");
     }
-    let mut spec = probe("allocate", "2000");
-    spec.limits.memory_bytes = 64 << 20;
-    let (sandbox, _reader) = rig.start(spec);
-    let exit = sandbox.wait().unwrap();
-    assert_eq!(exit.status.signal(), Some(libc::SIGKILL), "{exit:?}");
-    let usage = sandbox.usage().unwrap();
-    assert!(usage.oom_kills >= 1, "{usage:?}");
-    assert!(usage.memory_peak_bytes > 50 << 20, "{usage:?}");
-    // The guard is a thread like any other; what counts is that it does not get far.
-    assert!(usage.memory_peak_bytes < 200 << 20, "{usage:?}");
+    for identity in BOTH {
+        let mut spec = probe("allocate", "2000");
+        spec.identity = identity;
+        spec.limits.memory_bytes = 64 << 20;
+        let (sandbox, _reader) = rig.start(spec);
+        let exit = sandbox.wait().unwrap();
+        assert_eq!(exit.status.signal(), Some(libc::SIGKILL), "{exit:?}");
+        let usage = sandbox.usage().unwrap();
+        assert!(usage.oom_kills >= 1, "{usage:?}");
+        assert!(usage.memory_peak_bytes > 50 << 20, "{usage:?}");
+        // The guard is a thread like any other; what counts is that it does not get far.
+        assert!(usage.memory_peak_bytes < 200 << 20, "{usage:?}");
+    }
 }
 
 #[test]
@@ -56,13 +71,16 @@ fn the_kernel_stops_what_outruns_the_guard() {
 
 #[test]
 fn tmp_does_not_count_as_memory() {
-    let mut spec = shell(
-        "head -c 300M /dev/zero > /tmp/big && rm /tmp/big && \
+    for identity in BOTH {
+        let mut spec = shell(
+            "head -c 300M /dev/zero > /tmp/big && rm /tmp/big && \
          head -c 300M /dev/zero > /tmp/big && wc -c < /tmp/big",
-    );
-    spec.limits.memory_bytes = 64 << 20;
-    let outcome = Rig::new().run(spec);
-    assert_eq!(outcome.output, "314572800\n", "{outcome:?}");
+        );
+        spec.identity = identity;
+        spec.limits.memory_bytes = 64 << 20;
+        let outcome = Rig::new().run(spec);
+        assert_eq!(outcome.output, "314572800\n", "{outcome:?}");
+    }
 }
 
 #[test]
@@ -71,23 +89,26 @@ fn memory_is_limited_while_tmp_is_full() {
     if !rig.has("memory limit") {
         return skip("no memory control group here");
     }
-    let mut spec = probe("allocate", "2000");
-    spec.program = "/bin/sh".into();
-    spec.args = vec![
+    for identity in BOTH {
+        let mut spec = probe("allocate", "2000");
+        spec.program = "/bin/sh".into();
+        spec.args = vec![
         "-c".into(),
         "head -c 200M /dev/zero > /tmp/big; echo full; exec /var/task/probe --exact probe::inside"
             .into(),
     ];
-    spec.limits.memory_bytes = 64 << 20;
-    let (sandbox, reader) = rig.start(spec);
-    let exit = sandbox.wait().unwrap();
-    assert_eq!(exit.status.signal(), Some(libc::SIGKILL), "{exit:?}");
-    assert!(
-        std::io::read_to_string(reader)
-            .unwrap()
-            .starts_with("full\n")
-    );
-    assert!(sandbox.oom_kills().unwrap() >= 1);
+        spec.identity = identity;
+        spec.limits.memory_bytes = 64 << 20;
+        let (sandbox, reader) = rig.start(spec);
+        let exit = sandbox.wait().unwrap();
+        assert_eq!(exit.status.signal(), Some(libc::SIGKILL), "{exit:?}");
+        assert!(
+            std::io::read_to_string(reader)
+                .unwrap()
+                .starts_with("full\n")
+        );
+        assert!(sandbox.oom_kills().unwrap() >= 1);
+    }
 }
 
 #[test]
@@ -137,6 +158,7 @@ fn a_share_of_a_cpu_is_only_a_share() {
     }
     let mut spec = probe("spin", "1000");
     spec.limits.cpu_millis = 100;
+    let begun = Instant::now();
     let (sandbox, reader) = rig.start(spec);
     let output = std::io::read_to_string(reader).unwrap();
     let used: u32 = probed(&output)[0].parse().unwrap();
@@ -145,8 +167,10 @@ fn a_share_of_a_cpu_is_only_a_share() {
         "{used} ms of CPU in a second at a tenth"
     );
     sandbox.wait().unwrap();
-    let accounted = sandbox.usage().unwrap().cpu_time.as_millis();
-    assert!((20..400).contains(&accounted), "{accounted}");
+    // All of its life, of which a slow machine spends more on the start than on the second.
+    let (life, accounted) = (begun.elapsed(), sandbox.usage().unwrap().cpu_time);
+    assert!(accounted.as_millis() >= 20, "{accounted:?}");
+    assert!(accounted * 10 < life * 4, "{accounted:?} of {life:?}");
 }
 
 #[test]

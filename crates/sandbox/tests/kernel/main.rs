@@ -3,10 +3,16 @@
 #![allow(unsafe_code, clippy::unwrap_used, clippy::print_stdout)]
 
 mod bad_specs;
+mod egress;
+mod forked;
 mod isolation;
 mod lifecycle;
 mod limits;
 mod network;
+mod pasta;
 mod probe;
 mod rig;
 mod runtimes;
+mod templates;
+mod tmp;
+mod world;

@@ -1,12 +1,16 @@
 //! What the test executable does when a test runs it again, inside a sandbox or as a server.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use sandbox::{Host, HostConfig};
+use sandbox::{EgressConfig, Host, HostConfig, Network};
 
 use crate::rig::shell;
+
+/// A name that only a test's resolver knows.
+pub const NAME: &str = "outside.test.invalid";
 
 /// The entry: without the variable, as in an ordinary test run, there is nothing to do.
 #[test]
@@ -19,6 +23,13 @@ fn inside() {
     match name.as_str() {
         "denied calls" => denied_calls(),
         "connect" => connect(argument.parse().unwrap()),
+        "connect to" => said(TcpStream::connect(&argument)),
+        "connect by the device to" => connect_by_the_device(argument.parse().unwrap()),
+        "connect until refused" => connect_until_refused(&argument),
+        "send to" => send_to(&argument),
+        "resolve" => resolve(&argument),
+        "resolv.conf" => print_resolv_conf(),
+        "serve" => serve(argument.parse().unwrap()),
         "talk" => talk(argument.parse().unwrap()),
         "allocate" => allocate(argument.parse().unwrap()),
         "fork" => fork_until_refused(),
@@ -26,6 +37,7 @@ fn inside() {
         "spin" => spin(Duration::from_millis(argument.parse().unwrap())),
         "abort" => std::process::abort(),
         "server" => server(&argument),
+        "server with a way out" => server_with_a_way_out(&argument),
         _ => panic!("no probe {name}"),
     }
 }
@@ -95,10 +107,108 @@ fn denied_calls() {
 }
 
 fn connect(port: u16) {
-    match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+    said(TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
+}
+
+fn said(connected: std::io::Result<TcpStream>) {
+    match connected {
         Ok(_) => println!("probe: connected"),
         Err(error) => println!("probe: {:?}", error.kind()),
     }
+}
+
+/// Past whatever the routes say: what names its device is taken to be on its link.
+fn connect_by_the_device(address: SocketAddr) {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    bind_to_device(&socket);
+    socket.connect(address).unwrap();
+    let sent = socket.send(b"probe").map(|_| ());
+    println!("probe: sent {:?}", sent.map_err(|error| error.kind()));
+    // SAFETY: takes only numbers.
+    let stream = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    // SAFETY: a fresh descriptor that nobody else owns.
+    let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(stream) });
+    bind_to_device(&stream);
+    let SocketAddr::V4(address) = address else {
+        panic!("not IPv4")
+    };
+    let name = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: address.port().to_be(),
+        sin_addr: libc::in_addr {
+            s_addr: u32::from(*address.ip()).to_be(),
+        },
+        sin_zero: [0; 8],
+    };
+    let length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+    // SAFETY: the name is a whole sockaddr_in.
+    let result = unsafe { libc::connect(stream.as_raw_fd(), (&raw const name).cast(), length) };
+    let error = std::io::Error::last_os_error();
+    said(if result == 0 { Ok(stream) } else { Err(error) });
+}
+
+fn bind_to_device(socket: &impl AsRawFd) {
+    let name = b"eth0";
+    // SAFETY: the option is as long as the name.
+    let bound = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            name.as_ptr().cast(),
+            name.len() as libc::socklen_t,
+        )
+    };
+    assert_eq!(bound, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Until it is told that it may not.
+fn connect_until_refused(address: &str) {
+    println!("probe: trying");
+    let address = address.parse().unwrap();
+    loop {
+        // The kernel notices only at its second try, after a second.
+        let connected = TcpStream::connect_timeout(&address, Duration::from_secs(5));
+        match connected.map_err(|error| error.kind()) {
+            Err(ErrorKind::HostUnreachable) => return println!("probe: HostUnreachable"),
+            _ => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+fn send_to(address: &str) {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    socket.set_broadcast(true).unwrap();
+    // Nothing is said of a datagram that was refused; what counts is that nobody hears it.
+    let _ = socket.send_to(b"probe", address);
+    println!("probe: sent");
+}
+
+/// The IPv4 addresses of a name.
+fn resolve(name: &str) {
+    let Ok(addresses) = (name, 0).to_socket_addrs() else {
+        return println!("probe: no address");
+    };
+    for address in addresses {
+        println!("probe: {}", address.ip());
+    }
+}
+
+fn print_resolv_conf() {
+    let text = std::fs::read_to_string("/etc/resolv.conf").unwrap();
+    for line in text.lines() {
+        println!("probe: {line}");
+    }
+}
+
+/// Says the address that it goes out by, and listens there for good.
+fn serve(port: u16) {
+    let _listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
+    let out = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    // Sends nothing: it only chooses the way.
+    out.connect("198.51.100.2:9").unwrap();
+    println!("probe: {}", out.local_addr().unwrap().ip());
+    std::thread::sleep(Duration::MAX);
 }
 
 fn talk(port: u16) {
@@ -151,11 +261,17 @@ fn open_until_refused() {
     println!("probe: {} {:?}", files.len(), error.raw_os_error());
 }
 
+/// Says how much CPU it got, without what its own start took.
 fn spin(wall: Duration) {
+    let before = cpu_millis();
     let begun = Instant::now();
     while begun.elapsed() < wall {
         std::hint::spin_loop();
     }
+    println!("probe: {}", cpu_millis() - before);
+}
+
+fn cpu_millis() -> i64 {
     // SAFETY: zeroed is a valid rusage, the kernel fills it in.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
@@ -163,7 +279,7 @@ fn spin(wall: Duration) {
         usage
     };
     let millis = |time: libc::timeval| time.tv_sec * 1000 + time.tv_usec / 1000;
-    println!("probe: {}", millis(usage.ru_utime) + millis(usage.ru_stime));
+    millis(usage.ru_utime) + millis(usage.ru_stime)
 }
 
 /// A server with one sandbox that shares our standard output; it waits to be killed.
@@ -182,6 +298,22 @@ fn server(argument: &str) {
     if state == "frozen" {
         sandbox.freeze().unwrap();
     }
+    println!("probe: running");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// A server with one sandbox that is led out; it waits to be killed.
+fn server_with_a_way_out(folder: &str) {
+    let mut config = HostConfig::new(folder, format!("killed-{}", std::process::id()));
+    config.egress = Some(EgressConfig::default());
+    let host = Host::open(&config).unwrap();
+    let mut spec = shell("exec sleep 1000");
+    spec.network = Network::Egress {
+        listeners: Vec::new(),
+    };
+    let _sandbox = host.spawn(spec).unwrap();
     println!("probe: running");
     loop {
         std::thread::park();

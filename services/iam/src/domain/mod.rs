@@ -1,7 +1,6 @@
 //! Rules of IAM and STS that touch no state.
 
 pub mod aws_managed;
-pub mod caller;
 pub mod ids;
 pub mod page;
 pub mod permissions;

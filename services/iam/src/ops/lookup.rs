@@ -87,7 +87,7 @@ pub fn policy_to_change(
     (caller, action): (&service::Principal, &str),
 ) -> Result<Policy, ServiceError> {
     if arn.starts_with("arn:aws:iam::aws:policy/") {
-        let caller = crate::domain::caller::name(caller);
+        let caller = caller.name();
         return Err(error::access_denied(
             &caller,
             action,

@@ -75,6 +75,7 @@ impl Server {
             peer: None,
             authority: None,
             user_agent: None,
+            is_tls: false,
         };
         self.call_in(principal, origin, operation, input).await
     }

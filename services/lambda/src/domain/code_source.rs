@@ -25,6 +25,8 @@ pub enum CodeSource {
         version: Option<String>,
     },
     HotReload(PathBuf),
+    /// A container image, by its name.
+    Image(String),
 }
 
 /// The members of a request that say so.
@@ -40,8 +42,19 @@ pub struct Given {
 impl CodeSource {
     /// Reads them. `hot_reload` says whether folders of this machine may be named.
     pub fn of(given: Given, operation: &str, hot_reload: bool) -> Result<Self, ServiceError> {
-        if given.image_uri.is_some() {
-            return Err(error::not_yet("functions from container images"));
+        if let Some(uri) = given.image_uri {
+            let has_more = given.zip_file.is_some()
+                || given.s3_bucket.is_some()
+                || given.s3_key.is_some()
+                || given.s3_object_version.is_some();
+            return if has_more {
+                Err(error::invalid_parameter(
+                    "Please do not provide other FunctionCode parameters when providing an \
+                     ImageUri.",
+                ))
+            } else {
+                Ok(Self::Image(uri))
+            };
         }
         match (given.zip_file, given.s3_bucket, given.s3_key) {
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err(error::invalid_parameter(
@@ -59,6 +72,19 @@ impl CodeSource {
             _ => Err(error::invalid_parameter(
                 "Please provide a source for function code.",
             )),
+        }
+    }
+
+    /// Refuses code of another kind than the function's package type.
+    pub fn check_kind(&self, is_image: bool, verb: &str) -> Result<(), ServiceError> {
+        match (self, is_image) {
+            (Self::Image(_), false) => Err(error::invalid_parameter(format!(
+                "Please don't provide ImageUri when {verb} a function with packageType Zip."
+            ))),
+            (Self::Image(_), true) | (_, false) => Ok(()),
+            (_, true) => Err(error::invalid_parameter(format!(
+                "Please provide ImageUri when {verb} a function with packageType Image."
+            ))),
         }
     }
 

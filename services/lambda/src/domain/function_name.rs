@@ -44,6 +44,10 @@ impl Place {
         self.arn(format!("event-source-mapping:{uuid}"))
     }
 
+    pub fn layer_arn(&self, name: &str) -> Arn {
+        self.arn(format!("layer:{name}"))
+    }
+
     fn arn(&self, resource: String) -> Arn {
         Arn::regional("lambda", &self.region, self.account, resource)
     }
@@ -98,6 +102,14 @@ impl FunctionName {
         })
     }
 
+    /// The function, whatever was named of it.
+    pub fn whole(&self) -> Self {
+        Self {
+            qualifier: None,
+            ..self.clone()
+        }
+    }
+
     /// Without the qualifier.
     pub fn unqualified_arn(&self) -> Arn {
         self.place.function_arn(&self.name)
@@ -116,7 +128,7 @@ impl FunctionName {
 }
 
 impl Qualifier {
-    fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         if text == "$LATEST" {
             Self::Latest
         } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -126,10 +138,10 @@ impl Qualifier {
         }
     }
 
-    pub fn as_str(&self) -> &str {
+    pub const fn as_str(&self) -> &str {
         match self {
             Self::Latest => "$LATEST",
-            Self::Version(text) | Self::Alias(text) => text,
+            Self::Version(text) | Self::Alias(text) => text.as_str(),
         }
     }
 }

@@ -1,14 +1,15 @@
-//! What an event source mapping from SQS may say.
+//! What an event source mapping from SQS may say, and what is common to all mappings.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html>
 
 use base::Arn;
 use service::ServiceError;
 
+use super::{filters, mapping_extras};
 use crate::error;
 use crate::generated::{
-    CreateEventSourceMappingRequest, FilterCriteria, FunctionResponseType, ScalingConfig,
-    UpdateEventSourceMappingRequest,
+    CreateEventSourceMappingRequest, EventSourceMappingMetricsConfig, FilterCriteria,
+    FunctionResponseType, ProvisionedPollerConfig, ScalingConfig, UpdateEventSourceMappingRequest,
 };
 use crate::records::MappingSettings;
 
@@ -16,16 +17,17 @@ const DEFAULT_BATCH: u32 = 10;
 /// Largest batch of a FIFO queue, and of any queue without a batching window.
 const MAX_BATCH_AT_ONCE: u32 = 10;
 
-/// The queue that a request names.
+/// The queue or the stream that a request names.
 ///
 /// # Errors
 /// None named, and sources that are not here.
-pub fn queue(event_source: Option<&str>) -> Result<Arn, ServiceError> {
+pub fn source(event_source: Option<&str>) -> Result<Arn, ServiceError> {
     let arn = event_source.and_then(|text| text.parse::<Arn>().ok());
     let arn = arn.ok_or_else(|| error::invalid_parameter("Unrecognized event source."))?;
     match arn.service.as_str() {
         "sqs" => Ok(arn),
-        "dynamodb" | "kinesis" | "kafka" | "mq" | "rds" => Err(error::not_yet(format_args!(
+        "dynamodb" if arn.resource.contains("/stream/") => Ok(arn),
+        "kinesis" | "kafka" | "mq" | "rds" => Err(error::not_yet(format_args!(
             "{} as an event source",
             arn.service
         ))),
@@ -85,34 +87,30 @@ pub fn of_new(
         ),
     ];
     refuse_other_sources(&streams_only)?;
-    refuse_missing(&[
-        ("event filters", has_filters(input.filter_criteria.as_ref())),
-        (
-            "metrics of event source mappings",
-            input.metrics_config.is_some(),
-        ),
-        (
-            "logs of event source mappings",
-            input.logging_config.is_some(),
-        ),
-        (
-            "provisioned pollers",
-            input.provisioned_poller_config.is_some(),
-        ),
-    ])?;
+    refuse_missing(&[(
+        "logs of event source mappings",
+        input.logging_config.is_some(),
+    )])?;
     let defaults = MappingSettings {
         batch_size: DEFAULT_BATCH,
         batching_window: 0,
         report_batch_item_failures: false,
         maximum_concurrency: None,
+        filters: Vec::new(),
+        provisioned: None,
+        metrics: None,
+        stream: None,
     };
     let changes = Changes {
         batch_size: input.batch_size,
         batching_window: input.maximum_batching_window_in_seconds,
         response_types: input.function_response_types.as_deref(),
         scaling: input.scaling_config.as_ref(),
+        filters: input.filter_criteria.as_ref(),
+        metrics: input.metrics_config.as_ref(),
+        pollers: input.provisioned_poller_config.as_ref(),
     };
-    changes.applied_to(defaults, queue)
+    changes.of_queue(defaults, queue)
 }
 
 /// The settings after an update. What the request leaves out stays.
@@ -149,28 +147,20 @@ pub fn updated(
         ),
     ];
     refuse_other_sources(&streams_only)?;
-    refuse_missing(&[
-        ("event filters", has_filters(input.filter_criteria.as_ref())),
-        (
-            "metrics of event source mappings",
-            input.metrics_config.is_some(),
-        ),
-        (
-            "logs of event source mappings",
-            input.logging_config.is_some(),
-        ),
-        (
-            "provisioned pollers",
-            input.provisioned_poller_config.is_some(),
-        ),
-    ])?;
+    refuse_missing(&[(
+        "logs of event source mappings",
+        input.logging_config.is_some(),
+    )])?;
     let changes = Changes {
         batch_size: input.batch_size,
         batching_window: input.maximum_batching_window_in_seconds,
         response_types: input.function_response_types.as_deref(),
         scaling: input.scaling_config.as_ref(),
+        filters: input.filter_criteria.as_ref(),
+        metrics: input.metrics_config.as_ref(),
+        pollers: input.provisioned_poller_config.as_ref(),
     };
-    changes.applied_to(before.clone(), queue)
+    changes.of_queue(before.clone(), queue)
 }
 
 /// A message that is being handled must stay hidden for as long as that may take.
@@ -184,20 +174,34 @@ pub fn check_visibility(visibility: u32, timeout: u32) -> Result<(), ServiceErro
     Ok(())
 }
 
-struct Changes<'a> {
-    batch_size: Option<i32>,
-    batching_window: Option<i32>,
-    response_types: Option<&'a [FunctionResponseType]>,
+/// What an update may change of any mapping.
+pub struct Changes<'a> {
+    pub batch_size: Option<i32>,
+    pub batching_window: Option<i32>,
+    pub response_types: Option<&'a [FunctionResponseType]>,
     /// An empty one takes the limit away.
-    scaling: Option<&'a ScalingConfig>,
+    pub scaling: Option<&'a ScalingConfig>,
+    /// Likewise the filters, the metrics and the pollers.
+    pub filters: Option<&'a FilterCriteria>,
+    pub metrics: Option<&'a EventSourceMappingMetricsConfig>,
+    pub pollers: Option<&'a ProvisionedPollerConfig>,
 }
 
 impl Changes<'_> {
+    fn of_queue(
+        self,
+        settings: MappingSettings,
+        queue: &Arn,
+    ) -> Result<MappingSettings, ServiceError> {
+        let settings = self.applied_to(settings)?;
+        check(&settings, queue)?;
+        Ok(settings)
+    }
+
     /// The model has checked the bounds of each by itself.
-    fn applied_to(
+    pub fn applied_to(
         self,
         mut settings: MappingSettings,
-        queue: &Arn,
     ) -> Result<MappingSettings, ServiceError> {
         if let Some(size) = self.batch_size {
             settings.batch_size = size.unsigned_abs();
@@ -212,12 +216,25 @@ impl Changes<'_> {
         if let Some(scaling) = self.scaling {
             settings.maximum_concurrency = scaling.maximum_concurrency.map(i32::unsigned_abs);
         }
-        check(&settings, queue)?;
+        if let Some(criteria) = self.filters {
+            settings.filters = filters::patterns(criteria)?;
+        }
+        if let Some(config) = self.metrics {
+            settings.metrics = mapping_extras::metrics(config)?;
+        }
+        if let Some(config) = self.pollers {
+            settings.provisioned = mapping_extras::pollers(config)?;
+        }
         Ok(settings)
     }
 }
 
 fn check(settings: &MappingSettings, queue: &Arn) -> Result<(), ServiceError> {
+    if settings.provisioned.is_some() && settings.maximum_concurrency.is_some() {
+        return Err(error::invalid_parameter(
+            "ScalingConfig and ProvisionedPollerConfig cannot be used together.",
+        ));
+    }
     if is_fifo(queue) {
         if settings.batching_window > 0 {
             return Err(error::invalid_parameter(
@@ -241,12 +258,6 @@ fn check(settings: &MappingSettings, queue: &Arn) -> Result<(), ServiceError> {
     Ok(())
 }
 
-fn has_filters(criteria: Option<&FilterCriteria>) -> bool {
-    criteria
-        .and_then(|criteria| criteria.filters.as_ref())
-        .is_some_and(|filters| !filters.is_empty())
-}
-
 fn refuse_other_sources(members: &[(&str, bool)]) -> Result<(), ServiceError> {
     match members.iter().find(|(_, is_given)| *is_given) {
         Some((member, _)) => Err(error::invalid_parameter(format!(
@@ -256,7 +267,7 @@ fn refuse_other_sources(members: &[(&str, bool)]) -> Result<(), ServiceError> {
     }
 }
 
-fn refuse_missing(features: &[(&str, bool)]) -> Result<(), ServiceError> {
+pub fn refuse_missing(features: &[(&str, bool)]) -> Result<(), ServiceError> {
     match features.iter().find(|(_, is_asked)| *is_asked) {
         Some((feature, _)) => Err(error::not_yet(feature)),
         None => Ok(()),
@@ -343,9 +354,9 @@ mod tests {
 
     #[test]
     fn sources_that_are_not_queues() {
-        assert!(queue(Some("arn:aws:sqs:us-east-1:000000000000:q")).is_ok());
-        assert!(queue(None).is_err());
-        let stream = queue(Some("arn:aws:kinesis:us-east-1:000000000000:stream/s"));
+        assert!(source(Some("arn:aws:sqs:us-east-1:000000000000:q")).is_ok());
+        assert!(source(None).is_err());
+        let stream = source(Some("arn:aws:kinesis:us-east-1:000000000000:stream/s"));
         assert!(stream.unwrap_err().message.contains("kinesis"));
     }
 }

@@ -25,9 +25,7 @@ impl PageRequest {
     ) -> Result<Self, ServiceError> {
         let after = match marker.filter(|marker| !marker.is_empty()) {
             None => None,
-            Some(marker) => Some(name(marker).ok_or_else(|| {
-                error::invalid_parameter("The provided Marker is not valid for this operation.")
-            })?),
+            Some(marker) => Some(name(marker).ok_or_else(invalid)?),
         };
         let asked = max_items.and_then(|items| usize::try_from(items).ok());
         Ok(Self {
@@ -37,7 +35,11 @@ impl PageRequest {
     }
 
     /// Cuts a list that begins after the marker to a page; gives the next marker if it was cut.
-    pub fn cut<T>(&self, mut items: Vec<T>, name: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
+    pub fn cut<T>(
+        &self,
+        mut items: Vec<T>,
+        name: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
         if items.len() <= self.limit {
             return (items, None);
         }
@@ -45,6 +47,10 @@ impl PageRequest {
         let next = items.last().map(|last| URL_SAFE_NO_PAD.encode(name(last)));
         (items, next)
     }
+}
+
+pub fn invalid() -> ServiceError {
+    error::invalid_parameter("The provided Marker is not valid for this operation.")
 }
 
 fn name(marker: &str) -> Option<String> {
@@ -64,7 +70,7 @@ mod tests {
             let rest = all
                 .iter()
                 .filter(|name| page.after.as_deref().is_none_or(|after| **name > after));
-            let (items, next) = page.cut(rest.copied().collect(), |name| name);
+            let (items, next) = page.cut(rest.copied().collect(), |name| (*name).to_owned());
             assert!(items.len() <= 2);
             seen.extend(items);
             marker = next;

@@ -1,13 +1,31 @@
 //! Lambda's rules, free of IO.
 
+pub mod alias;
 pub mod architecture;
 pub mod code_source;
+pub mod dead_letter;
+pub mod durable_config;
 pub mod environment_variables;
+pub mod event_invoke;
+pub mod filters;
 pub mod function_name;
+pub mod function_url;
+pub mod image_settings;
+pub mod invocation_record;
+pub mod layer;
+pub mod lineage;
+pub mod logging;
 pub mod mapping;
+pub mod mapping_extras;
 pub mod marker;
 pub mod payload;
 pub mod permission;
+pub mod provisioned;
+pub mod random_name;
 pub mod runtime;
 pub mod settings;
+pub mod snap_start;
+pub mod stream_mapping;
 pub mod tags;
+pub mod tenancy;
+pub mod version;

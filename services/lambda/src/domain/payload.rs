@@ -8,13 +8,10 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use service::ServiceError;
 
+use super::settings::Limits;
 use crate::error;
 use crate::generated::InvocationType;
 
-/// Of a synchronous invocation, in bytes (6 MB).
-const MAX_SYNC: usize = exec::MAX_PAYLOAD_BYTES;
-/// Of an asynchronous invocation, in bytes (1 MB).
-const MAX_ASYNC: usize = 1 << 20;
 /// Of the client context, in base64.
 const MAX_CLIENT_CONTEXT: usize = 3_583;
 
@@ -22,9 +19,13 @@ const MAX_CLIENT_CONTEXT: usize = 3_583;
 ///
 /// # Errors
 /// One that is too large or not JSON.
-pub fn check(payload: Option<Bytes>, kind: InvocationType) -> Result<Bytes, ServiceError> {
+pub fn check(
+    payload: Option<Bytes>,
+    kind: InvocationType,
+    limits: &Limits,
+) -> Result<Bytes, ServiceError> {
     let payload = payload.unwrap_or_default();
-    check_size(&payload, kind)?;
+    check_size(&payload, kind, limits)?;
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
@@ -40,10 +41,14 @@ pub fn check(payload: Option<Bytes>, kind: InvocationType) -> Result<Bytes, Serv
 ///
 /// # Errors
 /// One that is too large.
-pub fn check_size(payload: &Bytes, kind: InvocationType) -> Result<(), ServiceError> {
+pub fn check_size(
+    payload: &Bytes,
+    kind: InvocationType,
+    limits: &Limits,
+) -> Result<(), ServiceError> {
     let limit = match kind {
-        InvocationType::Event => MAX_ASYNC,
-        InvocationType::RequestResponse | InvocationType::DryRun => MAX_SYNC,
+        InvocationType::Event => limits.async_payload,
+        InvocationType::RequestResponse | InvocationType::DryRun => limits.payload,
     };
     if payload.len() > limit {
         return Err(error::too_large(format!(
@@ -90,6 +95,13 @@ pub fn client_context(encoded: Option<&str>) -> Result<Option<String>, ServiceEr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MAX_SYNC: usize = 6 << 20;
+    const MAX_ASYNC: usize = 1 << 20;
+
+    fn check(payload: Option<Bytes>, kind: InvocationType) -> Result<Bytes, ServiceError> {
+        super::check(payload, kind, &Limits::default())
+    }
 
     fn sync(payload: &[u8]) -> Result<Bytes, ServiceError> {
         check(

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use auth::policy::{self, PolicyKind};
 use base::{AccountId, Arn};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use service::ServiceError;
 
 use crate::error;
@@ -14,11 +16,21 @@ use crate::generated::AddPermissionRequest;
 /// Of the whole policy, in bytes.
 const MAX_POLICY: usize = 20_480;
 
-/// One statement. The order of the fields is that of Lambda's answers.
+/// One statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Statement {
-    pub sid: String,
+#[serde(untagged)]
+pub enum Statement {
+    /// As AddPermission makes them.
+    Made(Made),
+    /// As PutResourcePolicy was given it, checked.
+    Given(serde_json::Map<String, Json>),
+}
+
+/// The order of the fields is that of Lambda's answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Made {
+    sid: String,
     effect: Effect,
     principal: Principal,
     action: String,
@@ -41,6 +53,7 @@ enum Principal {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 enum NamedPrincipal {
     Service(String),
     #[serde(rename = "AWS")]
@@ -48,6 +61,7 @@ enum NamedPrincipal {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Condition {
     #[serde(
         rename = "StringEquals",
@@ -78,14 +92,39 @@ impl Statement {
     /// # Errors
     /// A principal that is none.
     pub fn of(input: &AddPermissionRequest, resource: &Arn) -> Result<Self, ServiceError> {
-        Ok(Self {
+        Ok(Self::Made(Made {
             sid: input.statement_id.clone(),
             effect: Effect::Allow,
             principal: Principal::of(&input.principal, &resource.partition)?,
             action: input.action.clone(),
             resource: resource.to_string(),
             condition: Condition::of(input),
-        })
+        }))
+    }
+
+    /// Empty for one that was given none.
+    pub fn sid(&self) -> &str {
+        match self {
+            Self::Made(made) => &made.sid,
+            Self::Given(members) => members.get("Sid").and_then(Json::as_str).unwrap_or(""),
+        }
+    }
+
+    /// Whether it lets this account in. Nobody is in an organization here, so that what is granted
+    /// to one is granted to nobody.
+    pub fn admits(&self, account: AccountId) -> bool {
+        let Self::Made(made) = self else {
+            return false;
+        };
+        let is_meant = match &made.principal {
+            Principal::Anyone(_) => true,
+            Principal::Named(NamedPrincipal::Aws(arn)) => {
+                let arn: Option<Arn> = arn.parse().ok();
+                arn.is_some_and(|arn| arn.account_id() == Some(account))
+            }
+            Principal::Named(NamedPrincipal::Service(_)) => false,
+        };
+        is_meant && made.condition.is_none()
     }
 
     pub fn json(&self) -> String {
@@ -169,11 +208,14 @@ pub fn policy(statements: &[Statement]) -> String {
 /// # Errors
 /// A statement id that is taken; a policy that grows too long.
 pub fn added(before: &[Statement], statement: Statement) -> Result<Vec<Statement>, ServiceError> {
-    if before.iter().any(|existing| existing.sid == statement.sid) {
+    if before
+        .iter()
+        .any(|existing| existing.sid() == statement.sid())
+    {
         return Err(error::conflict(format!(
             "The statement id ({}) provided already exists. Please provide a new statement id, or \
              remove the existing statement.",
-            statement.sid
+            statement.sid()
         )));
     }
     let mut after = before.to_vec();
@@ -185,19 +227,65 @@ pub fn added(before: &[Statement], statement: Statement) -> Result<Vec<Statement
     Ok(after)
 }
 
+/// The statements of a policy that is given as a whole, on what `resource` names.
+///
+/// # Errors
+/// No policy, one of something else, one that is too long, and one that lets everybody in.
+pub fn given(text: &str, resource: &Arn) -> Result<Vec<Statement>, ServiceError> {
+    if text.len() > MAX_POLICY {
+        return Err(error::policy_too_long(text.len(), MAX_POLICY));
+    }
+    policy::Document::parse(text, PolicyKind::Resource)
+        .map_err(|error| error::invalid_parameter(error.to_string()))?;
+    let mut document: Json =
+        serde_json::from_str(text).map_err(|error| error::invalid_parameter(error.to_string()))?;
+    let statements = match document["Statement"].take() {
+        Json::Array(statements) => statements,
+        one => vec![one],
+    };
+    let resource = resource.to_string();
+    let mut read = Vec::new();
+    for statement in statements {
+        if statement["Resource"] != resource.as_str() {
+            return Err(error::invalid_parameter(format!(
+                "The Resource of each statement must be {resource}."
+            )));
+        }
+        if is_public(&statement) {
+            return Err(error::public_policy());
+        }
+        let statement = serde_json::from_value(statement);
+        read.push(statement.map_err(|error| error::invalid_parameter(error.to_string()))?);
+    }
+    Ok(read)
+}
+
+fn is_public(statement: &Json) -> bool {
+    let is_anyone = |principal: &Json| match principal {
+        Json::Array(principals) => principals.iter().any(|one| one == "*"),
+        one => one == "*",
+    };
+    let principal = &statement["Principal"];
+    statement["Effect"] == "Allow"
+        && (is_anyone(principal) || is_anyone(&principal["AWS"]))
+        && statement.get("Condition").is_none()
+}
+
+pub fn no_policy() -> ServiceError {
+    error::not_found("No policy is associated with the given resource.")
+}
+
 /// The statements without one.
 ///
 /// # Errors
 /// There is no such statement, or none at all.
 pub fn removed(before: &[Statement], sid: &str) -> Result<Vec<Statement>, ServiceError> {
     if before.is_empty() {
-        return Err(error::not_found(
-            "No policy is associated with the given resource.",
-        ));
+        return Err(no_policy());
     }
     let after: Vec<Statement> = before
         .iter()
-        .filter(|statement| statement.sid != sid)
+        .filter(|statement| statement.sid() != sid)
         .cloned()
         .collect();
     if after.len() == before.len() {

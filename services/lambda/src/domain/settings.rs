@@ -3,11 +3,15 @@
 use base::Arn;
 use service::ServiceError;
 
-use super::{environment_variables, runtime};
+use super::logging::LogSettings;
+use super::{
+    dead_letter, durable_config, environment_variables, image_settings, runtime, snap_start,
+    tenancy,
+};
 use crate::error;
 use crate::generated::{
-    CreateFunctionRequest, EphemeralStorage, FileSystemConfig, LogFormat, LoggingConfig, SnapStart,
-    TracingConfig, TracingMode, UpdateFunctionConfigurationRequest, VpcConfig,
+    CreateFunctionRequest, EphemeralStorage, FileSystemConfig, PackageType, TracingConfig,
+    TracingMode, UpdateFunctionConfigurationRequest, VpcConfig,
 };
 use crate::records::{Settings, Vpc};
 
@@ -23,6 +27,12 @@ pub struct Limits {
     pub concurrency: u32,
     /// All packages of one account and region, in bytes.
     pub code_storage: u64,
+    /// A streamed response, in bytes.
+    pub streamed_response: usize,
+    /// An event or a response of a synchronous invocation, in bytes.
+    pub payload: usize,
+    /// An event of an asynchronous invocation, in bytes.
+    pub async_payload: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +42,9 @@ impl Default for Limits {
             memory: 10_240,
             concurrency: 1_000,
             code_storage: 75 << 30,
+            streamed_response: exec::MAX_STREAMED_BYTES,
+            payload: exec::MAX_PAYLOAD_BYTES,
+            async_payload: 1 << 20,
         }
     }
 }
@@ -51,16 +64,12 @@ pub fn of_new(
     input: &CreateFunctionRequest,
     limits: &Limits,
 ) -> Result<Settings, ServiceError> {
-    let (Some(runtime), Some(handler)) = (&input.runtime, &input.handler) else {
-        return Err(error::invalid_parameter(
-            "Runtime and Handler are mandatory parameters for functions created with deployment \
-             packages.",
-        ));
-    };
+    let (runtime, handler) = program(input)?;
+    let log = LogSettings::of_new(name).updated(input.logging_config.as_ref())?;
     let settings = Settings {
-        runtime: runtime.clone(),
+        runtime,
         role: role(&input.role)?,
-        handler: handler.clone(),
+        handler,
         description: input.description.clone().unwrap_or_default(),
         timeout: timeout(input.timeout.unwrap_or(DEFAULT_TIMEOUT), limits)?,
         memory_size: memory(input.memory_size.unwrap_or(DEFAULT_MEMORY), limits)?,
@@ -70,37 +79,60 @@ pub fn of_new(
             .as_ref()
             .map(|environment| environment.variables.clone().unwrap_or_default()),
         tracing_mode: tracing_mode(input.tracing_config.as_ref()),
-        snap_start: snap_start(input.snap_start.as_ref()),
-        log_group: log_group(name, input.logging_config.as_ref())?,
+        snap_start: snap_start::apply_on(input.snap_start.as_ref()),
+        log_group: log.group,
+        logging: log.logging,
         vpc: input.vpc_config.as_ref().map(vpc),
         kms_key_arn: input.kms_key_arn.clone().filter(|arn| !arn.is_empty()),
+        // They are looked up by the operation.
+        layers: Vec::new(),
+        dead_letter: dead_letter::target(input.dead_letter_config.as_ref())?,
+        durable: durable_config::of_new(input.durable_config.as_ref())?,
+        image: match &input.image_config {
+            Some(config) => image_settings::of(config)?,
+            None => None,
+        },
+        per_tenant: tenancy::of_new(input.tenancy_config.as_ref()),
     };
-    check(&settings)?;
+    check(&settings, is_image(input))?;
     refuse(&[
-        (
-            "layers",
-            !input.layers.as_deref().unwrap_or_default().is_empty(),
-        ),
         ("file systems", has_any(input.file_system_configs.as_ref())),
-        (
-            "dead-letter queues",
-            is_target(input.dead_letter_config.as_ref()),
-        ),
-        ("image configurations", input.image_config.is_some()),
-        ("tenant isolation", input.tenancy_config.is_some()),
         (
             "capacity providers",
             input.capacity_provider_config.is_some(),
         ),
-        ("durable functions", input.durable_config.is_some()),
         ("accelerators", input.accelerator_config.is_some()),
         ("runtime configurations", input.runtime_config.is_some()),
         (
-            "published versions",
-            input.publish == Some(true) || input.publish_to.is_some(),
+            "publishing to $LATEST.PUBLISHED",
+            input.publish_to.is_some(),
         ),
     ])?;
     Ok(settings)
+}
+
+fn is_image(input: &CreateFunctionRequest) -> bool {
+    input.package_type == Some(PackageType::Image)
+}
+
+/// What runs the function: a runtime and what it calls, or the image alone, which has neither.
+fn program(input: &CreateFunctionRequest) -> Result<(String, String), ServiceError> {
+    if is_image(input) {
+        let has_program = input.runtime.is_some() || input.handler.is_some();
+        let has_layers = input
+            .layers
+            .as_ref()
+            .is_some_and(|layers| !layers.is_empty());
+        image_settings::refuse_package_settings(has_program, has_layers)?;
+        return Ok((String::new(), String::new()));
+    }
+    match (&input.runtime, &input.handler) {
+        (Some(runtime), Some(handler)) => Ok((runtime.clone(), handler.clone())),
+        _ => Err(error::invalid_parameter(
+            "Runtime and Handler are mandatory parameters for functions created with deployment \
+             packages.",
+        )),
+    }
 }
 
 /// The settings after an update. What the request leaves out stays.
@@ -108,12 +140,24 @@ pub fn of_new(
 /// # Errors
 /// As for a new function.
 pub fn updated(
-    name: &str,
     before: &Settings,
     input: &UpdateFunctionConfigurationRequest,
     limits: &Limits,
 ) -> Result<Settings, ServiceError> {
     let mut settings = before.clone();
+    // Of an image: no function of a package is without a runtime.
+    let is_image = before.runtime.is_empty();
+    if is_image {
+        let has_program = input.runtime.is_some() || input.handler.is_some();
+        let has_layers = input
+            .layers
+            .as_ref()
+            .is_some_and(|layers| !layers.is_empty());
+        image_settings::refuse_package_settings(has_program, has_layers)?;
+    }
+    if let Some(config) = &input.image_config {
+        settings.image = image_settings::of(config)?;
+    }
     if let Some(given) = &input.role {
         settings.role = role(given)?;
     }
@@ -142,34 +186,32 @@ pub fn updated(
         settings.tracing_mode = tracing_mode(input.tracing_config.as_ref());
     }
     if input.snap_start.is_some() {
-        settings.snap_start = snap_start(input.snap_start.as_ref());
+        settings.snap_start = snap_start::apply_on(input.snap_start.as_ref());
     }
-    if input.logging_config.is_some() {
-        settings.log_group = log_group(name, input.logging_config.as_ref())?;
-    }
+    let log = LogSettings {
+        group: settings.log_group,
+        logging: settings.logging,
+    };
+    let log = log.updated(input.logging_config.as_ref())?;
+    (settings.log_group, settings.logging) = (log.group, log.logging);
     if let Some(given) = &input.vpc_config {
         settings.vpc = Some(vpc(given));
     }
     if let Some(arn) = &input.kms_key_arn {
         settings.kms_key_arn = Some(arn.clone()).filter(|arn| !arn.is_empty());
     }
-    check(&settings)?;
+    if input.dead_letter_config.is_some() {
+        settings.dead_letter = dead_letter::target(input.dead_letter_config.as_ref())?;
+    }
+    settings.durable =
+        durable_config::updated(before.durable.as_ref(), input.durable_config.as_ref())?;
+    check(&settings, is_image)?;
     refuse(&[
-        (
-            "layers",
-            !input.layers.as_deref().unwrap_or_default().is_empty(),
-        ),
         ("file systems", has_any(input.file_system_configs.as_ref())),
-        (
-            "dead-letter queues",
-            is_target(input.dead_letter_config.as_ref()),
-        ),
-        ("image configurations", input.image_config.is_some()),
         (
             "capacity providers",
             input.capacity_provider_config.is_some(),
         ),
-        ("durable functions", input.durable_config.is_some()),
         ("accelerators", input.accelerator_config.is_some()),
         ("runtime configurations", input.runtime_config.is_some()),
     ])?;
@@ -177,8 +219,21 @@ pub fn updated(
 }
 
 /// What concerns several settings, or their content.
-fn check(settings: &Settings) -> Result<(), ServiceError> {
-    runtime::parse(&settings.runtime)?;
+fn check(settings: &Settings, is_image: bool) -> Result<(), ServiceError> {
+    if is_image {
+        if snap_start::is_on(settings) {
+            return Err(snap_start::unsupported("PackageType Image"));
+        }
+    } else {
+        runtime::parse(&settings.runtime)?;
+        if settings.image.is_some() {
+            return Err(error::invalid_parameter(
+                "ImageConfig is not supported for functions created with deployment packages.",
+            ));
+        }
+    }
+    snap_start::check(settings)?;
+    tenancy::check_settings(settings)?;
     settings
         .environment
         .as_ref()
@@ -195,12 +250,6 @@ fn refuse(features: &[(&str, bool)]) -> Result<(), ServiceError> {
 
 fn has_any(configs: Option<&Vec<FileSystemConfig>>) -> bool {
     configs.is_some_and(|configs| !configs.is_empty())
-}
-
-fn is_target(config: Option<&crate::generated::DeadLetterConfig>) -> bool {
-    config
-        .and_then(|config| config.target_arn.as_ref())
-        .is_some_and(|arn| !arn.is_empty())
 }
 
 /// The model's pattern has been checked, so that this fails only on ARNs odd in other ways.
@@ -239,26 +288,6 @@ fn tracing_mode(given: Option<&TracingConfig>) -> String {
         .and_then(|config| config.mode)
         .unwrap_or(TracingMode::PassThrough);
     mode.as_str().to_owned()
-}
-
-/// Applies to published versions only, of which there are none.
-fn snap_start(given: Option<&SnapStart>) -> String {
-    let apply_on = given.and_then(|config| config.apply_on);
-    apply_on
-        .map_or("None", |apply_on| apply_on.as_str())
-        .to_owned()
-}
-
-fn log_group(name: &str, given: Option<&LoggingConfig>) -> Result<String, ServiceError> {
-    if given.is_some_and(|config| {
-        config.log_format == Some(LogFormat::Json)
-            || config.application_log_level.is_some()
-            || config.system_log_level.is_some()
-    }) {
-        return Err(error::not_yet("the JSON log format"));
-    }
-    let group = given.and_then(|config| config.log_group.clone());
-    Ok(group.unwrap_or_else(|| format!("/aws/lambda/{name}")))
 }
 
 fn vpc(given: &VpcConfig) -> Vpc {
@@ -341,17 +370,15 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_refused_by_name() {
-        let with_queue = CreateFunctionRequest {
-            dead_letter_config: Some(DeadLetterConfig {
-                target_arn: Some("arn:aws:sqs:us-east-1:000000000000:q".to_owned()),
-            }),
+        let with_runtime = CreateFunctionRequest {
+            accelerator_config: Some(crate::generated::AcceleratorConfig::default()),
             ..new()
         };
         assert!(
-            settings(&with_queue)
+            settings(&with_runtime)
                 .unwrap_err()
                 .message
-                .contains("dead-letter queues")
+                .contains("accelerators")
         );
         let without = CreateFunctionRequest {
             dead_letter_config: Some(DeadLetterConfig::default()),
@@ -374,7 +401,7 @@ mod tests {
             timeout: Some(10),
             ..UpdateFunctionConfigurationRequest::default()
         };
-        let after = updated("hello", &before, &input, &Limits::default()).unwrap();
+        let after = updated(&before, &input, &Limits::default()).unwrap();
         assert_eq!(
             after,
             Settings {

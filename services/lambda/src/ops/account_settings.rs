@@ -18,9 +18,11 @@ pub async fn get_account_settings(
     context: RequestContext,
     _: GetAccountSettingsRequest,
 ) -> Result<GetAccountSettingsResponse, ServiceError> {
-    let totals = lambda.functions.totals(&place(&context));
+    let here = place(&context);
+    let totals = lambda.functions.totals(&here);
+    let stored = totals.code_bytes + lambda.layers.code_bytes(&here);
     let limits = &lambda.limits;
-    let unreserved = u64::from(limits.concurrency).saturating_sub(totals.reserved_concurrency);
+    let unreserved = u64::from(limits.concurrency).saturating_sub(totals.concurrency_set_aside);
     Ok(GetAccountSettingsResponse {
         account_limit: Some(AccountLimit {
             total_code_size: Some(limits.code_storage as i64),
@@ -30,7 +32,7 @@ pub async fn get_account_settings(
             unreserved_concurrent_executions: Some(unreserved as i32),
         }),
         account_usage: Some(AccountUsage {
-            total_code_size: Some(totals.code_bytes as i64),
+            total_code_size: Some(stored as i64),
             function_count: Some(totals.functions as i64),
         }),
     })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use service::{RequestContext, ServiceError};
 use wire::Unit;
 
-use super::named;
+use super::{function_named, named};
 use crate::domain::function_name::FunctionName;
 use crate::generated::{
     Concurrency, DeleteFunctionConcurrencyRequest, GetFunctionConcurrencyRequest,
@@ -16,8 +16,8 @@ use crate::generated::{
 use crate::records::FunctionRecord;
 use crate::{Lambda, error};
 
-/// Of the account's concurrency, never reserved.
-const LEAST_UNRESERVED: u64 = 100;
+/// Of the account's concurrency, never set aside.
+pub const LEAST_UNRESERVED: u64 = 100;
 
 pub async fn put_function_concurrency(
     lambda: Arc<Lambda>,
@@ -26,11 +26,7 @@ pub async fn put_function_concurrency(
 ) -> Result<Concurrency, ServiceError> {
     let name = named(&context, &input.function_name, None)?;
     if name.qualifier.is_some() {
-        return Err(error::invalid_parameter(
-            "This operation is permitted on Lambda functions only. Aliases and versions do not \
-             support this operation. Please specify either a function name or an unqualified \
-             function ARN.",
-        ));
+        return Err(error::functions_only());
     }
     let wanted = input.reserved_concurrent_executions.unsigned_abs();
     reserve(&lambda, &name, Some(wanted)).await?;
@@ -44,7 +40,8 @@ pub async fn get_function_concurrency(
     context: RequestContext,
     input: GetFunctionConcurrencyRequest,
 ) -> Result<GetFunctionConcurrencyResponse, ServiceError> {
-    let (function, _) = lambda.resolve(&context, &input.function_name, None)?;
+    let name = function_named(&context, &input.function_name)?;
+    let function = lambda.functions.get(&name)?;
     let reserved = function.record.reserved_concurrency;
     Ok(GetFunctionConcurrencyResponse {
         reserved_concurrent_executions: reserved.map(u32::cast_signed),
@@ -56,7 +53,7 @@ pub async fn delete_function_concurrency(
     context: RequestContext,
     input: DeleteFunctionConcurrencyRequest,
 ) -> Result<Unit, ServiceError> {
-    let name = named(&context, &input.function_name, None)?;
+    let name = function_named(&context, &input.function_name)?;
     reserve(&lambda, &name, None).await?;
     Ok(Unit {})
 }
@@ -69,10 +66,16 @@ async fn reserve(
     lambda.functions.get(name)?;
     let changing = lambda.functions.change(&name.place).await;
     let before = changing.get(name)?;
-    let own = before.record.reserved_concurrency.map_or(0, u64::from);
     if let Some(wanted) = wanted {
-        let reserved = changing.reserved() - own + u64::from(wanted);
-        if reserved + LEAST_UNRESERVED > u64::from(lambda.limits.concurrency) {
+        let provisioned = before.provisioned();
+        if wanted < provisioned {
+            return Err(error::invalid_parameter(format!(
+                " ReservedConcurrentExecutions  {wanted} should not be lower than function's total \
+                 provisioned concurrency [{provisioned}]."
+            )));
+        }
+        let set_aside = changing.set_aside() - before.set_aside() + u64::from(wanted);
+        if set_aside + LEAST_UNRESERVED > u64::from(lambda.limits.concurrency) {
             return Err(error::invalid_parameter(format!(
                 "Specified ReservedConcurrentExecutions for function decreases account's \
                  UnreservedConcurrentExecution below its minimum value of [{LEAST_UNRESERVED}]."
@@ -87,5 +90,9 @@ async fn reserve(
         })
         .await?;
     lambda.tell_reserved(&name.place);
+    if before.provisioned() > 0 {
+        // It is part of what is reserved, or no longer is.
+        lambda.provisioning.follow(&before);
+    }
     Ok(())
 }

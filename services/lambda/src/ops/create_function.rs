@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
+use super::layer::caller;
+use super::publish_version::{self, check_storage};
 use super::{named, revision};
+use crate::attached::Attached;
 use crate::domain::code_source::{CodeSource, Given};
 use crate::domain::function_name::FunctionName;
 use crate::domain::{architecture, settings, tags};
-use crate::functions::Function;
+use crate::function::Function;
 use crate::generated::{CreateFunctionRequest, FunctionConfiguration, PackageType};
 use crate::records::FunctionRecord;
 use crate::{Lambda, answer, error};
@@ -21,17 +24,13 @@ pub async fn create_function(
     context: RequestContext,
     input: CreateFunctionRequest,
 ) -> Result<FunctionConfiguration, ServiceError> {
-    if input.package_type == Some(PackageType::Image) {
-        return Err(error::not_yet("functions from container images"));
-    }
-    if let Some(arn) = &input.code_signing_config_arn {
-        return Err(error::code_signing_config_not_found(arn));
-    }
-    let name = FunctionName {
-        qualifier: None,
-        ..named(&context, &input.function_name, None)?
-    };
-    let settings = settings::of_new(&name.name, &input, &lambda.limits)?;
+    let is_image = input.package_type == Some(PackageType::Image);
+    let name = named(&context, &input.function_name, None)?.whole();
+    let signing = input.code_signing_config_arn.clone();
+    lambda
+        .code_signing
+        .check(signing.as_deref(), &name.place, &name.arn())?;
+    let mut settings = settings::of_new(&name.name, &input, &lambda.limits)?;
     let architecture = architecture::choose(input.architectures.as_deref())?;
     let tags = tags::with(&BTreeMap::new(), input.tags.unwrap_or_default())?;
     let code = input.code;
@@ -43,6 +42,7 @@ pub async fn create_function(
         image_uri: code.image_uri,
     };
     let source = CodeSource::of(given, "CreateFunction", lambda.hot_reload)?;
+    source.check_kind(is_image, "creating")?;
     if lambda.functions.get(&name).is_ok() {
         return Err(already_exists(&name));
     }
@@ -50,7 +50,14 @@ pub async fn create_function(
         .check_role(&settings.role, &name.arn(), &name.place)
         .await?;
 
-    let fetched = lambda.code.fetch(source, &context).await?;
+    let (layers, caller) = (input.layers.unwrap_or_default(), caller(&context));
+    let _settling = lambda.layers.settle(&layers).await;
+    settings.layers = lambda.layers.resolve(&layers, &name.place, &caller)?;
+    let layers = &settings.layers;
+    let fetched = lambda
+        .code
+        .fetch_beside(layers, source, &context, &lambda.functions)
+        .await?;
     let code = lambda.code.keep(&fetched).await?;
     let record = FunctionRecord {
         account: name.place.account,
@@ -62,17 +69,30 @@ pub async fn create_function(
         tags,
         policy: Vec::new(),
         reserved_concurrency: None,
+        attached: Attached {
+            code_signing_config: signing,
+            ..Attached::default()
+        },
+        last_version: 0,
         revision_id: revision(),
         environment_revision: revision(),
         last_modified: lambda.clock.now(),
     };
-    match put_new(&lambda, &name, record).await {
-        Ok(function) => Ok(answer::created(&function)),
+    let publishes = input.publish == Some(true);
+    match put_new(&lambda, &name, record, publishes).await {
+        Ok(function) => {
+            lambda.runner.begin_pull(&function.latest);
+            lambda.runner.expect(&function.latest);
+            let version = if publishes {
+                publish_version::published(&lambda, &function)
+            } else {
+                &function.latest
+            };
+            // Unqualified even then.
+            Ok(answer::created(version, &name.arn()))
+        }
         Err(error) => {
-            lambda
-                .code
-                .give_up(&code, |image| lambda.functions.uses_image(image))
-                .await;
+            lambda.code.give_up(&code, &lambda.functions).await;
             Err(error)
         }
     }
@@ -82,15 +102,25 @@ async fn put_new(
     lambda: &Lambda,
     name: &FunctionName,
     record: FunctionRecord,
+    publishes: bool,
 ) -> Result<Arc<Function>, ServiceError> {
+    let _unchanging = lambda.code_signing.hold().await;
+    if let Some(arn) = &record.attached.code_signing_config
+        && lambda.code_signing.find(arn, &name.place).is_none()
+    {
+        return Err(error::code_signing_config_not_found(arn));
+    }
     let changing = lambda.functions.change(&name.place).await;
     if changing.find(&name.name).is_some() {
         return Err(already_exists(name));
     }
-    if changing.code_bytes() + record.code.size() > lambda.limits.code_storage {
-        return Err(error::code_storage_exceeded());
+    let copies = if publishes { 2 } else { 1 };
+    check_storage(lambda, &changing, record.code.size() * copies)?;
+    if !publishes {
+        return changing.put(record).await;
     }
-    changing.put(record).await
+    let (record, version) = publish_version::next(record, None, lambda.clock.now());
+    changing.put_with(record, Some(version)).await
 }
 
 fn already_exists(name: &FunctionName) -> ServiceError {

@@ -18,14 +18,17 @@ pub async fn get_function(
     context: RequestContext,
     input: GetFunctionRequest,
 ) -> Result<GetFunctionResponse, ServiceError> {
-    let (function, name) =
+    let (target, name) =
         lambda.resolve(&context, &input.function_name, input.qualifier.as_deref())?;
-    let record = &function.record;
-    let note = lambda.runner.runtime_note(&record.settings.runtime).await;
+    let (version, record) = (&target.version, &target.function.record);
+    let note = lambda
+        .runner
+        .runtime_note(&version.record.settings.runtime)
+        .await;
     let reserved = record.reserved_concurrency;
     Ok(GetFunctionResponse {
-        configuration: Some(answer::ready(&function, &name.arn(), note)),
-        code: Some(location(&lambda, &context, &record.code)),
+        configuration: Some(answer::current(version, &name.arn(), note)),
+        code: Some(location(&lambda, &context, &version.record.code)),
         tags: Some(record.tags.clone()).filter(|tags| !tags.is_empty()),
         tags_error: None,
         concurrency: reserved.map(|reserved| Concurrency {
@@ -39,27 +42,39 @@ pub async fn get_function_configuration(
     context: RequestContext,
     input: GetFunctionConfigurationRequest,
 ) -> Result<FunctionConfiguration, ServiceError> {
-    let (function, name) =
+    let (target, name) =
         lambda.resolve(&context, &input.function_name, input.qualifier.as_deref())?;
     let note = lambda
         .runner
-        .runtime_note(&function.record.settings.runtime)
+        .runtime_note(&target.version.record.settings.runtime)
         .await;
-    Ok(answer::ready(&function, &name.arn(), note))
+    Ok(answer::current(&target.version, &name.arn(), note))
+}
+
+fn location(lambda: &Lambda, context: &RequestContext, code: &Code) -> FunctionCodeLocation {
+    if let Some(container) = code.container() {
+        return FunctionCodeLocation {
+            repository_type: Some("ECR".to_owned()),
+            image_uri: Some(container.uri.clone()),
+            resolved_image_uri: Some(container.resolved.clone()),
+            ..FunctionCodeLocation::default()
+        };
+    }
+    FunctionCodeLocation {
+        repository_type: Some("S3".to_owned()),
+        location: Some(code_url(lambda, context, code)),
+        ..FunctionCodeLocation::default()
+    }
 }
 
 /// Where the package can be fetched: from this server, by the address the caller knows it by.
-fn location(lambda: &Lambda, context: &RequestContext, code: &Code) -> FunctionCodeLocation {
-    let location = match code {
+pub fn code_url(lambda: &Lambda, context: &RequestContext, code: &Code) -> String {
+    match code {
         Code::Zip { sha256, .. } => {
             let authority = context.authority().unwrap_or(&lambda.authority);
             format!("http://{authority}/_kagero/lambda/code/{sha256}")
         }
         Code::HotReload { folder } => format!("file://{}", folder.display()),
-    };
-    FunctionCodeLocation {
-        repository_type: Some("S3".to_owned()),
-        location: Some(location),
-        ..FunctionCodeLocation::default()
+        Code::Container(container) => container.resolved.clone(),
     }
 }

@@ -8,14 +8,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use service::{RequestContext, ServiceError};
 
-use super::named;
-use crate::domain::payload;
+use super::{invoke_durable, named};
+use crate::Lambda;
+use crate::domain::{payload, tenancy};
+use crate::durable::refusals;
 use crate::generated::{
     InvocationRequest, InvocationResponse, InvocationType, InvokeAsyncRequest, InvokeAsyncResponse,
     LogType,
 };
 use crate::invoker::Call;
-use crate::{Lambda, error};
 
 pub async fn invoke(
     lambda: Arc<Lambda>,
@@ -23,22 +24,28 @@ pub async fn invoke(
     input: InvocationRequest,
 ) -> Result<InvocationResponse, ServiceError> {
     let name = named(&context, &input.function_name, input.qualifier.as_deref())?;
-    let function = lambda.entrance.admit(&name, &context)?;
-    if input.tenant_id.is_some() {
-        return Err(error::not_yet("tenant isolation"));
-    }
-    if input.durable_execution_name.is_some() {
-        return Err(error::not_yet("durable functions"));
-    }
+    let target = lambda.entrance.admit(&name, &context)?;
+    tenancy::check(&target.function.record, input.tenant_id.as_deref())?;
     let kind = input
         .invocation_type
         .unwrap_or(InvocationType::RequestResponse);
     let call = Call {
         name,
-        payload: payload::check(input.payload, kind)?,
+        payload: payload::check(input.payload, kind, &lambda.limits)?,
         client_context: payload::client_context(input.client_context.as_deref())?,
+        tenant: input.tenant_id,
         tail: input.log_type == Some(LogType::Tail),
+        sink: None,
     };
+    let version = Arc::clone(target.route());
+    let execution_name = input.durable_execution_name;
+    if version.record.settings.durable.is_some() {
+        return invoke_durable::invoke(&lambda, &context, &version, execution_name, kind, call)
+            .await;
+    }
+    if execution_name.is_some() {
+        return Err(refusals::not_durable());
+    }
     let answer = |status| InvocationResponse {
         status_code: Some(status),
         ..InvocationResponse::default()
@@ -50,7 +57,10 @@ pub async fn invoke(
             Ok(answer(202))
         }
         InvocationType::RequestResponse => {
-            let outcome = lambda.entrance.run(&function, call, &context).await?;
+            let entrance = &lambda.entrance;
+            let outcome = entrance
+                .run_version(&target, &version, call, &context)
+                .await?;
             Ok(InvocationResponse {
                 function_error: outcome
                     .function_error
@@ -72,12 +82,19 @@ pub async fn invoke_async(
     input: InvokeAsyncRequest,
 ) -> Result<InvokeAsyncResponse, ServiceError> {
     let name = named(&context, &input.function_name, None)?;
-    lambda.entrance.admit(&name, &context)?;
+    let target = lambda.entrance.admit(&name, &context)?;
+    tenancy::check(&target.function.record, None)?;
     let call = Call {
         name,
-        payload: payload::check(Some(input.invoke_args), InvocationType::Event)?,
+        payload: payload::check(
+            Some(input.invoke_args),
+            InvocationType::Event,
+            &lambda.limits,
+        )?,
         client_context: None,
+        tenant: None,
         tail: false,
+        sink: None,
     };
     lambda.entrance.enqueue(call, &context).await?;
     Ok(InvokeAsyncResponse { status: Some(202) })

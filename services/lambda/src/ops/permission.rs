@@ -10,12 +10,13 @@ use wire::Unit;
 use super::{named, revision};
 use crate::domain::function_name::{FunctionName, Qualifier};
 use crate::domain::permission::{self, Statement};
-use crate::functions::Function;
+use crate::function::{Function, check_revision};
 use crate::generated::{
     AddPermissionRequest, AddPermissionResponse, GetPolicyRequest, GetPolicyResponse,
     RemovePermissionRequest,
 };
-use crate::records::FunctionRecord;
+use crate::records::{AliasRecord, FunctionRecord, VersionRecord};
+use crate::target::Target;
 use crate::{Lambda, error};
 
 pub async fn add_permission(
@@ -24,11 +25,11 @@ pub async fn add_permission(
     input: AddPermissionRequest,
 ) -> Result<AddPermissionResponse, ServiceError> {
     let name = named(&context, &input.function_name, input.qualifier.as_deref())?;
-    existing(&lambda, &name)?;
+    existing(lambda.functions.get(&name.whole())?, &name)?;
     let statement = Statement::of(&input, &name.arn())?;
     let shown = statement.json();
-    change(&lambda, &name, input.revision_id.as_deref(), |record| {
-        permission::added(&record.policy, statement)
+    change(&lambda, &name, input.revision_id.as_deref(), |before| {
+        permission::added(before, statement)
     })
     .await?;
     Ok(AddPermissionResponse {
@@ -42,15 +43,15 @@ pub async fn remove_permission(
     input: RemovePermissionRequest,
 ) -> Result<Unit, ServiceError> {
     let name = named(&context, &input.function_name, input.qualifier.as_deref())?;
-    if lambda.functions.get(&whole(&name)).is_err() {
+    let Ok(function) = lambda.functions.get(&name) else {
         return Err(error::not_found(format!(
             "No policy found for: {}",
             name.arn()
         )));
-    }
-    existing(&lambda, &name)?;
-    change(&lambda, &name, input.revision_id.as_deref(), |record| {
-        permission::removed(&record.policy, &input.statement_id)
+    };
+    existing(function, &name)?;
+    change(&lambda, &name, input.revision_id.as_deref(), |before| {
+        permission::removed(before, &input.statement_id)
     })
     .await?;
     Ok(Unit {})
@@ -62,50 +63,63 @@ pub async fn get_policy(
     input: GetPolicyRequest,
 ) -> Result<GetPolicyResponse, ServiceError> {
     let name = named(&context, &input.function_name, input.qualifier.as_deref())?;
-    let function = lambda.functions.get(&whole(&name))?;
-    let record = &function.record;
-    if name.qualifier.is_some() || record.policy.is_empty() {
+    let function = lambda.functions.get(&name.whole())?;
+    let target = Target::of(function, &name).ok_or_else(error::no_such_resource)?;
+    let statements = target.statements();
+    if statements.is_empty() {
         return Err(error::no_such_resource());
     }
     Ok(GetPolicyResponse {
-        policy: Some(permission::policy(&record.policy)),
-        revision_id: Some(record.revision_id.clone()),
+        policy: Some(permission::policy(statements)),
+        revision_id: Some(target.revision_id().to_owned()),
     })
 }
 
-/// The function, if the name may have a policy: `$LATEST` by that name may not.
-fn existing(lambda: &Lambda, name: &FunctionName) -> Result<Arc<Function>, ServiceError> {
-    let function = lambda.functions.get(&whole(name))?;
-    match &name.qualifier {
-        None => Ok(function),
-        Some(Qualifier::Latest) => Err(error::invalid_parameter(
+/// What the name leads to, if that may have a policy: `$LATEST` by that name may not.
+pub fn existing(function: Arc<Function>, name: &FunctionName) -> Result<Target, ServiceError> {
+    if name.qualifier == Some(Qualifier::Latest) {
+        return Err(error::invalid_parameter(
             "We currently do not support adding policies for $LATEST.",
-        )),
-        Some(Qualifier::Version(_)) => Err(error::function_not_found(&name.arn())),
-        Some(Qualifier::Alias(_)) => Err(error::alias_not_found(&name.arn())),
+        ));
     }
+    Target::of(function, name).ok_or_else(|| match &name.qualifier {
+        Some(Qualifier::Alias(_)) => error::alias_not_found(&name.arn()),
+        _ => error::function_not_found(&name.arn()),
+    })
 }
 
-fn whole(name: &FunctionName) -> FunctionName {
-    FunctionName {
-        qualifier: None,
-        ..name.clone()
-    }
-}
-
-async fn change(
+/// Changes the policy of exactly what is named: the function, a version, or an alias.
+pub async fn change(
     lambda: &Lambda,
     name: &FunctionName,
     revision_id: Option<&str>,
-    change: impl FnOnce(&FunctionRecord) -> Result<Vec<Statement>, ServiceError>,
+    change: impl FnOnce(&[Statement]) -> Result<Vec<Statement>, ServiceError>,
 ) -> Result<(), ServiceError> {
     let changing = lambda.functions.change(&name.place).await;
-    let before = changing.get(name)?;
-    before.check_revision(revision_id)?;
+    let target = existing(changing.get(name)?, name)?;
+    check_revision(revision_id, target.revision_id())?;
+    let policy = change(target.statements())?;
+    let function = &target.function;
+    if let Some(alias) = &target.alias {
+        let record = AliasRecord {
+            policy,
+            revision_id: revision(),
+            ..alias.record.clone()
+        };
+        return changing.put_alias(function, record).await;
+    }
+    if name.qualifier.is_some() {
+        let record = VersionRecord {
+            policy,
+            revision_id: revision(),
+            ..target.version.record.clone()
+        };
+        return changing.put_version(function, record).await;
+    }
     let record = FunctionRecord {
-        policy: change(&before.record)?,
+        policy,
         revision_id: revision(),
-        ..before.record.clone()
+        ..function.record.clone()
     };
     changing.put(record).await.map(|_| ())
 }

@@ -1,4 +1,5 @@
-//! TagResource, UntagResource, ListTags: of functions and event source mappings.
+//! TagResource, UntagResource, ListTags: of functions, event source mappings and code signing
+//! configurations.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html>
 
@@ -23,6 +24,7 @@ type Tags = BTreeMap<String, String>;
 enum Tagged {
     Function(FunctionName),
     Mapping { place: Place, uuid: String },
+    CodeSigning { place: Place, arn: String },
 }
 
 pub async fn tag_resource(
@@ -59,6 +61,10 @@ pub async fn list_tags(
     let tags = match Tagged::of(&input.resource, &context)? {
         Tagged::Function(name) => lambda.functions.get(&name)?.record.tags.clone(),
         Tagged::Mapping { place, uuid } => lambda.mappings.get(&place, &uuid)?.record.tags,
+        Tagged::CodeSigning { place, arn } => {
+            let config = lambda.code_signing.find(&arn, &place);
+            config.ok_or_else(error::no_such_resource)?.tags
+        }
     };
     Ok(ListTagsResponse { tags: Some(tags) })
 }
@@ -74,6 +80,12 @@ impl Tagged {
             return Ok(Self::Mapping {
                 place: here,
                 uuid: uuid.to_owned(),
+            });
+        }
+        if resource.contains(":code-signing-config:") {
+            return Ok(Self::CodeSigning {
+                place: here,
+                arn: resource.to_owned(),
             });
         }
         if !resource.contains(":function:") {
@@ -115,6 +127,13 @@ async fn change(
                 })
             };
             lambda.mappings.retag(place, uuid, retag).await?;
+        }
+        Tagged::CodeSigning { place, arn } => {
+            let unchanging = lambda.code_signing.hold().await;
+            let before = lambda.code_signing.find(arn, place);
+            let mut record = before.ok_or_else(error::no_such_resource)?;
+            record.tags = change(&record.tags)?;
+            lambda.code_signing.put(&unchanging, record).await?;
         }
     }
     Ok(Unit {})

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
-use super::{named, revision};
+use super::{function_named, publish_version, revision};
 use crate::code::Fetched;
 use crate::domain::architecture;
 use crate::domain::code_source::{CodeSource, Given};
 use crate::domain::function_name::FunctionName;
-use crate::functions::Function;
+use crate::function::{Function, Version};
 use crate::generated::{FunctionConfiguration, UpdateFunctionCodeRequest};
 use crate::records::{Code, FunctionRecord};
 use crate::{Lambda, answer, error};
@@ -21,11 +21,11 @@ pub async fn update_function_code(
     context: RequestContext,
     input: UpdateFunctionCodeRequest,
 ) -> Result<FunctionConfiguration, ServiceError> {
-    let name = named(&context, &input.function_name, None)?;
+    let name = function_named(&context, &input.function_name)?;
     let function = lambda.functions.get(&name)?;
     function.check_revision(input.revision_id.as_deref())?;
-    if input.publish == Some(true) || input.publish_to.is_some() {
-        return Err(error::not_yet("published versions"));
+    if input.publish_to.is_some() {
+        return Err(error::not_yet("publishing to $LATEST.PUBLISHED"));
     }
     let architecture = architecture::choose(input.architectures.as_deref())?;
     let given = Given {
@@ -36,7 +36,17 @@ pub async fn update_function_code(
         image_uri: input.image_uri,
     };
     let source = CodeSource::of(given, "UpdateFunctionCode", lambda.hot_reload)?;
-    let fetched = lambda.code.fetch(source, &context).await?;
+    let is_image = function.record.code.container().is_some();
+    source.check_kind(is_image, "updating")?;
+    let signing = function.record.attached.code_signing_config.as_deref();
+    lambda
+        .code_signing
+        .check(signing, &name.place, &name.arn())?;
+    let layers = &function.record.settings.layers;
+    let fetched = lambda
+        .code
+        .fetch_beside(layers, source, &context, &lambda.functions)
+        .await?;
     let note = lambda
         .runner
         .runtime_note(&function.record.settings.runtime)
@@ -44,26 +54,36 @@ pub async fn update_function_code(
     let code = lambda.code.keep(&fetched).await?;
     if input.dry_run == Some(true) {
         let record = with_code(&lambda, &function.record, code.clone());
-        let would_be = answer::updated(&Function::new(record), note);
+        let would_be = answer::updated(&Function::new(record).latest, note);
         give_up(&lambda, fetched, &code).await;
         return Ok(FunctionConfiguration {
             revision_id: Some(function.record.revision_id.clone()),
             ..would_be
         });
     }
-    match replace(
-        &lambda,
-        &name,
-        &code,
-        architecture.as_str(),
-        input.revision_id,
-    )
-    .await
-    {
-        Ok((before, after)) => {
-            lambda.runner.retire(&before.record);
-            give_up(&lambda, fetched, &before.record.code).await;
-            Ok(answer::updated(&after, note))
+    // The version that runs goes on running until the next one can.
+    if let Err(error) = lambda.code.pulled(&code, &name.place).await {
+        give_up(&lambda, fetched, &code).await;
+        return Err(error);
+    }
+    let change = Change {
+        code: code.clone(),
+        architecture: architecture.as_str(),
+        revision_id: input.revision_id,
+        publishes: input.publish == Some(true),
+    };
+    match replace(&lambda, &name, change).await {
+        Ok(replaced) => {
+            lambda.runner.retire(&replaced.before.latest);
+            lambda.runner.expect(&replaced.after.latest);
+            give_up(&lambda, fetched, &replaced.before.record.code).await;
+            Ok(match &replaced.published {
+                Published::Nothing => answer::updated(&replaced.after.latest, note),
+                Published::New(version) => answer::created(version, &version.record.arn()),
+                Published::Already(version) => {
+                    answer::current(version, &version.record.arn(), note)
+                }
+            })
         }
         Err(error) => {
             give_up(&lambda, fetched, &code).await;
@@ -72,27 +92,62 @@ pub async fn update_function_code(
     }
 }
 
-/// The function before and after.
+/// What the request makes of the function.
+struct Change<'a> {
+    code: Code,
+    architecture: &'a str,
+    revision_id: Option<String>,
+    publishes: bool,
+}
+
+struct Replaced {
+    before: Arc<Function>,
+    after: Arc<Function>,
+    published: Published,
+}
+
+enum Published {
+    Nothing,
+    New(Arc<Version>),
+    /// The code is that of the last version.
+    Already(Arc<Version>),
+}
+
 async fn replace(
     lambda: &Lambda,
     name: &FunctionName,
-    code: &Code,
-    architecture: &str,
-    revision_id: Option<String>,
-) -> Result<(Arc<Function>, Arc<Function>), ServiceError> {
+    change: Change<'_>,
+) -> Result<Replaced, ServiceError> {
     let changing = lambda.functions.change(&name.place).await;
     let before = changing.get(name)?;
-    before.check_revision(revision_id.as_deref())?;
+    before.check_revision(change.revision_id.as_deref())?;
+    let size = change.code.size();
+    let record = FunctionRecord {
+        architecture: change.architecture.to_owned(),
+        ..with_code(lambda, &before.record, change.code)
+    };
+    let same = publish_version::unchanged(&before, &record).cloned();
+    let is_new = change.publishes && same.is_none();
     let others = changing.code_bytes() - before.record.code.size();
-    if others + code.size() > lambda.limits.code_storage {
+    let copies = if is_new { 2 } else { 1 };
+    if others + size * copies > lambda.limits.code_storage {
         return Err(error::code_storage_exceeded());
     }
-    let record = FunctionRecord {
-        architecture: architecture.to_owned(),
-        ..with_code(lambda, &before.record, code.clone())
+    let (after, published) = if is_new {
+        let (record, version) = publish_version::next(record, None, lambda.clock.now());
+        let after = changing.put_with(record, Some(version)).await?;
+        let version = Arc::clone(publish_version::published(lambda, &after));
+        (after, Published::New(version))
+    } else {
+        let after = changing.put(record).await?;
+        let same = same.filter(|_| change.publishes);
+        (after, same.map_or(Published::Nothing, Published::Already))
     };
-    let after = changing.put(record).await?;
-    Ok((before, after))
+    Ok(Replaced {
+        before,
+        after,
+        published,
+    })
 }
 
 fn with_code(lambda: &Lambda, record: &FunctionRecord, code: Code) -> FunctionRecord {
@@ -109,8 +164,5 @@ fn with_code(lambda: &Lambda, record: &FunctionRecord, code: Code) -> FunctionRe
 /// image can.
 async fn give_up(lambda: &Lambda, fetched: Fetched, code: &Code) {
     drop(fetched);
-    lambda
-        .code
-        .give_up(code, |image| lambda.functions.uses_image(image))
-        .await;
+    lambda.code.give_up(code, &lambda.functions).await;
 }

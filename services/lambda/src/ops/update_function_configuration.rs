@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
-use super::{named, revision};
+use super::layer::caller;
+use super::{function_named, revision};
 use crate::domain::settings;
 use crate::generated::{FunctionConfiguration, UpdateFunctionConfigurationRequest};
 use crate::records::FunctionRecord;
@@ -17,27 +18,41 @@ pub async fn update_function_configuration(
     context: RequestContext,
     input: UpdateFunctionConfigurationRequest,
 ) -> Result<FunctionConfiguration, ServiceError> {
-    let name = named(&context, &input.function_name, None)?;
+    let name = function_named(&context, &input.function_name)?;
     let function = lambda.functions.get(&name)?;
     function.check_revision(input.revision_id.as_deref())?;
-    let wanted = settings::updated(
-        &name.name,
-        &function.record.settings,
-        &input,
-        &lambda.limits,
-    )?;
+    let wanted = settings::updated(&function.record.settings, &input, &lambda.limits)?;
     if input.role.is_some() {
         lambda
             .check_role(&wanted.role, &name.unqualified_arn(), &name.place)
             .await?;
     }
-    let after = {
+    let settling = lambda
+        .layers
+        .settle(input.layers.as_deref().unwrap_or_default())
+        .await;
+    let layers = match &input.layers {
+        Some(arns) => {
+            let caller = caller(&context);
+            let layers = lambda.layers.resolve(arns, &name.place, &caller)?;
+            lambda
+                .code
+                .check_beside(&layers, &function.record.code)
+                .await?;
+            Some(layers)
+        }
+        None => None,
+    };
+    let (before, after) = {
         let changing = lambda.functions.change(&name.place).await;
         let before = changing.get(&name)?;
         before.check_revision(input.revision_id.as_deref())?;
         // Another update may have come in between.
         let record = &before.record;
-        let settings = settings::updated(&name.name, &record.settings, &input, &lambda.limits)?;
+        let mut settings = settings::updated(&record.settings, &input, &lambda.limits)?;
+        if let Some(layers) = &layers {
+            settings.layers.clone_from(layers);
+        }
         let record = FunctionRecord {
             settings,
             revision_id: revision(),
@@ -45,12 +60,23 @@ pub async fn update_function_configuration(
             last_modified: lambda.clock.now(),
             ..record.clone()
         };
-        changing.put(record).await?
+        let after = changing.put(record).await?;
+        (before, after)
     };
-    lambda.runner.retire(&after.record);
+    drop(settling);
+    lambda.runner.retire(&after.latest);
+    if layers.is_some() {
+        // They are stacked, and their bytecode made, before anybody calls.
+        lambda.runner.expect(&after.latest);
+        let given_up = &before.record.settings.layers;
+        lambda
+            .code
+            .give_up_layers(given_up, &lambda.functions)
+            .await;
+    }
     let note = lambda
         .runner
         .runtime_note(&after.record.settings.runtime)
         .await;
-    Ok(answer::updated(&after, note))
+    Ok(answer::updated(&after.latest, note))
 }

@@ -109,10 +109,7 @@ async fn code_storage_has_an_end() {
 #[tokio::test]
 async fn what_is_not_implemented_says_so_by_name() {
     let world = World::new().await;
-    world.create("hello", ECHO).await;
-    let error = world
-        .error("PublishVersion", json!({"FunctionName": "hello"}))
-        .await;
+    let error = world.error("CreateCapacityProvider", json!({})).await;
     assert_eq!(error.status, 501);
-    assert!(error.message.contains("PublishVersion"), "{error}");
+    assert!(error.message.contains("CreateCapacityProvider"), "{error}");
 }

@@ -25,8 +25,14 @@ async fn new_code_runs_at_the_next_invocation_and_the_old_is_gone() {
     let after = world.invoke("hello", json!({})).await.unwrap();
     assert_eq!(payload(&after), "two");
     let images = world.path().join("images");
-    let count = || std::fs::read_dir(&images).unwrap().count();
-    eventually(async || (count() == 1).then_some(())).await;
+    // Of the packages, and of the bytecode beside them.
+    let count = |folder: &std::path::Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+        names.filter(|name| !name.starts_with('.')).count()
+    };
+    let compiled = images.join(".compiled");
+    eventually(async || (count(&images) == 1 && count(&compiled) <= 1).then_some(())).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Changing a function's configuration.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::support::{ECHO, World, payload};
@@ -71,4 +73,48 @@ async fn the_next_invocation_sees_the_new_variables() {
         .await;
     let after = world.invoke("hello", json!({})).await.unwrap();
     assert_eq!(payload(&after), json!("test"));
+}
+
+#[tokio::test]
+async fn the_log_has_the_format_and_the_levels_that_were_asked_for() {
+    let world = World::new().await;
+    let source = "import logging\n\
+                  def handler(event, context):\n    logging.warning('careful')\n";
+    world.create("hello", source).await;
+    let update = |config: serde_json::Value| {
+        let input = json!({"FunctionName": "hello", "LoggingConfig": config});
+        world.call("UpdateFunctionConfiguration", input)
+    };
+    let refused = update(json!({"ApplicationLogLevel": "WARN"})).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterValueException");
+    let updated = update(json!({"LogFormat": "JSON", "LogGroup": "/shared"})).await;
+    assert_eq!(
+        updated.unwrap()["LoggingConfig"],
+        json!({
+            "LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO",
+            "LogGroup": "/shared",
+        })
+    );
+    let updated = update(json!({"ApplicationLogLevel": "ERROR", "SystemLogLevel": "DEBUG"})).await;
+    assert_eq!(
+        updated.unwrap()["LoggingConfig"],
+        json!({
+            "LogFormat": "JSON", "ApplicationLogLevel": "ERROR", "SystemLogLevel": "DEBUG",
+            "LogGroup": "/shared",
+        })
+    );
+    let tail = json!({"FunctionName": "hello", "LogType": "Tail"});
+    let Ok(answer) = world.call("Invoke", tail).await else {
+        return;
+    };
+    let tail = STANDARD.decode(answer["LogResult"].as_str().unwrap());
+    let tail = String::from_utf8(tail.unwrap()).unwrap();
+    assert!(tail.contains("\"type\":\"platform.runtimeDone\""), "{tail}");
+    assert!(!tail.contains("careful"), "{tail}");
+    let text = update(json!({"LogFormat": "Text"})).await;
+    assert_eq!(
+        text.unwrap()["LoggingConfig"],
+        json!({"LogFormat": "Text", "LogGroup": "/shared"})
+    );
 }

@@ -249,7 +249,10 @@ async fn bad_functions_are_refused_in_lambdas_words() {
         ),
         (with("Role", json!("r1")), "failed to satisfy constraint"),
         (with("PackageType", json!("Image")), "container images"),
-        (with("Publish", json!(true)), "published versions"),
+        (
+            with("PublishTo", json!("LATEST_PUBLISHED")),
+            "Kagero does not support publishing to $LATEST.PUBLISHED yet.",
+        ),
         (
             with("Environment", json!({"Variables": {"AWS_REGION": "x"}})),
             "Reserved keys used in this request: AWS_REGION",
@@ -266,7 +269,7 @@ async fn bad_functions_are_refused_in_lambdas_words() {
                 "Layers",
                 json!(["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]),
             ),
-            "Kagero does not support layers yet.",
+            "Layer version arn:aws:lambda:us-east-1:000000000000:layer:l:1 does not exist.",
         ),
     ] {
         let (_, refusal) = world.refused("CreateFunction", input).await;

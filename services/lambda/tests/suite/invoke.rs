@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lambda::Limits;
 use serde_json::json;
 
-use crate::support::{ECHO, World, blob, new_function, payload};
+use crate::support::{ECHO, Settings, World, blob, new_function, payload, with};
 
 #[tokio::test]
 async fn a_function_gets_its_event_and_context() {
@@ -157,4 +158,32 @@ async fn a_handler_that_is_not_there_is_the_functions_error() {
     };
     assert_eq!(answer["FunctionError"], "Unhandled");
     assert_eq!(payload(&answer)["errorType"], "Runtime.ImportModuleError");
+}
+
+#[tokio::test]
+async fn an_operator_raises_what_lambda_allows() {
+    let limits = Limits {
+        timeout: 5_400,
+        payload: 8 << 20,
+        ..Limits::default()
+    };
+    let world = World::with(Settings {
+        limits,
+        ..Settings::default()
+    })
+    .await;
+    let source = "def handler(event, context):\n    return 'y' * event['n']\n";
+    let long = with(new_function("hello", source), json!({"Timeout": 3_600}));
+    assert_eq!(world.ok("CreateFunction", long).await["Timeout"], 3_600);
+    let event = json!({"n": 7 << 20, "text": "x".repeat(7 << 20)});
+    let Some(answer) = world.invoke("hello", event).await else {
+        return;
+    };
+    assert_eq!(answer.get("FunctionError"), None);
+    assert_eq!(payload(&answer).as_str().unwrap().len(), 7 << 20);
+    let refused = world.invoke("hello", json!({"n": 9 << 20})).await.unwrap();
+    assert_eq!(
+        payload(&refused)["errorType"],
+        "Function.ResponseSizeTooLarge"
+    );
 }

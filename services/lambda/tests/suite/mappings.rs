@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::roles::make_role;
-use crate::support::{ECHO, Settings, World, eventually, new_function};
+use crate::support::{ECHO, Settings, World, eventually, new_function, with};
 
 async fn mapping(world: &World, queue: &str) -> Json {
     let input = json!({"FunctionName": "hello", "EventSourceArn": queue});
@@ -112,8 +112,8 @@ async fn bad_mappings_are_refused_in_lambdas_words() {
             "StartingPosition is not valid for SQS event sources.",
         ),
         (
-            json!({"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}),
-            "Kagero does not support event filters yet.",
+            json!({"FilterCriteria": {"Filters": [{"Pattern": "{"}]}}),
+            "Invalid filter pattern definition.",
         ),
     ] {
         let mut input = json!({"FunctionName": "hello", "EventSourceArn": queue});
@@ -191,4 +191,93 @@ async fn messages_reach_the_function_and_leave_the_queue() {
         (is_done && got["LastProcessingResult"] == "OK").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_filter_keeps_messages_from_the_function_and_deletes_them() {
+    let world = World::new().await;
+    world.create("hello", ECHO).await;
+    if world.invoke("hello", json!({})).await.is_none() {
+        return;
+    }
+    let queue = world.queue("orders", json!({})).await;
+    let mapping = |pattern: &str| {
+        json!({
+            "FunctionName": "hello",
+            "EventSourceArn": queue,
+            "FilterCriteria": {"Filters": [{"Pattern": pattern}]},
+        })
+    };
+    let (code, message) = world
+        .refused("CreateEventSourceMapping", mapping("[1]"))
+        .await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert_eq!(message, "Invalid filter pattern definition.");
+    let large = r#"{"body":{"size":[{"numeric":[">",10]}]}}"#;
+    let created = world.ok("CreateEventSourceMapping", mapping(large)).await;
+    assert_eq!(created["FilterCriteria"]["Filters"][0]["Pattern"], large);
+    let runs = || -> u64 {
+        let environments = world.exec.environments();
+        environments.iter().map(|it| it.requests).sum()
+    };
+    let before = runs();
+    for body in ["plain", r#"{"size":3}"#, r#"{"size":30}"#] {
+        let input = json!({
+            "QueueUrl": "http://localhost/000000000000/orders",
+            "MessageBody": body,
+        });
+        world
+            .call_service("sqs", "SendMessage", input)
+            .await
+            .unwrap();
+    }
+    eventually(async || (runs() == before + 1).then_some(())).await;
+    eventually(async || {
+        let input = json!({
+            "QueueUrl": "http://localhost/000000000000/orders",
+            "AttributeNames": ["All"],
+        });
+        let answer = world.call_service("sqs", "GetQueueAttributes", input).await;
+        let attributes = answer.unwrap()["Attributes"].clone();
+        let is_empty = attributes["ApproximateNumberOfMessages"] == "0"
+            && attributes["ApproximateNumberOfMessagesNotVisible"] == "0";
+        is_empty.then_some(())
+    })
+    .await;
+    assert_eq!(runs(), before + 1, "only what is large");
+    let update = json!({"UUID": created["UUID"], "FilterCriteria": {}});
+    let updated = world.ok("UpdateEventSourceMapping", update).await;
+    assert!(updated.get("FilterCriteria").is_none());
+}
+
+#[tokio::test]
+async fn a_mapping_of_a_queue_has_pollers_set_aside() {
+    let world = World::new().await;
+    world.create("hello", ECHO).await;
+    let queue = world
+        .queue("jobs", json!({"VisibilityTimeout": "60"}))
+        .await;
+    let base = json!({"FunctionName": "hello", "EventSourceArn": queue});
+    for more in [
+        json!({"ProvisionedPollerConfig": {"MinimumPollers": 1}}),
+        json!({"ProvisionedPollerConfig": {"MinimumPollers": 9, "MaximumPollers": 3}}),
+        json!({
+            "ProvisionedPollerConfig": {"MinimumPollers": 2},
+            "ScalingConfig": {"MaximumConcurrency": 2},
+        }),
+    ] {
+        let input = with(base.clone(), more);
+        let refused = world.refused("CreateEventSourceMapping", input).await;
+        assert_eq!(refused.0, "InvalidParameterValueException");
+    }
+    let more = json!({
+        "ProvisionedPollerConfig": {"MinimumPollers": 3},
+        "MetricsConfig": {"Metrics": ["EventCount"]},
+    });
+    let created = world.ok("CreateEventSourceMapping", with(base, more)).await;
+    let shown = json!({"MinimumPollers": 3, "MaximumPollers": 200});
+    assert_eq!(created["ProvisionedPollerConfig"], shown);
+    let update = json!({"UUID": created["UUID"], "ProvisionedPollerConfig": {}});
+    let updated = world.ok("UpdateEventSourceMapping", update).await;
+    assert_eq!(updated.get("ProvisionedPollerConfig"), None);
 }

@@ -9,13 +9,17 @@ use async_trait::async_trait;
 use base::{AccountId, Clock, Region};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ecr::Ecr;
 use exec::{Exec, ExecConfig, ExecPorts, Images, InterpreterSearch, UsageRecord, UsageSink};
 use http_body_util::{BodyExt as _, Full};
 use lambda::{Config, Lambda, Limits};
 use parking_lot::Mutex;
 use s3::S3;
 use serde_json::{Value as Json, json};
-use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker, LogLine, LogSink, LogStream};
+use service::ports::{
+    ApiCaller, ImageRegistry, Invocation, InvokeRequest, Invoker, LogLine, LogSink, LogStream,
+    StreamSignals,
+};
 use service::{Body, HttpService as _, Origin, Principal, RequestContext, Service, ServiceError};
 use store::{Blobs, EmbeddedStore, FileBlobs, MemoryStore, Store, StoreError};
 use wire::Value;
@@ -23,6 +27,7 @@ use wire::Value;
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/lambda-role";
 
 pub struct World {
+    pub ecr: Arc<Ecr>,
     pub lambda: Arc<Lambda>,
     pub exec: Arc<Exec>,
     services: Arc<Services>,
@@ -89,12 +94,36 @@ impl World {
         };
         let clock = Clock::system();
         let services = Arc::new(Services::default());
-        let exec = execution(&root.join("exec"), &clock);
+        // Not where the last world had its environments: it may still be removing their control
+        // groups.
+        let folder_of_exec = tempfile::tempdir_in(root).unwrap().keep();
+        let exec = execution(&folder_of_exec, &clock);
+        let dynamodb = dynamodb::service(dynamodb::Config {
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+            authority: "localhost:4566".to_owned(),
+            api: Arc::clone(&services) as Arc<dyn ApiCaller>,
+            throttles: false,
+        })
+        .await
+        .unwrap();
+        let ecr = ecr::service(ecr::Config {
+            store: Arc::clone(&store),
+            blobs: Arc::clone(&blobs),
+            clock: clock.clone(),
+            credentials: None,
+            authority: "localhost:4566".to_owned(),
+        })
+        .await
+        .unwrap();
         let config = Config {
+            registry: Arc::clone(&ecr) as Arc<dyn ImageRegistry>,
+            registry_credentials: None,
             store: Arc::clone(&store),
             blobs: Arc::clone(&blobs),
             images: Images::new(root.join("images")).unwrap(),
             exec: Arc::clone(&exec),
+            streams: Arc::clone(&dynamodb) as Arc<dyn StreamSignals>,
             clock: clock.clone(),
             is_permissive: settings.is_permissive,
             hot_reload: true,
@@ -112,15 +141,21 @@ impl World {
                 store: Arc::clone(&store),
                 blobs,
                 clock: clock.clone(),
+                is_permissive: true,
+                encryption_key: None,
             },
             s3::Ports {
                 api: Arc::clone(&services) as Arc<dyn ApiCaller>,
                 invoker: Arc::new(Nobody),
                 events: None,
+                credentials: None,
             },
         );
         let known = Known {
+            ecr: ecr::endpoint(&ecr),
             lambda: lambda::endpoint(&lambda),
+            dynamodb: dynamodb::endpoint(&dynamodb),
+            streams: dynamodb::streams_endpoint(&dynamodb),
             iam: iam::service(&identity),
             sts: iam::sts_service(&identity),
             sqs: sqs::service(sqs::Config::default(), store, clock)
@@ -131,6 +166,7 @@ impl World {
         *services.known.lock() = Some(Arc::new(known));
         lambda.resume().await.unwrap();
         Self {
+            ecr,
             lambda,
             exec,
             services,
@@ -154,6 +190,23 @@ impl World {
     /// Calls an operation of Lambda.
     pub async fn call(&self, operation: &str, input: Json) -> Result<Json, ServiceError> {
         self.call_service("lambda", operation, input).await
+    }
+
+    /// The same as another account.
+    pub async fn call_as(
+        &self,
+        account: AccountId,
+        operation: &str,
+        input: Json,
+    ) -> Result<Json, ServiceError> {
+        let mut context = context();
+        context.account = account;
+        context.principal = Principal::Root { account };
+        let answer = self
+            .services
+            .call("lambda", operation, context, value(input))
+            .await?;
+        Ok(json_of(answer))
     }
 
     pub async fn call_service(
@@ -206,6 +259,17 @@ impl World {
         }
     }
 
+    /// Invokes with a trace header of the caller's.
+    pub async fn invoke_traced(&self, name: &str, trace: &str) -> Result<Json, ServiceError> {
+        let context = RequestContext {
+            trace: Some(trace.to_owned()),
+            ..context()
+        };
+        let input = value(json!({"FunctionName": name, "Payload": blob("{}")}));
+        let answer = self.services.call("lambda", "Invoke", context, input).await;
+        answer.map(json_of)
+    }
+
     pub async fn bucket(&self, name: &str) {
         let request = http::Request::put(format!("/{name}"))
             .body(Body::new(Full::default().map_err(Into::into)))
@@ -213,6 +277,19 @@ impl World {
         let known = self.services.known.lock().clone().unwrap();
         let answer = known.s3.handle(context(), request).await;
         assert_eq!(answer.status(), 200);
+    }
+
+    /// The name of a bucket's first object.
+    pub async fn first_key(&self, bucket: &str) -> Option<String> {
+        let request = http::Request::get(format!("/{bucket}?list-type=2"))
+            .body(Body::new(Full::default().map_err(Into::into)))
+            .unwrap();
+        let known = self.services.known.lock().clone().unwrap();
+        let answer = known.s3.handle(context(), request).await;
+        let page = answer.into_body().collect().await.unwrap().to_bytes();
+        let page = String::from_utf8_lossy(&page).into_owned();
+        let (_, rest) = page.split_once("<Key>")?;
+        Some(rest.split_once("</Key>")?.0.to_owned())
     }
 
     pub async fn queue(&self, name: &str, attributes: Json) -> String {
@@ -233,7 +310,7 @@ async fn opened<T>(open: impl Fn() -> Result<T, StoreError>) -> T {
     .await
 }
 
-fn context() -> RequestContext {
+pub fn context() -> RequestContext {
     let principal = Principal::Root {
         account: AccountId::DEFAULT,
     };
@@ -244,6 +321,7 @@ fn context() -> RequestContext {
         peer: None,
         authority: Some("127.0.0.1:4599".to_owned()),
         user_agent: None,
+        is_tls: false,
     };
     context
 }
@@ -270,6 +348,14 @@ pub fn new_function(name: &str, source: &str) -> Json {
         "Timeout": 20,
         "Code": {"ZipFile": blob(package(&[("index.py", source)]))},
     })
+}
+
+/// An input with more members.
+pub fn with(mut input: Json, more: Json) -> Json {
+    if let (Some(members), Json::Object(more)) = (input.as_object_mut(), more) {
+        members.extend(more);
+    }
+    input
 }
 
 pub const ECHO: &str = "def handler(event, context):\n    return event\n";
@@ -307,7 +393,10 @@ struct Services {
 }
 
 struct Known {
+    ecr: Arc<dyn Service>,
     lambda: Arc<dyn Service>,
+    dynamodb: Arc<dyn Service>,
+    streams: Arc<dyn Service>,
     iam: Arc<dyn Service>,
     sts: Arc<dyn Service>,
     sqs: Arc<dyn Service>,
@@ -325,11 +414,16 @@ impl ApiCaller for Services {
     ) -> Result<Value, ServiceError> {
         let known = self.known.lock().clone().unwrap();
         let service = match service {
+            "ecr" => &known.ecr,
             "lambda" => &known.lambda,
+            "dynamodb" => &known.dynamodb,
+            "dynamodbstreams" => &known.streams,
             "iam" => &known.iam,
             "sts" => &known.sts,
             "sqs" => &known.sqs,
             "s3" => return known.s3.call(operation, context, input).await,
+            // Nobody listens to the event bus here.
+            "events" => return Ok(Value::Map(Vec::new())),
             other => panic!("there is no {other}"),
         };
         let schema = service.schema();
@@ -368,7 +462,10 @@ pub fn value(json: Json) -> Value {
     match json {
         Json::Null => Value::Null,
         Json::Bool(truth) => Value::Bool(truth),
-        Json::Number(number) => Value::Int(number.as_i64().unwrap()),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => Value::Int(number),
+            None => Value::Float(number.as_f64().unwrap()),
+        },
         Json::String(text) => Value::Str(text),
         Json::Array(items) => Value::List(items.into_iter().map(value).collect()),
         Json::Object(members) => {

@@ -3,8 +3,10 @@
 
 mod pins;
 mod read;
+mod seal;
 mod write;
 
 pub use pins::Pins;
-pub use read::{ByteStream, Source, find, open};
+pub use read::{ByteStream, Source, Wanted, find, open};
+pub use seal::Keys;
 pub use write::{Expected, Stored, Written, discard, write};

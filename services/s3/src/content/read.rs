@@ -7,12 +7,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
-use store::{BlobId, BlobReader, Blobs, StoreError};
+use store::{BlobReader, Blobs, StoreError};
 
 use super::pins::Pin;
+use super::seal::{Keys, Opener};
+use crate::domain::encryption::CustomerKey;
+use crate::domain::version_id::VersionId;
 use crate::error::Error;
-use crate::records::{self, Content, MANIFESTS, Manifest, OBJECTS, Object};
+use crate::records::{self, Content, MANIFESTS, Manifest, Object};
 use crate::state::State;
+use crate::versions;
 
 pub type ByteStream = StdPin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
@@ -24,7 +28,7 @@ const MAX_ATTEMPTS: usize = 100;
 /// The bytes of one object, safe from its replacement.
 pub enum Source {
     Held(Bytes),
-    Blob(Arc<dyn BlobReader>),
+    Blob(Opened),
     Parts(Parts),
 }
 
@@ -32,63 +36,127 @@ pub enum Source {
 pub struct Parts {
     blobs: Arc<dyn Blobs>,
     manifest: Manifest,
+    keys: Keys,
     _pin: Pin,
 }
 
-/// Finds an object and opens its bytes; `None` if there is none.
-pub async fn open(
-    state: &State,
-    bucket: &str,
-    key: &str,
-) -> Result<Option<(Object, Source)>, Error> {
+/// An open blob, and what opens its bytes if they are encrypted.
+#[derive(Clone)]
+pub struct Opened {
+    reader: Arc<dyn BlobReader>,
+    opener: Option<Opener>,
+}
+
+/// Finds an object and opens its bytes.
+///
+/// # Errors
+/// As [`versions::find`].
+pub async fn open(state: &State, wanted: Wanted<'_>) -> Result<(Object, Source), Error> {
     for _ in 0..MAX_ATTEMPTS {
-        let Some(object) = OBJECTS.get(&*state.store, (bucket, key)).await? else {
-            return Ok(None);
-        };
-        if let Some(source) = open_content(state, bucket, key, &object.content).await? {
-            return Ok(Some((object, source)));
+        let object = wanted.find(state).await?;
+        wanted.check_key(&object)?;
+        if let Some(source) = open_content(state, wanted, &object).await? {
+            return Ok((object, source));
         }
     }
     Err(Error::Contended)
 }
 
 /// Finds an object, and its parts if it has several, without opening its bytes.
-pub async fn find(
-    state: &State,
-    bucket: &str,
-    key: &str,
-) -> Result<Option<(Object, Option<Manifest>)>, Error> {
+///
+/// # Errors
+/// As [`versions::find`].
+pub async fn find(state: &State, wanted: Wanted<'_>) -> Result<(Object, Option<Manifest>), Error> {
     for _ in 0..MAX_ATTEMPTS {
-        let Some(object) = OBJECTS.get(&*state.store, (bucket, key)).await? else {
-            return Ok(None);
-        };
+        let object = wanted.find(state).await?;
+        wanted.check_key(&object)?;
         let Content::Parts(id) = &object.content else {
-            return Ok(Some((object, None)));
+            return Ok((object, None));
         };
         if let Some(manifest) = MANIFESTS.get(&*state.store, id).await? {
-            return Ok(Some((object, Some(manifest))));
+            return Ok((object, Some(manifest)));
         }
     }
     Err(Error::Contended)
 }
 
+/// The object that is looked for.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    pub bucket: &'a str,
+    pub key: &'a str,
+    pub version: Option<&'a VersionId>,
+    /// The client's own key, if it sends one.
+    pub customer_key: Option<&'a CustomerKey>,
+}
+
+impl Wanted<'_> {
+    async fn find(self, state: &State) -> Result<Object, Error> {
+        versions::find(&*state.store, self.bucket, self.key, self.version).await
+    }
+
+    /// The client's own key must come with what is encrypted by it, and with nothing else.
+    fn check_key(self, object: &Object) -> Result<(), Error> {
+        let recorded = object.attributes.customer_key_md5.as_deref();
+        match (recorded, self.customer_key) {
+            (None, None) => Ok(()),
+            (Some(md5), Some(key)) if key.md5 == md5 => Ok(()),
+            (Some(_), Some(_)) => Err(Error::access_denied()),
+            (Some(_), None) => Err(Error::invalid_request(
+                "The object was stored using a form of Server Side Encryption. The correct \
+                 parameters must be provided to retrieve the object.",
+            )),
+            (None, Some(_)) => Err(Error::invalid_request(
+                "The encryption parameters are not applicable to this object.",
+            )),
+        }
+    }
+
+    fn keys(self, state: &State) -> Keys {
+        state.keys(self.customer_key)
+    }
+
+    async fn still_has(self, state: &State, content: &Content) -> Result<bool, Error> {
+        match self.find(state).await {
+            Ok(object) => Ok(object.content == *content),
+            Err(Error::Client(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// `None` when the object has been replaced meanwhile.
 async fn open_content(
     state: &State,
-    bucket: &str,
-    key: &str,
-    content: &Content,
+    wanted: Wanted<'_>,
+    object: &Object,
 ) -> Result<Option<Source>, Error> {
+    let content = &object.content;
+    let opener = match &object.sealed {
+        Some(sealed) => Some(wanted.keys(state).opener(sealed, object.size)?),
+        None => None,
+    };
     match content {
         Content::Empty => Ok(Some(Source::Held(Bytes::new()))),
-        Content::Inline(id) => Ok(records::get_inline(&*state.store, id)
-            .await?
-            .map(Source::Held)),
+        Content::Inline(id) => {
+            let held = records::get_inline(&*state.store, id).await?;
+            let opened = held.map(|held| match &opener {
+                Some(opener) => opener.whole(&held),
+                None => Ok(held),
+            });
+            Ok(opened.transpose()?.map(Source::Held))
+        }
         Content::Blob(id) => match state.blobs.open(id).await {
-            Ok(reader) => Ok(Some(Source::Blob(Arc::from(reader)))),
-            Err(error @ StoreError::BlobMissing { .. }) => still_has(state, bucket, key, content)
-                .await?
-                .map_or(Ok(None), |()| Err(Error::Store(error))),
+            Ok(reader) => Ok(Some(Source::Blob(Opened {
+                reader: Arc::from(reader),
+                opener,
+            }))),
+            Err(error @ StoreError::BlobMissing { .. }) => {
+                if wanted.still_has(state, content).await? {
+                    return Err(error.into());
+                }
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         },
         Content::Parts(id) => {
@@ -99,23 +167,12 @@ async fn open_content(
             let source = Source::Parts(Parts {
                 blobs: Arc::clone(&state.blobs),
                 manifest,
+                keys: wanted.keys(state),
                 _pin: pin,
             });
-            Ok(still_has(state, bucket, key, content)
-                .await?
-                .map(|()| source))
+            Ok(wanted.still_has(state, content).await?.then_some(source))
         }
     }
-}
-
-async fn still_has(
-    state: &State,
-    bucket: &str,
-    key: &str,
-    content: &Content,
-) -> Result<Option<()>, Error> {
-    let now = OBJECTS.get(&*state.store, (bucket, key)).await?;
-    Ok(now.filter(|object| object.content == *content).map(|_| ()))
 }
 
 impl Source {
@@ -137,42 +194,50 @@ impl Source {
                 }
                 stream::iter([Ok(slice)]).boxed()
             }
-            Self::Blob(reader) => blob_stream(reader, range).boxed(),
+            Self::Blob(blob) => blob_stream(blob, range).boxed(),
             Self::Parts(parts) => parts.stream(range).boxed(),
         }
     }
 }
 
-fn blob_stream(
-    reader: Arc<dyn BlobReader>,
-    range: Range<u64>,
-) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-    stream::try_unfold((reader, range), |(reader, range)| async move {
+fn blob_stream(blob: Opened, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    stream::try_unfold((blob, range), |(blob, range)| async move {
         if range.is_empty() {
             return Ok(None);
         }
-        let end = range.end.min(range.start + CHUNK);
-        let chunk = reader.read(range.start..end).await?;
+        let chunk = if let Some(opener) = &blob.opener {
+            opener.read(&*blob.reader, range.clone()).await?
+        } else {
+            let end = range.end.min(range.start + CHUNK);
+            blob.reader.read(range.start..end).await?
+        };
         if chunk.is_empty() {
             return Err(StoreError::corrupt("a blob is shorter than its object").into());
         }
         let rest = range.start + chunk.len() as u64..range.end;
-        Ok(Some((chunk, (reader, rest))))
+        Ok(Some((chunk, (blob, rest))))
     })
 }
 
 impl Parts {
+    async fn open(&self, at: usize) -> Result<Opened, Error> {
+        let part = &self.manifest.parts[at];
+        let opener = match &part.sealed {
+            Some(sealed) => Some(self.keys.opener(sealed, part.size)?),
+            None => None,
+        };
+        let reader = Arc::from(self.blobs.open(&part.blob).await?);
+        Ok(Opened { reader, opener })
+    }
+
     fn stream(self, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Error>> + Send {
         let pieces = pieces(&self.manifest, range);
         stream::try_unfold((self, pieces), |(parts, mut pieces)| async move {
-            let Some((blob, range)) = pieces.pop_front() else {
+            let Some((at, range)) = pieces.pop_front() else {
                 return Ok::<_, Error>(None);
             };
-            let reader = parts.blobs.open(&blob).await?;
-            Ok(Some((
-                blob_stream(Arc::from(reader), range),
-                (parts, pieces),
-            )))
+            let blob = parts.open(at).await?;
+            Ok(Some((blob_stream(blob, range), (parts, pieces))))
         })
         .flat_map(|piece| match piece {
             Ok(stream) => stream.boxed(),
@@ -181,15 +246,15 @@ impl Parts {
     }
 }
 
-/// Which bytes of which blobs a range of the whole is.
-fn pieces(manifest: &Manifest, range: Range<u64>) -> VecDeque<(BlobId, Range<u64>)> {
+/// Which bytes of which parts a range of the whole is.
+fn pieces(manifest: &Manifest, range: Range<u64>) -> VecDeque<(usize, Range<u64>)> {
     let mut pieces = VecDeque::new();
     let mut start = 0;
-    for part in &manifest.parts {
+    for (at, part) in manifest.parts.iter().enumerate() {
         let end = start + part.size;
         let (from, to) = (range.start.max(start), range.end.min(end));
         if from < to {
-            pieces.push_back((part.blob, from - start..to - start));
+            pieces.push_back((at, from - start..to - start));
         }
         start = end;
     }

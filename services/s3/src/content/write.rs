@@ -8,8 +8,10 @@ use md5::{Digest as _, Md5};
 use service::TrailingHeaders;
 use store::{BlobId, BlobWriter, Blobs};
 
+use super::seal::{Keys, Sealer};
 use crate::domain::checksum::{Algorithm, Checksum, Hasher};
 use crate::error::Error;
+use crate::records::Sealed;
 
 /// Up to this many bytes an object's content is a record of the store, and a PUT one commit.
 const MAX_INLINE: usize = 16 * 1024;
@@ -29,6 +31,8 @@ pub struct Expected {
     pub trailers: Option<TrailingHeaders>,
     /// Whether a few bytes may stay in memory. Parts are always blobs.
     pub may_inline: bool,
+    /// By which the bytes are encrypted at rest, if by any.
+    pub keys: Keys,
 }
 
 /// Bytes that are kept but not yet named by a record.
@@ -46,6 +50,7 @@ pub struct Written {
     /// MD5, in hexadecimal.
     pub etag: String,
     pub checksum: Checksum,
+    pub sealed: Option<Sealed>,
 }
 
 impl Expected {
@@ -58,6 +63,7 @@ impl Expected {
             checksum: None,
             trailers: None,
             may_inline: true,
+            keys: Keys::default(),
         }
     }
 
@@ -167,6 +173,7 @@ struct Intake {
     held: BytesMut,
     may_hold: usize,
     writer: Option<Box<dyn BlobWriter>>,
+    sealer: Option<Sealer>,
 }
 
 impl Intake {
@@ -178,6 +185,7 @@ impl Intake {
             held: BytesMut::new(),
             may_hold: if expected.may_inline { MAX_INLINE } else { 0 },
             writer: None,
+            sealer: expected.keys.sealer(),
         }
     }
 
@@ -188,39 +196,62 @@ impl Intake {
         }
         self.md5.update(&chunk);
         self.hasher.update(&chunk);
-        if let Some(writer) = &mut self.writer {
-            return Ok(writer.write(chunk).await?);
+        if self.writer.is_none() {
+            if self.held.len() + chunk.len() <= self.may_hold {
+                self.held.extend_from_slice(&chunk);
+                return Ok(());
+            }
+            self.writer = Some(blobs.create().await?);
+            let held = std::mem::take(&mut self.held).freeze();
+            self.append(held).await?;
         }
-        if self.held.len() + chunk.len() <= self.may_hold {
-            self.held.extend_from_slice(&chunk);
-            return Ok(());
+        self.append(chunk).await
+    }
+
+    async fn append(&mut self, chunk: Bytes) -> Result<(), Error> {
+        let chunk = match &mut self.sealer {
+            Some(sealer) => sealer.push(&chunk),
+            None => chunk,
+        };
+        match &mut self.writer {
+            Some(writer) if !chunk.is_empty() => Ok(writer.write(chunk).await?),
+            _ => Ok(()),
         }
-        let mut writer = blobs.create().await?;
-        if !self.held.is_empty() {
-            writer
-                .write(std::mem::take(&mut self.held).freeze())
-                .await?;
-        }
-        writer.write(chunk).await?;
-        self.writer = Some(writer);
-        Ok(())
     }
 
     async fn finish(self, blobs: &dyn Blobs, expected: &Expected) -> Result<Written, Error> {
         let md5: [u8; 16] = self.md5.finalize().into();
         let checksum = self.hasher.finish();
         expected.check(self.size, md5, &checksum)?;
-        let stored = match self.writer {
-            Some(writer) => Stored::Blob(writer.finish().await?),
-            None if !expected.may_inline => Stored::Blob(blobs.create().await?.finish().await?),
-            None if self.held.is_empty() => Stored::Empty,
-            None => Stored::Inline(self.held.freeze()),
+        let is_empty = self.size == 0;
+        let sealer = self.sealer.filter(|_| !is_empty);
+        let (stored, sealed) = match (self.writer, sealer) {
+            (None, _) if is_empty && expected.may_inline => (Stored::Empty, None),
+            (None, None) if expected.may_inline => (Stored::Inline(self.held.freeze()), None),
+            (None, Some(mut sealer)) => {
+                // Held bytes are of one segment, the last.
+                sealer.push(&self.held.freeze());
+                let (bytes, sealed) = sealer.finish();
+                (Stored::Inline(bytes), Some(sealed))
+            }
+            (writer, sealer) => {
+                let mut writer = match writer {
+                    Some(writer) => writer,
+                    None => blobs.create().await?,
+                };
+                let (last, sealed) = sealer.map(Sealer::finish).unzip();
+                if let Some(last) = last {
+                    writer.write(last).await?;
+                }
+                (Stored::Blob(writer.finish().await?), sealed)
+            }
         };
         Ok(Written {
             stored,
             size: self.size,
             etag: hex::encode(md5),
             checksum,
+            sealed,
         })
     }
 }

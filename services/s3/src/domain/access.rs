@@ -147,6 +147,12 @@ const OBJECT_SUBRESOURCES: &[(&str, &str, &str, &str)] = &[
 /// read.
 pub fn of(request: &Parts) -> Access {
     let path = percent_decode_str(request.uri.path()).decode_utf8_lossy();
+    if let Some(page) = path.strip_prefix("/_aws/s3-website/") {
+        return Access {
+            action: "s3:GetObject".to_owned(),
+            resource: format!("arn:aws:s3:::{page}"),
+        };
+    }
     let path = path.strip_prefix('/').unwrap_or(&path);
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     let query = request.uri.query().unwrap_or_default();
@@ -168,6 +174,94 @@ pub fn of(request: &Parts) -> Access {
     }
 }
 
+/// What a request asks for beside [`of`], by its headers: to read what it copies, to give its object
+/// an ACL, tags or a lock, to get around a retention.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#API_PutObject_RequestSyntax>
+pub fn also(request: &Parts) -> Vec<Access> {
+    const HEADERS: [(&str, &str); 4] = [
+        ("x-amz-tagging", "PutObjectTagging"),
+        ("x-amz-object-lock-mode", "PutObjectRetention"),
+        ("x-amz-object-lock-legal-hold", "PutObjectLegalHold"),
+        (
+            "x-amz-bypass-governance-retention",
+            "BypassGovernanceRetention",
+        ),
+    ];
+    let main = of(request);
+    let text = |name: &str| request.headers.get(name)?.to_str().ok();
+    let mut also: Vec<Access> = HEADERS
+        .iter()
+        .filter(|(header, _)| text(header).is_some_and(|value| value != "false"))
+        .map(|(_, action)| Access {
+            action: format!("s3:{action}"),
+            resource: main.resource.clone(),
+        })
+        .collect();
+    let has_acl = request
+        .headers
+        .keys()
+        .any(|name| name == "x-amz-acl" || name.as_str().starts_with("x-amz-grant-"));
+    if has_acl && main.action == "s3:PutObject" {
+        also.push(Access {
+            action: "s3:PutObjectAcl".to_owned(),
+            resource: main.resource,
+        });
+    }
+    also.extend(text("x-amz-copy-source").map(of_source));
+    also
+}
+
+fn of_source(source: &str) -> Access {
+    let (path, query) = source.split_once('?').unwrap_or((source, ""));
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let action = if has(query, "versionId") {
+        "s3:GetObjectVersion"
+    } else {
+        "s3:GetObject"
+    };
+    Access {
+        action: action.to_owned(),
+        resource: format!("arn:aws:s3:::{}", path.trim_start_matches('/')),
+    }
+}
+
+/// The condition keys that a request has of S3's own.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html>
+pub fn condition_keys(request: &Parts) -> Vec<(&'static str, String)> {
+    const PARAMETERS: [(&str, &str); 4] = [
+        ("prefix", "s3:prefix"),
+        ("delimiter", "s3:delimiter"),
+        ("max-keys", "s3:max-keys"),
+        ("versionId", "s3:VersionId"),
+    ];
+    const HEADERS: [&str; 7] = [
+        "s3:x-amz-acl",
+        "s3:x-amz-copy-source",
+        "s3:x-amz-metadata-directive",
+        "s3:x-amz-server-side-encryption",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        "s3:x-amz-storage-class",
+        "s3:x-amz-content-sha256",
+    ];
+    let query = request.uri.query().unwrap_or_default();
+    let parameters = query.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let (_, key) = PARAMETERS
+            .iter()
+            .find(|(parameter, _)| *parameter == name)?;
+        let value = percent_decode_str(&value.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned();
+        Some((*key, value))
+    });
+    let headers = HEADERS.iter().filter_map(|key| {
+        let name = key.strip_prefix("s3:")?;
+        let value = request.headers.get(name)?.to_str().ok()?;
+        Some((*key, value.to_owned()))
+    });
+    parameters.chain(headers).collect()
+}
+
 fn on_bucket(method: &Method, query: &str) -> &'static str {
     if let Some(action) = of_subresource(BUCKET_SUBRESOURCES, method, query) {
         return action;
@@ -181,7 +275,26 @@ fn on_bucket(method: &Method, query: &str) -> &'static str {
     }
 }
 
+/// The actions on one version of an object that have names of their own.
+const OF_VERSIONS: [(&str, &str); 6] = [
+    ("GetObjectAcl", "GetObjectVersionAcl"),
+    ("PutObjectAcl", "PutObjectVersionAcl"),
+    ("GetObjectTagging", "GetObjectVersionTagging"),
+    ("PutObjectTagging", "PutObjectVersionTagging"),
+    ("DeleteObjectTagging", "DeleteObjectVersionTagging"),
+    ("GetObjectAttributes", "GetObjectVersionAttributes"),
+];
+
 fn on_object(method: &Method, query: &str) -> &'static str {
+    let action = on_current(method, query);
+    let of_version = OF_VERSIONS.iter().find(|(plain, _)| *plain == action);
+    match of_version.filter(|_| has(query, "versionId")) {
+        Some((_, of_version)) => of_version,
+        None => action,
+    }
+}
+
+fn on_current(method: &Method, query: &str) -> &'static str {
     if let Some(action) = of_subresource(OBJECT_SUBRESOURCES, method, query) {
         return action;
     }
@@ -229,6 +342,29 @@ mod tests {
             .unwrap();
         let access = of(&request.into_parts().0);
         (access.action, access.resource)
+    }
+
+    #[test]
+    fn headers_ask_for_more() {
+        let request = http::Request::builder().method("PUT").uri("/b/k");
+        let request = request
+            .header("x-amz-acl", "private")
+            .header("x-amz-tagging", "a=b")
+            .header("x-amz-bypass-governance-retention", "false")
+            .header("x-amz-copy-source", "/other/a%20b?versionId=v");
+        let asked = also(&request.body(()).unwrap().into_parts().0);
+        let asked: Vec<_> = asked
+            .iter()
+            .map(|access| (access.action.as_str(), access.resource.as_str()))
+            .collect();
+        assert_eq!(
+            asked,
+            [
+                ("s3:PutObjectTagging", "arn:aws:s3:::b/k"),
+                ("s3:PutObjectAcl", "arn:aws:s3:::b/k"),
+                ("s3:GetObjectVersion", "arn:aws:s3:::other/a b"),
+            ]
+        );
     }
 
     #[test]
@@ -284,6 +420,18 @@ mod tests {
                 "GET",
                 "/b/k?tagging",
                 "s3:GetObjectTagging",
+                "arn:aws:s3:::b/k",
+            ),
+            (
+                "PUT",
+                "/b/k?tagging&versionId=v",
+                "s3:PutObjectVersionTagging",
+                "arn:aws:s3:::b/k",
+            ),
+            (
+                "DELETE",
+                "/b/k?versionId=v",
+                "s3:DeleteObjectVersion",
                 "arn:aws:s3:::b/k",
             ),
         ] {

@@ -137,8 +137,8 @@ impl Conditions {
 /// Carries the validators a 304 must have; they leave as headers.
 fn not_modified(version: Version<'_>) -> Error {
     Error::new("NotModified", StatusCode::NOT_MODIFIED, "Not Modified")
-        .with("ETag", format!("\"{}\"", version.etag))
-        .with("Last-Modified", version.last_modified.http_date())
+        .with("etag", format!("\"{}\"", version.etag))
+        .with("last-modified", version.last_modified.http_date())
 }
 
 /// Whether a list of entity tags names this one: quoted, weak, bare or `*`.

@@ -18,6 +18,21 @@ pub struct Happening {
     pub size: Option<u64>,
     /// Of an object that is still there, without quotes.
     pub etag: Option<String>,
+    /// None for the version `null`.
+    pub version_id: Option<String>,
+}
+
+impl Happening {
+    /// Of which no more is known.
+    pub fn new(kind: EventKind, key: &str) -> Self {
+        Self {
+            kind,
+            key: key.to_owned(),
+            size: None,
+            etag: None,
+            version_id: None,
+        }
+    }
 }
 
 /// The request that made it happen.
@@ -25,11 +40,13 @@ pub struct Happening {
 pub struct Cause {
     pub at: Timestamp,
     pub principal_id: String,
-    /// The account that made the request.
-    pub requester: AccountId,
+    /// The account that made the request, or the service.
+    pub requester: String,
     pub source_ip: String,
     pub request_id: String,
     pub host_id: String,
+    /// `X-Amzn-Trace-Id`, which goes with the event.
+    pub trace: Option<String>,
 }
 
 /// The bucket it happened in.
@@ -88,6 +105,7 @@ pub fn message(
                 key: url_encoding::in_event(&happening.key),
                 size: happening.size,
                 e_tag: happening.etag.as_deref(),
+                version_id: happening.version_id.as_deref(),
                 sequencer: has_sequencer(happening.kind).then(|| sequencer.to_string()),
             },
         },
@@ -95,17 +113,24 @@ pub fn message(
     json(&Message { records: [record] })
 }
 
-/// Tagging events are of version 2.3, the others here of 2.1.
+/// Events that S3 had from the beginning are of version 2.1, the later ones of 2.3.
 const fn version(kind: EventKind) -> &'static str {
     match kind {
-        EventKind::TaggingPut | EventKind::TaggingDelete => "2.3",
+        EventKind::TaggingPut
+        | EventKind::TaggingDelete
+        | EventKind::AclPut
+        | EventKind::Expired
+        | EventKind::ExpiredMarker => "2.3",
         _ => "2.1",
     }
 }
 
 /// Only what creates or deletes an object has one.
 const fn has_sequencer(kind: EventKind) -> bool {
-    !matches!(kind, EventKind::TaggingPut | EventKind::TaggingDelete)
+    !matches!(
+        kind,
+        EventKind::TaggingPut | EventKind::TaggingDelete | EventKind::AclPut
+    )
 }
 
 /// The message that tells a queue it has been configured as a destination.
@@ -123,12 +148,21 @@ pub fn test_message(bucket: &str, cause: &Cause) -> String {
 /// EventBridge's `detail-type`.
 pub const fn detail_type(kind: EventKind) -> &'static str {
     match kind {
-        EventKind::Put | EventKind::Copy | EventKind::CompleteMultipartUpload => "Object Created",
-        EventKind::Delete => "Object Deleted",
+        EventKind::Put | EventKind::Post | EventKind::Copy | EventKind::CompleteMultipartUpload => {
+            "Object Created"
+        }
+        EventKind::Delete
+        | EventKind::DeleteMarkerCreated
+        | EventKind::Expired
+        | EventKind::ExpiredMarker => "Object Deleted",
+        EventKind::AclPut => "Object ACL Updated",
         EventKind::TaggingPut => "Object Tags Added",
         EventKind::TaggingDelete => "Object Tags Deleted",
     }
 }
+
+const PERMANENTLY: &str = "Permanently Deleted";
+const BY_MARKER: &str = "Delete Marker Created";
 
 /// EventBridge's `detail`. The key is not encoded there.
 pub fn detail(
@@ -141,8 +175,12 @@ pub fn detail(
         EventKind::Put => (Some("PutObject"), None),
         EventKind::Copy => (Some("CopyObject"), None),
         EventKind::CompleteMultipartUpload => (Some("CompleteMultipartUpload"), None),
-        EventKind::Delete => (Some("DeleteObject"), Some("Permanently Deleted")),
-        EventKind::TaggingPut | EventKind::TaggingDelete => (None, None),
+        EventKind::Post => (Some("POST Object"), None),
+        EventKind::Delete => (Some("DeleteObject"), Some(PERMANENTLY)),
+        EventKind::DeleteMarkerCreated => (Some("DeleteObject"), Some(BY_MARKER)),
+        EventKind::Expired => (Some("Lifecycle Expiration"), Some(PERMANENTLY)),
+        EventKind::ExpiredMarker => (Some("Lifecycle Expiration"), Some(BY_MARKER)),
+        EventKind::TaggingPut | EventKind::TaggingDelete | EventKind::AclPut => (None, None),
     };
     json(&Detail {
         version: "0",
@@ -151,10 +189,11 @@ pub fn detail(
             key: &happening.key,
             size: happening.size,
             etag: happening.etag.as_deref(),
+            version_id: happening.version_id.as_deref(),
             sequencer: has_sequencer(happening.kind).then(|| sequencer.to_string()),
         },
         request_id: &cause.request_id,
-        requester: cause.requester.as_str(),
+        requester: &cause.requester,
         source_ip_address: &cause.source_ip,
         reason,
         deletion_type,
@@ -230,6 +269,8 @@ struct Object<'a> {
     size: Option<u64>,
     #[serde(rename = "eTag", skip_serializing_if = "Option::is_none")]
     e_tag: Option<&'a str>,
+    #[serde(rename = "versionId", skip_serializing_if = "Option::is_none")]
+    version_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequencer: Option<String>,
 }
@@ -272,6 +313,8 @@ struct DetailObject<'a> {
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<&'a str>,
+    #[serde(rename = "version-id", skip_serializing_if = "Option::is_none")]
+    version_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequencer: Option<String>,
 }
@@ -287,14 +330,16 @@ mod tests {
             key: "a b/犬.txt".into(),
             size: Some(1024),
             etag: Some("d41d8cd98f00b204e9800998ecf8427e".into()),
+            version_id: None,
         };
         let cause = Cause {
             at: Timestamp::from_millis(1_795_466_144_123),
             principal_id: "AWS:AIDA".into(),
-            requester: AccountId::DEFAULT,
+            requester: AccountId::DEFAULT.to_string(),
             source_ip: "127.0.0.1".into(),
             request_id: "R".into(),
             host_id: "H".into(),
+            trace: None,
         };
         let region: Region = "ap-northeast-1".parse().unwrap();
         let place = Place {

@@ -20,7 +20,7 @@ impl Notifications {
     }
 }
 
-/// One function or queue configuration.
+/// One function, queue or topic configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     pub id: String,
@@ -39,12 +39,13 @@ pub struct Rule {
 pub enum Target {
     Function(Arn),
     Queue(Arn),
+    Topic(Arn),
 }
 
 impl Target {
     pub fn arn(&self) -> &Arn {
         match self {
-            Self::Function(arn) | Self::Queue(arn) => arn,
+            Self::Function(arn) | Self::Queue(arn) | Self::Topic(arn) => arn,
         }
     }
 }
@@ -54,8 +55,15 @@ impl Target {
 pub enum EventKind {
     Put,
     Copy,
+    Post,
     CompleteMultipartUpload,
     Delete,
+    DeleteMarkerCreated,
+    /// As [`Delete`](Self::Delete), by a lifecycle rule.
+    Expired,
+    /// As [`DeleteMarkerCreated`](Self::DeleteMarkerCreated), by a lifecycle rule.
+    ExpiredMarker,
+    AclPut,
     TaggingPut,
     TaggingDelete,
 }
@@ -67,7 +75,12 @@ impl EventKind {
             Self::Put => "ObjectCreated:Put",
             Self::Copy => "ObjectCreated:Copy",
             Self::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
+            Self::Post => "ObjectCreated:Post",
             Self::Delete => "ObjectRemoved:Delete",
+            Self::DeleteMarkerCreated => "ObjectRemoved:DeleteMarkerCreated",
+            Self::Expired => "LifecycleExpiration:Delete",
+            Self::ExpiredMarker => "LifecycleExpiration:DeleteMarkerCreated",
+            Self::AclPut => "ObjectAcl:Put",
             Self::TaggingPut => "ObjectTagging:Put",
             Self::TaggingDelete => "ObjectTagging:Delete",
         }

@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html>
 
+use base::Arn;
+
 use super::notification::{Rule, Target};
 use crate::error::Error;
 
@@ -152,16 +154,21 @@ fn events_meet(a: &str, b: &str) -> bool {
     a == b || covers(a, b) || covers(b, a)
 }
 
-/// Checks the ARNs of the destinations by themselves: a plain function or a standard queue, in the
+/// Checks the ARNs of the destinations by themselves: a plain function, or a standard queue or topic, in the
 /// bucket's region.
 pub fn is_possible_destination(target: &Target, region: &str) -> bool {
     let arn = target.arn();
     let shape = match target {
         Target::Function(arn) => arn.service == "lambda" && arn.resource.starts_with("function:"),
-        // S3 does not deliver to FIFO queues.
-        Target::Queue(arn) => arn.service == "sqs" && arn.resource.strip_suffix(".fifo").is_none(),
+        Target::Queue(arn) => arn.service == "sqs" && !is_fifo(arn),
+        Target::Topic(arn) => arn.service == "sns" && !is_fifo(arn) && !arn.resource.contains(':'),
     };
     shape && arn.region == region && arn.account_id().is_some()
+}
+
+/// S3 does not deliver to FIFO queues and topics.
+fn is_fifo(arn: &Arn) -> bool {
+    arn.resource.strip_suffix(".fifo").is_some()
 }
 
 #[cfg(test)]

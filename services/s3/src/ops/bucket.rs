@@ -11,22 +11,29 @@ use s3s::dto::{
     DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput,
     HeadBucketOutput,
 };
-use store::{Batch, Row};
+use store::{Batch, Key, Row};
 
-use super::fields;
+use super::{acl, fields, ownership_controls};
 use crate::buckets;
 use crate::call::Call;
+use crate::configurations;
+use crate::domain::acl::{Acl, Owners};
 use crate::domain::bucket_name;
+use crate::domain::lock::BucketLock;
 use crate::domain::notification::Notifications;
 use crate::error::Error;
-use crate::records::{self, BUCKETS, Bucket, OBJECTS, OWNED, PARTS, UPLOADS};
+use crate::records::{BUCKETS, Bucket, OBJECTS, OWNED, Ownership, UPLOADS, VERSIONS, Versioning};
 use crate::state::State;
+use crate::uploads;
 
 pub async fn create_bucket(
     state: Arc<State>,
     call: Arc<Call>,
-    input: CreateBucketInput,
+    mut input: CreateBucketInput,
 ) -> Result<CreateBucketOutput, Error> {
+    if call.is_anonymous {
+        return Err(Error::access_denied());
+    }
     let name = input.bucket.as_str();
     if !bucket_name::may_be_created(name) {
         let message = "The specified bucket is not valid.";
@@ -38,8 +45,8 @@ pub async fn create_bucket(
         .and_then(|configuration| configuration.location_constraint.as_ref())
         .map(BucketLocationConstraint::as_str);
     let region = region_of(constraint, &call.context.region)?;
-    check_options(&input)?;
-    let bucket = Bucket {
+    let has_lock = input.object_lock_enabled_for_bucket == Some(true);
+    let mut bucket = Bucket {
         owner: call.account(),
         region,
         created_at: state.clock.now(),
@@ -47,7 +54,17 @@ pub async fn create_bucket(
         tags: Vec::new(),
         policy: None,
         notifications: Notifications::default(),
+        versioning: has_lock.then_some(Versioning::Enabled),
+        acl: None,
+        lock: has_lock.then(BucketLock::default),
+        ownership: ownership(&input)?,
+        public_access: None,
+        encryption: None,
+        lifecycle: false,
+        transition_minimum: None,
     };
+    bucket.acl = acl(&mut input, &bucket)?;
+    let name = input.bucket.as_str();
     let mut batch = Batch::new();
     BUCKETS.expect_absent(&mut batch, name);
     BUCKETS.put(&mut batch, name, &bucket)?;
@@ -137,29 +154,40 @@ fn illegal_location(constraint: &str) -> Error {
     )
 }
 
-fn check_options(input: &CreateBucketInput) -> Result<(), Error> {
-    let has_grants = input.grant_full_control.is_some()
-        || input.grant_read.is_some()
-        || input.grant_read_acp.is_some()
-        || input.grant_write.is_some()
-        || input.grant_write_acp.is_some();
-    fields::check_acl(
-        input.acl.as_ref().map(s3s::dto::BucketCannedACL::as_str),
-        has_grants,
-    )?;
-    if input.object_lock_enabled_for_bucket == Some(true) {
-        return Err(Error::not_implemented("Object Lock"));
+fn acl(input: &mut CreateBucketInput, bucket: &Bucket) -> Result<Option<Acl>, Error> {
+    let asked = acl::Asked {
+        canned: input.acl.take().map(|acl| acl.as_str().to_owned()),
+        grants: acl::grants!(
+            input,
+            grant_full_control = FullControl,
+            grant_read = Read,
+            grant_write = Write,
+            grant_read_acp = ReadAcp,
+            grant_write_acp = WriteAcp
+        ),
+        policy: None,
+    };
+    let is_harmless = acl::is_harmless(asked.canned.as_deref());
+    let id = fields::canonical_id(bucket.owner);
+    let owners = Owners {
+        own: &id,
+        bucket: &id,
+    };
+    let Some(acl) = asked.read(owners)?.filter(|_| !is_harmless) else {
+        return Ok(None);
+    };
+    if bucket.ownership == Ownership::BucketOwnerEnforced {
+        return Err(Error::bad_request(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ));
     }
-    match input
-        .object_ownership
-        .as_ref()
-        .map(s3s::dto::ObjectOwnership::as_str)
-    {
-        None | Some("BucketOwnerEnforced") => Ok(()),
-        Some(other) => Err(Error::not_implemented(format!(
-            "the object ownership {other}"
-        ))),
-    }
+    Ok(Some(acl))
+}
+
+fn ownership(input: &CreateBucketInput) -> Result<Ownership, Error> {
+    let asked = input.object_ownership.as_ref();
+    asked.map_or(Ok(Ownership::default()), ownership_controls::read)
 }
 
 pub async fn head_bucket(
@@ -215,15 +243,16 @@ pub async fn delete_bucket(
 }
 
 async fn check_empty(state: &State, name: &str) -> Result<(), Error> {
-    if OBJECTS
-        .scan(&*state.store, name, None, 1)
-        .await?
-        .rows
-        .is_empty()
-    {
-        return Ok(());
-    }
-    let message = "The bucket you tried to delete is not empty";
+    let objects = OBJECTS.scan(&*state.store, name, None, 1).await?.rows;
+    let versions = VERSIONS.scan(&*state.store, name, None, 1).await?.rows;
+    let message = match (objects.is_empty(), versions.is_empty()) {
+        (true, true) => return Ok(()),
+        (false, _) => "The bucket you tried to delete is not empty",
+        _ => {
+            "The bucket you tried to delete is not empty. You must delete all versions in the \
+             bucket."
+        }
+    };
     Err(Error::new("BucketNotEmpty", StatusCode::CONFLICT, message).with("BucketName", name))
 }
 
@@ -266,23 +295,17 @@ pub async fn reopen(state: &State, name: &str, row: &Row<Bucket>) -> Result<(), 
 
 /// Unfinished uploads do not keep a bucket; their parts go with it.
 async fn remove(state: &State, name: &str, row: &Row<Bucket>) -> Result<(), Error> {
-    let parts = PARTS
-        .scan(&*state.store, name, None, usize::MAX - 1)
-        .await?;
-    let blobs: Vec<_> = parts.rows.into_iter().map(|row| row.value.blob).collect();
     let mut batch = Batch::new();
     BUCKETS.expect_unchanged(&mut batch, row);
     BUCKETS.delete(&mut batch, name);
     OWNED.delete(&mut batch, (row.value.owner.as_str(), name));
     UPLOADS.delete_prefix(&mut batch, name);
-    PARTS.delete_prefix(&mut batch, name);
-    records::forget_blobs(&mut batch, &blobs);
+    configurations::forget(&mut batch, name);
     match state.store.commit(batch).await {
         Err(error) if error.is_conflict() => return Err(Error::Contended),
         outcome => outcome?,
     }
-    state.pins.delete(blobs);
-    Ok(())
+    Ok(uploads::forget_parts(state, Key::of(name)).await?)
 }
 
 /// Opens buckets whose deletion a crash interrupted.

@@ -4,16 +4,19 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use auth::policy::{Document, PolicyKind};
 use s3s::dto::{
     DeleteBucketPolicyInput, DeleteBucketPolicyOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
-    PutBucketPolicyInput, PutBucketPolicyOutput,
+    GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, PolicyStatus, PutBucketPolicyInput,
+    PutBucketPolicyOutput,
 };
 use serde_json::Value;
 
+use super::fields::none;
 use crate::buckets;
 use crate::call::Call;
 use crate::dispatch::Custom;
+use crate::domain::public_policy;
 use crate::error::Error;
 use crate::state::State;
 
@@ -26,9 +29,15 @@ pub async fn put_bucket_policy(
     input: PutBucketPolicyInput,
 ) -> Result<Custom<PutBucketPolicyOutput>, Error> {
     check(&input.policy, &input.bucket)?;
+    let is_public = public_policy::is_public(&input.policy);
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::update(&state, &call, &input.bucket, owner, |bucket| {
+    buckets::update(&state, &call, &input.bucket, owner, |bucket, _| {
+        let is_blocked = bucket.public_access.is_some_and(|block| block.block_policy);
+        if is_blocked && is_public {
+            return Err(Error::access_denied());
+        }
         bucket.policy = Some(input.policy.clone());
+        Ok(())
     })
     .await?;
     Ok(Custom::no_content(PutBucketPolicyOutput {}))
@@ -69,7 +78,10 @@ fn check(policy: &str, bucket: &str) -> Result<(), Error> {
             return Err(malformed("Policy has invalid resource"));
         }
     }
-    Ok(())
+    // What does not parse when it is judged would forbid nothing.
+    Document::parse(policy, PolicyKind::Resource)
+        .map(drop)
+        .map_err(|error| malformed(&error.0))
 }
 
 fn is_of(resource: &Value, bucket: &str) -> bool {
@@ -84,16 +96,39 @@ pub async fn get_bucket_policy(
 ) -> Result<GetBucketPolicyOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
     let bucket = buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    let Some(policy) = bucket.value.policy else {
-        let message = "The bucket policy does not exist";
-        return Err(
-            Error::new("NoSuchBucketPolicy", StatusCode::NOT_FOUND, message)
-                .with("BucketName", input.bucket),
-        );
-    };
+    let policy = bucket
+        .value
+        .policy
+        .ok_or_else(|| no_policy(&input.bucket))?;
     Ok(GetBucketPolicyOutput {
         policy: Some(policy),
     })
+}
+
+pub async fn get_bucket_policy_status(
+    state: Arc<State>,
+    call: Arc<Call>,
+    input: GetBucketPolicyStatusInput,
+) -> Result<GetBucketPolicyStatusOutput, Error> {
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner).await?;
+    let policy = bucket
+        .value
+        .policy
+        .ok_or_else(|| no_policy(&input.bucket))?;
+    Ok(GetBucketPolicyStatusOutput {
+        policy_status: Some(PolicyStatus {
+            is_public: Some(public_policy::is_public(&policy)),
+        }),
+    })
+}
+
+fn no_policy(bucket: &str) -> Error {
+    none(
+        "NoSuchBucketPolicy",
+        "The bucket policy does not exist",
+        bucket,
+    )
 }
 
 pub async fn delete_bucket_policy(
@@ -102,8 +137,9 @@ pub async fn delete_bucket_policy(
     input: DeleteBucketPolicyInput,
 ) -> Result<DeleteBucketPolicyOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::update(&state, &call, &input.bucket, owner, |bucket| {
+    buckets::update(&state, &call, &input.bucket, owner, |bucket, _| {
         bucket.policy = None;
+        Ok(())
     })
     .await?;
     Ok(DeleteBucketPolicyOutput {})

@@ -26,8 +26,9 @@ pub async fn put_bucket_tagging(
     let tags = object_tagging::read(input.tagging.tag_set)?;
     tags::check(&tags, tags::MAX_OF_BUCKET)?;
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::update(&state, &call, &input.bucket, owner, |bucket| {
+    buckets::update(&state, &call, &input.bucket, owner, |bucket, _| {
         bucket.tags.clone_from(&tags);
+        Ok(())
     })
     .await?;
     Ok(Custom::no_content(PutBucketTaggingOutput {}))
@@ -56,8 +57,9 @@ pub async fn delete_bucket_tagging(
     input: DeleteBucketTaggingInput,
 ) -> Result<DeleteBucketTaggingOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::update(&state, &call, &input.bucket, owner, |bucket| {
+    buckets::update(&state, &call, &input.bucket, owner, |bucket, _| {
         bucket.tags.clear();
+        Ok(())
     })
     .await?;
     Ok(DeleteBucketTaggingOutput {})

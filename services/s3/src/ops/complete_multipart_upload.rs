@@ -16,7 +16,7 @@ use store::{BlobId, Row};
 use super::fields::{self, checksum_values, set_checksum};
 use crate::buckets;
 use crate::call::Call;
-use crate::commit::{self, Action, Change, Extend, Payload};
+use crate::commit::{self, Action, Change, Extend, Outcome, Payload};
 use crate::domain::checksum::{self, Algorithm, Checksum, Kind};
 use crate::domain::notification::EventKind;
 use crate::error::Error;
@@ -59,7 +59,7 @@ pub async fn complete_multipart_upload(
         match complete(&state, &call, &input, &asked).await {
             Err(Error::Contended) => {}
             Err(error) => return Err(error),
-            Ok(object) => return Ok(output(&call, input, object)),
+            Ok((object, outcome)) => return Ok(output(&call, input, object, outcome)),
         }
     }
     Err(Error::Contended)
@@ -113,7 +113,7 @@ async fn complete(
     call: &Arc<Call>,
     input: &CompleteMultipartUploadInput,
     asked: &Asked,
-) -> Result<Object, Error> {
+) -> Result<(Object, Outcome), Error> {
     let (bucket, upload_id) = (input.bucket.as_str(), input.upload_id.as_str());
     let upload = uploads::find(state, bucket, &input.key, upload_id).await?;
     let most = uploads::MAX_PART_NUMBER as usize;
@@ -141,9 +141,9 @@ async fn complete(
         },
     };
     let extend = end_upload(bucket, upload_id, upload, rows, unused.clone());
-    commit::apply(state, call, bucket, vec![change], Some(extend)).await?;
+    let committed = commit::apply(state, call, bucket, change, Some(extend)).await?;
     state.pins.delete(unused);
-    Ok(object)
+    Ok((object, committed.outcome))
 }
 
 /// The parts that were asked for.
@@ -216,6 +216,7 @@ fn entry(number: u32, part: &Part) -> ManifestPart {
         blob: part.blob,
         size: part.size,
         checksum,
+        sealed: part.sealed.clone(),
     }
 }
 
@@ -237,6 +238,9 @@ fn assemble(upload: &Upload, asked: &Asked, chosen: &[(u32, &Part)]) -> Result<O
         attributes: upload.attributes.clone(),
         checksum,
         parts: Some(chosen.len() as u32),
+        sealed: None,
+        version_id: None,
+        order: 0,
     })
 }
 
@@ -318,6 +322,7 @@ fn output(
     call: &Call,
     input: CompleteMultipartUploadInput,
     object: Object,
+    outcome: Outcome,
 ) -> CompleteMultipartUploadOutput {
     let authority = call.context.authority().unwrap_or("s3.amazonaws.com");
     let path = crate::domain::url_encoding::in_list(&input.key);
@@ -326,6 +331,7 @@ fn output(
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(fields::etag(&object.etag)),
+        version_id: outcome.version_id,
         server_side_encryption: object.attributes.encryption.map(ServerSideEncryption::from),
         ..CompleteMultipartUploadOutput::default()
     };

@@ -5,20 +5,20 @@
 use std::sync::Arc;
 
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, ServerSideEncryption,
-    TaggingDirective,
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, TaggingDirective,
 };
 
-use super::fields::{self, given, set_checksum};
+use super::fields::{self, describe_encryption, given, set_checksum, source_key};
 use crate::buckets;
 use crate::call::Call;
 use crate::content::{self, Expected};
 use crate::domain::checksum::Algorithm;
 use crate::domain::notification::EventKind;
 use crate::error::Error;
+use crate::lifecycle;
 use crate::objects::{self, Draft};
 use crate::records::{Attributes, Object};
-use crate::source;
+use crate::source::{self, Opened};
 use crate::state::State;
 
 pub async fn copy_object(
@@ -27,13 +27,30 @@ pub async fn copy_object(
     mut input: CopyObjectInput,
 ) -> Result<CopyObjectOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::find_of(&state, &call, &input.bucket, owner).await?;
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner)
+        .await?
+        .value;
     call.conditions.check_writable()?;
     let asked = fields::read_algorithm(input.checksum_algorithm.as_ref())?;
     let replaces = replaces(&input);
-    let given = given!(call, input).read()?;
+    let given = given!(call, input);
+    let keys = state.keys(given.customer_key.as_ref());
+    let given = given.read(&bucket, state.clock.now())?;
+    let source_key = source_key!(input)?;
     let source_owner = input.expected_source_bucket_owner.as_deref();
-    let (from, bytes) = source::open(&state, &call, &input.copy_source, source_owner).await?;
+    let Opened {
+        object: from,
+        bytes,
+        version_id: source_version,
+    } = source::open(
+        &state,
+        &call,
+        &input.copy_source,
+        source_owner,
+        source_key.as_ref(),
+    )
+    .await?;
+    let named = source::name(&input.copy_source)?;
     if from.size > source::MAX_COPY {
         return Err(Error::invalid_request(format!(
             "The specified copy source is larger than the maximum allowable size for a copy \
@@ -42,7 +59,7 @@ pub async fn copy_object(
         )));
     }
     let attributes = attributes(&input, given, &from)?;
-    if source::name(&input.copy_source)? == (input.bucket.as_str(), input.key.as_str())
+    if named == (input.bucket.as_str(), input.key.as_str(), None)
         && attributes == from.attributes
         && !replaces
     {
@@ -54,7 +71,10 @@ pub async fn copy_object(
     }
     let kept = from.checksum.as_ref().map(|checksum| checksum.algorithm);
     let algorithm = asked.or(kept).unwrap_or(Algorithm::DEFAULT);
-    let expected = Expected::nothing(algorithm);
+    let expected = Expected {
+        keys,
+        ..Expected::nothing(algorithm)
+    };
     let stream = bytes.stream(0..from.size);
     let written = content::write(&*state.blobs, stream, &expected).await?;
     let draft = Draft::new(written, attributes);
@@ -68,6 +88,8 @@ pub async fn copy_object(
         EventKind::Copy,
     )
     .await?;
+    let at = (input.bucket.as_str(), input.key.as_str());
+    let expiration = lifecycle::expiration(&state, at, &bucket, &object, committed.at).await?;
 
     let mut result = CopyObjectResult {
         e_tag: Some(fields::etag(&object.etag)),
@@ -78,11 +100,18 @@ pub async fn copy_object(
         result.checksum_type = Some(fields::checksum_type(&checksum));
         set_checksum!(result, (checksum.algorithm, checksum.value));
     }
-    Ok(CopyObjectOutput {
+    let mut output = CopyObjectOutput {
         copy_object_result: Some(result),
-        server_side_encryption: object.attributes.encryption.map(ServerSideEncryption::from),
+        copy_source_version_id: source_version,
+        version_id: committed.outcome.version_id,
         ..CopyObjectOutput::default()
-    })
+    };
+    output
+        .ssekms_encryption_context
+        .clone_from(&object.attributes.kms_context);
+    describe_encryption!(output, object.attributes);
+    output.expiration = expiration;
+    Ok(output)
 }
 
 fn replaces(input: &CopyObjectInput) -> bool {
@@ -93,10 +122,12 @@ fn replaces(input: &CopyObjectInput) -> bool {
     directive == Some("REPLACE")
         || input.storage_class.is_some()
         || input.server_side_encryption.is_some()
+        || input.sse_customer_algorithm.is_some()
+        || input.website_redirect_location.is_some()
 }
 
-/// What the copy keeps of its source and what it is given. Storage class and encryption are never
-/// kept.
+/// What the copy keeps of its source and what it is given. Storage class, encryption, ACL and lock
+/// are never kept.
 fn attributes(
     input: &CopyObjectInput,
     given: Attributes,
@@ -145,7 +176,6 @@ fn attributes(
         headers,
         metadata,
         tags,
-        storage_class: given.storage_class,
-        encryption: given.encryption,
+        ..given
     })
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use s3s::dto::{
     ChecksumAlgorithm, ChecksumType, CreateMultipartUploadInput, CreateMultipartUploadOutput,
-    ServerSideEncryption,
 };
 use store::Batch;
 
-use super::fields::{self, given};
+use super::fields::{self, describe_encryption, given};
 use crate::buckets;
 use crate::call::Call;
 use crate::domain::checksum::Kind;
 use crate::error::Error;
+use crate::lifecycle;
 use crate::records::{BUCKETS, UPLOADS, Upload, UploadChecksum};
 use crate::state::State;
 use crate::uploads;
@@ -28,16 +28,21 @@ pub async fn create_multipart_upload(
     mut input: CreateMultipartUploadInput,
 ) -> Result<CreateMultipartUploadOutput, Error> {
     let now = state.clock.now();
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner)
+        .await?
+        .value;
     let upload = Upload {
         initiated_at: now,
         initiator: call.account(),
-        attributes: given!(call, input).read()?,
+        attributes: given!(call, input).read(&bucket, now)?,
         checksum: checksum(&input)?,
     };
     let upload_id = uploads::new_id(now);
     begin(&state, &call, &input, &upload_id, &upload).await?;
-    let encryption = upload.attributes.encryption;
-    Ok(CreateMultipartUploadOutput {
+    let at = (input.bucket.as_str(), input.key.as_str());
+    let abortion = lifecycle::abortion(&state, at, &bucket, &upload).await?;
+    let mut output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload_id),
@@ -47,9 +52,14 @@ pub async fn create_multipart_upload(
         checksum_type: upload
             .checksum
             .map(|checksum| ChecksumType::from_static(checksum.kind.name())),
-        server_side_encryption: encryption.map(ServerSideEncryption::from),
         ..CreateMultipartUploadOutput::default()
-    })
+    };
+    output
+        .ssekms_encryption_context
+        .clone_from(&upload.attributes.kms_context);
+    describe_encryption!(output, upload.attributes);
+    (output.abort_date, output.abort_rule_id) = abortion;
+    Ok(output)
 }
 
 fn checksum(input: &CreateMultipartUploadInput) -> Result<Option<UploadChecksum>, Error> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use s3s::dto::{DeleteObjectInput, DeleteObjectOutput};
 
-use super::fields;
 use crate::buckets;
 use crate::call::Call;
-use crate::commit::{self, Action, Change};
+use crate::commit::{self, Action, By, Change};
+use crate::domain::version_id::VersionId;
 use crate::error::Error;
 use crate::state::State;
 
@@ -21,12 +21,33 @@ pub async fn delete_object(
 ) -> Result<DeleteObjectOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
     buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    fields::check_version(input.version_id.as_deref())?;
+    if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
+        return Err(Error::not_implemented(
+            "conditions on size and time, which AWS has for directory buckets",
+        ));
+    }
     let conditions = call.conditions.clone();
+    let action = match VersionId::read(input.version_id.as_deref())? {
+        None => Action::Delete {
+            conditions,
+            by: By::Request,
+        },
+        Some(version) => Action::DeleteVersion {
+            version,
+            conditions,
+            bypass: input.bypass_governance_retention == Some(true),
+            by: By::Request,
+        },
+    };
     let change = Change {
         key: input.key,
-        action: Action::Delete { conditions },
+        action,
     };
-    commit::apply(&state, &call, &input.bucket, vec![change], None).await?;
-    Ok(DeleteObjectOutput::default())
+    let committed = commit::apply(&state, &call, &input.bucket, change, None).await?;
+    let outcome = committed.outcome;
+    Ok(DeleteObjectOutput {
+        delete_marker: outcome.delete_marker.then_some(true),
+        version_id: outcome.version_id,
+        request_charged: None,
+    })
 }

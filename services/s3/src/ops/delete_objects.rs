@@ -2,19 +2,17 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use s3s::dto::{self, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ObjectIdentifier};
 
-use super::fields;
 use crate::buckets;
 use crate::call::Call;
-use crate::commit::{self, Action, Change};
+use crate::commit::{self, Action, By, Change, Outcome};
 use crate::domain::condition::Conditions;
 use crate::domain::object_key;
+use crate::domain::version_id::VersionId;
 use crate::error::Error;
-use crate::records::OBJECTS;
 use crate::state::State;
 
 /// Most keys of a request.
@@ -31,31 +29,27 @@ pub async fn delete_objects(
     if asked.is_empty() || asked.len() > MAX_KEYS {
         return Err(Error::malformed_xml());
     }
+    let bypass = input.bypass_governance_retention == Some(true);
     let mut errors = Vec::new();
-    let mut deleted = Vec::new();
-    let mut changes = Vec::new();
-    let mut seen = HashSet::new();
+    let (mut named, mut changes) = (Vec::new(), Vec::new());
     for object in asked {
-        if let Err(error) = check(&state, &input.bucket, &object).await {
-            errors.push(refused(object, error));
-            continue;
+        match change(&object, bypass) {
+            Ok(change) => {
+                changes.push(change);
+                named.push(object);
+            }
+            Err(error) => errors.push(refused(object, error)),
         }
-        if seen.insert(object.key.clone()) {
-            let conditions = Conditions::default();
-            let action = Action::Delete { conditions };
-            changes.push(Change {
-                key: object.key.clone(),
-                action,
-            });
-        }
-        deleted.push(DeletedObject {
-            key: Some(object.key),
-            version_id: object.version_id,
-            ..DeletedObject::default()
-        });
     }
+    let mut deleted = Vec::new();
     if !changes.is_empty() {
-        commit::apply(&state, &call, &input.bucket, changes, None).await?;
+        let (_, outcomes) = commit::apply_each(&state, &call, &input.bucket, changes, None).await?;
+        for (object, outcome) in named.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(outcome) => deleted.push(done(object, outcome)),
+                Err(error) => errors.push(refused(object, error)),
+            }
+        }
     }
     let quiet = input.delete.quiet == Some(true);
     Ok(DeleteObjectsOutput {
@@ -65,20 +59,45 @@ pub async fn delete_objects(
     })
 }
 
-async fn check(state: &State, bucket: &str, object: &ObjectIdentifier) -> Result<(), Error> {
+fn change(object: &ObjectIdentifier, bypass: bool) -> Result<Change, Error> {
     object_key::check(&object.key)?;
-    fields::check_version(object.version_id.as_deref())?;
-    if let Some(etag) = &object.e_tag {
-        let present = OBJECTS
-            .get(&*state.store, (bucket, object.key.as_str()))
-            .await?;
-        let conditions = Conditions {
-            if_match: Some(etag.value().to_owned()),
-            ..Conditions::default()
-        };
-        conditions.check_write(present.as_ref().map(|o| o.etag.as_str()), &object.key)?;
+    if object.last_modified_time.is_some() || object.size.is_some() {
+        return Err(Error::not_implemented(
+            "conditions on size and time, which AWS has for directory buckets",
+        ));
     }
-    Ok(())
+    let conditions = Conditions {
+        if_match: object.e_tag.as_ref().map(|etag| etag.value().to_owned()),
+        ..Conditions::default()
+    };
+    // Here S3 takes an empty version for none.
+    let version = object.version_id.as_deref().filter(|id| !id.is_empty());
+    let action = match version.map(VersionId::parse).transpose()? {
+        None => Action::Delete {
+            conditions,
+            by: By::Request,
+        },
+        Some(version) => Action::DeleteVersion {
+            version,
+            conditions,
+            bypass,
+            by: By::Request,
+        },
+    };
+    Ok(Change {
+        key: object.key.clone(),
+        action,
+    })
+}
+
+/// A marker that was made has an id of its own; one that was deleted is the version named.
+fn done(object: ObjectIdentifier, outcome: Outcome) -> DeletedObject {
+    DeletedObject {
+        delete_marker: outcome.delete_marker.then_some(true),
+        delete_marker_version_id: outcome.version_id.filter(|_| outcome.delete_marker),
+        key: Some(object.key),
+        version_id: object.version_id.filter(|id| !id.is_empty()),
+    }
 }
 
 fn refused(object: ObjectIdentifier, error: Error) -> dto::Error {

@@ -2,15 +2,19 @@
 
 use base::{AccountId, Timestamp};
 use futures::StreamExt as _;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use s3s::dto;
 use sha2::{Digest as _, Sha256};
 
+use super::acl;
 use crate::content::ByteStream;
+use crate::domain::acl::{Acl, Owners};
 use crate::domain::checksum::{Algorithm, Checksum};
-use crate::domain::{storage_class, tags};
+use crate::domain::encryption::{self, CustomerKey};
+use crate::domain::lock::{self, Lock};
+use crate::domain::{storage_class, tags, version_id};
 use crate::error::Error;
-use crate::records::{Attributes, Headers};
+use crate::records::{Attributes, Bucket, Headers, Object};
 
 /// Most bytes of names and values of user metadata.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
@@ -23,11 +27,13 @@ pub struct Given {
     pub metadata: Option<dto::Metadata>,
     pub tagging: Option<String>,
     pub storage_class: Option<dto::StorageClass>,
-    pub encryption: Option<dto::ServerSideEncryption>,
-    pub acl: Option<dto::ObjectCannedACL>,
-    pub has_grants: bool,
-    pub has_customer_key: bool,
-    pub has_lock: bool,
+    pub acl: acl::Asked,
+    pub encryption: encryption::Asked,
+    pub kms_context: Option<String>,
+    pub customer_key: Option<CustomerKey>,
+    pub lock_mode: Option<String>,
+    pub lock_until: Option<dto::Timestamp>,
+    pub legal_hold: Option<String>,
 }
 
 /// Moves those members out of an input.
@@ -46,59 +52,114 @@ macro_rules! given {
             metadata: $input.metadata.take(),
             tagging: $input.tagging.take(),
             storage_class: $input.storage_class.take(),
-            encryption: $input.server_side_encryption.take(),
-            acl: $input.acl.take(),
-            has_grants: $input.grant_full_control.is_some()
-                || $input.grant_read.is_some()
-                || $input.grant_read_acp.is_some()
-                || $input.grant_write_acp.is_some(),
-            has_customer_key: $input.sse_customer_algorithm.is_some()
-                || $input.sse_customer_key.is_some(),
-            has_lock: $input.object_lock_mode.is_some()
-                || $input.object_lock_retain_until_date.is_some()
-                || $input.object_lock_legal_hold_status.is_some(),
+            acl: $crate::ops::acl::Asked {
+                canned: $input.acl.take().map(|acl| acl.as_str().to_owned()),
+                grants: $crate::ops::acl::grants!(
+                    $input,
+                    grant_full_control = FullControl,
+                    grant_read = Read,
+                    grant_read_acp = ReadAcp,
+                    grant_write_acp = WriteAcp
+                ),
+                policy: None,
+            },
+            encryption: $crate::domain::encryption::Asked {
+                algorithm: $input
+                    .server_side_encryption
+                    .take()
+                    .map(|algorithm| algorithm.as_str().to_owned()),
+                key_id: $input.ssekms_key_id.take(),
+                bucket_key: $input.bucket_key_enabled,
+            },
+            kms_context: $input.ssekms_encryption_context.take(),
+            customer_key: $crate::ops::fields::customer_key!($input)?,
+            lock_mode: $input
+                .object_lock_mode
+                .take()
+                .map(|mode| mode.as_str().to_owned()),
+            lock_until: $input.object_lock_retain_until_date.take(),
+            legal_hold: $input
+                .object_lock_legal_hold_status
+                .take()
+                .map(|status| status.as_str().to_owned()),
         }
     };
 }
 pub(super) use given;
 
+/// The client's own key that comes with a request.
+macro_rules! customer_key {
+    ($input:expr) => {
+        $crate::domain::encryption::CustomerKey::read(
+            $input.sse_customer_algorithm.as_deref(),
+            $input.sse_customer_key.as_deref(),
+            $input.sse_customer_key_md5.as_deref(),
+        )
+    };
+}
+pub(super) use customer_key;
+
+/// The object that an input names, by what has been read of it.
+macro_rules! wanted {
+    ($input:expr, $version:expr, $customer_key:expr) => {
+        $crate::content::Wanted {
+            bucket: &$input.bucket,
+            key: &$input.key,
+            version: $version.as_ref(),
+            customer_key: $customer_key.as_ref(),
+        }
+    };
+}
+pub(super) use wanted;
+
+/// The client's own key to the source of a copy.
+macro_rules! source_key {
+    ($input:expr) => {
+        $crate::domain::encryption::CustomerKey::read(
+            $input.copy_source_sse_customer_algorithm.as_deref(),
+            $input.copy_source_sse_customer_key.as_deref(),
+            $input.copy_source_sse_customer_key_md5.as_deref(),
+        )
+    };
+}
+pub(super) use source_key;
+
+/// Sets what an output says about encryption.
+macro_rules! describe_encryption {
+    ($output:expr, $attributes:expr) => {{
+        let attributes: &$crate::records::Attributes = &$attributes;
+        let customer_key = attributes.customer_key_md5.clone();
+        $output.sse_customer_algorithm = customer_key.as_ref().map(|_| "AES256".to_owned());
+        $output.sse_customer_key_md5 = customer_key;
+        $output.ssekms_key_id = attributes.kms_key_id.clone();
+        $output.bucket_key_enabled = attributes.bucket_key.then_some(true);
+        $output.server_side_encryption = attributes
+            .encryption
+            .clone()
+            .map(s3s::dto::ServerSideEncryption::from);
+    }};
+}
+pub(super) use describe_encryption;
+
 impl Given {
     /// # Errors
     /// For what is wrong, and for what S3 would do and this service does not.
-    pub fn read(self) -> Result<Attributes, Error> {
-        check_acl(
-            self.acl.as_ref().map(dto::ObjectCannedACL::as_str),
-            self.has_grants,
-        )?;
-        if self.has_customer_key {
-            return Err(Error::not_implemented(
-                "server-side encryption with customer keys",
-            ));
+    pub fn read(self, bucket: &Bucket, now: Timestamp) -> Result<Attributes, Error> {
+        let acl = read_acl(self.acl, bucket)?;
+        let lock = self.lock_mode.is_some() || self.legal_hold.is_some();
+        if (lock || self.lock_until.is_some()) && bucket.lock.is_none() {
+            return Err(lock::missing());
         }
-        if self.has_lock {
-            return Err(Error::invalid_request(
-                "Bucket is missing Object Lock Configuration",
-            ));
-        }
-        let encryption = match self
-            .encryption
-            .as_ref()
-            .map(dto::ServerSideEncryption::as_str)
-        {
-            // Every bucket's default.
-            None | Some("AES256") => Some("AES256".to_owned()),
-            Some(key @ ("aws:kms" | "aws:kms:dsse")) => {
-                return Err(Error::not_implemented(format!(
-                    "server-side encryption by {key}"
-                )));
-            }
-            Some(other) => {
-                return Err(Error::invalid_argument(
-                    "The encryption method specified is not supported",
-                    "x-amz-server-side-encryption",
-                    other,
-                ));
-            }
+        let until = self.lock_until.map(timestamp);
+        let retention = lock::read_retention(self.lock_mode.as_deref(), until, now)?;
+        let default = bucket.lock.and_then(|lock| lock.default);
+        let lock = Lock {
+            retention: retention.or_else(|| default.map(|default| default.from(now))),
+            legal_hold: self
+                .legal_hold
+                .as_deref()
+                .map(lock::read_hold)
+                .transpose()?,
         };
         check_redirect(self.headers.website_redirect_location.as_deref())?;
         let metadata = self.metadata.unwrap_or_default();
@@ -113,16 +174,53 @@ impl Given {
                 .with("MaxSizeAllowed", MAX_METADATA.to_string()));
         }
         let class = self.storage_class.as_ref().map(dto::StorageClass::as_str);
-        Ok(Attributes {
+        let mut attributes = Attributes {
             headers: self.headers,
             metadata: metadata.into_iter().collect(),
             tags: self
                 .tagging
                 .map_or(Ok(Vec::new()), |tagging| tags::parse_header(&tagging))?,
             storage_class: storage_class::check(class)?,
-            encryption,
-        })
+            acl,
+            lock,
+            ..Attributes::default()
+        };
+        if let Some(key) = self.customer_key {
+            if self.encryption.algorithm.is_some() {
+                let message = "Server Side Encryption with Customer provided key is incompatible \
+                               with the encryption method specified";
+                let name = "x-amz-server-side-encryption";
+                return Err(Error::invalid_argument(message, name, "AES256"));
+            }
+            attributes.customer_key_md5 = Some(key.md5);
+            return Ok(attributes);
+        }
+        let default = bucket.encryption.as_ref();
+        let chosen = encryption::choose(self.encryption, default, bucket.owner, &bucket.region)?;
+        attributes.encryption = Some(chosen.algorithm);
+        attributes.bucket_key = chosen.bucket_key;
+        attributes.kms_context = self.kms_context.filter(|_| chosen.key_id.is_some());
+        attributes.kms_key_id = chosen.key_id;
+        Ok(attributes)
     }
+}
+
+/// The ACL of a new object, unless it is the one that everything has.
+fn read_acl(asked: acl::Asked, bucket: &Bucket) -> Result<Option<Acl>, Error> {
+    let is_harmless = acl::is_harmless(asked.canned.as_deref());
+    let id = canonical_id(bucket.owner);
+    let owners = Owners {
+        own: &id,
+        bucket: &id,
+    };
+    let Some(acl) = asked.read(owners)? else {
+        return Ok(None);
+    };
+    if is_harmless {
+        return Ok(None);
+    }
+    acl::check(bucket, &acl)?;
+    Ok(Some(acl))
 }
 
 /// A redirect leads to an object of the bucket or to a URL.
@@ -138,27 +236,6 @@ fn check_redirect(location: Option<&str>) -> Result<(), Error> {
     let message = "The website redirect location must have a prefix of 'http://' or 'https://' or \
                    '/'.";
     Err(Error::bad_request("InvalidRedirectLocation", message))
-}
-
-/// Buckets here are as S3 makes them by default: their owner owns every object and ACLs are off.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
-///
-/// # Errors
-/// `AccessControlListNotSupported` for an ACL that would change anything.
-pub fn check_acl(canned: Option<&str>, has_grants: bool) -> Result<(), Error> {
-    let harmless = matches!(canned, None | Some("private" | "bucket-owner-full-control"));
-    if harmless && !has_grants {
-        Ok(())
-    } else {
-        Err(acl_not_supported())
-    }
-}
-
-pub fn acl_not_supported() -> Error {
-    Error::bad_request(
-        "AccessControlListNotSupported",
-        "The bucket does not allow ACLs",
-    )
 }
 
 /// The checksum members of an input, by algorithm.
@@ -252,6 +329,22 @@ pub fn checksum_type(checksum: &Checksum) -> dto::ChecksumType {
     dto::ChecksumType::from_static(checksum.kind.name())
 }
 
+/// The bucket that an input names.
+macro_rules! named {
+    ($input:expr) => {
+        $crate::configurations::Named {
+            bucket: &$input.bucket,
+            expected_owner: $input.expected_bucket_owner.as_deref(),
+        }
+    };
+}
+pub(super) use named;
+
+/// A configuration that a bucket does not have: a 404 with the code S3 has for it.
+pub fn none(code: &'static str, message: &'static str, bucket: &str) -> Error {
+    Error::new(code, StatusCode::NOT_FOUND, message).with("BucketName", bucket)
+}
+
 /// A request body as the content is written from.
 pub fn body(blob: Option<dto::StreamingBlob>) -> ByteStream {
     match blob {
@@ -271,6 +364,15 @@ pub fn time(at: Timestamp) -> dto::Timestamp {
         .into()
 }
 
+pub fn timestamp(at: dto::Timestamp) -> Timestamp {
+    Timestamp::from_datetime(at.into())
+}
+
+pub fn hold(is_held: bool) -> dto::ObjectLockLegalHoldStatus {
+    type Status = dto::ObjectLockLegalHoldStatus;
+    Status::from_static(if is_held { Status::ON } else { Status::OFF })
+}
+
 /// An account as S3 names it: by a canonical id of 64 hexadecimal digits.
 pub fn owner(account: AccountId) -> dto::Owner {
     dto::Owner {
@@ -283,19 +385,11 @@ pub fn canonical_id(account: AccountId) -> String {
     hex::encode(Sha256::digest(account.as_str()))
 }
 
-/// Objects here have no versions, which S3 calls the version `null`.
-///
-/// # Errors
-/// `InvalidArgument` for any other.
-pub fn check_version(version_id: Option<&str>) -> Result<(), Error> {
-    match version_id {
-        None | Some("null") => Ok(()),
-        Some(other) => Err(Error::invalid_argument(
-            "Invalid version id specified",
-            "versionId",
-            other,
-        )),
-    }
+/// The version of an object, as an answer says it: not at all where the bucket never had any.
+pub fn version_id(bucket: &Bucket, object: &Object) -> Option<String> {
+    bucket.versioning?;
+    let id = object.version_id.as_deref().unwrap_or(version_id::NULL);
+    Some(id.to_owned())
 }
 
 /// How many entries a page may have.

@@ -5,22 +5,42 @@
 use std::sync::Arc;
 
 use s3s::dto::{
-    GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, ServerSideEncryption,
+    GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, ObjectLockMode,
     StorageClass, StreamingBlob,
 };
 
-use super::fields::{self, set_checksum};
+use super::fields::{self, customer_key, set_checksum, wanted};
 use super::reading::{self, DEFAULT_CONTENT_TYPE};
+use crate::access;
 use crate::buckets;
 use crate::call::Call;
 use crate::content::{self, ByteStream};
 use crate::dispatch::Custom;
+use crate::domain::version_id::VersionId;
 use crate::error::Error;
+use crate::lifecycle;
+use crate::records::Bucket;
 use crate::state::State;
 
 /// Sets the members that a GET and a HEAD say alike.
 macro_rules! describe {
-    ($output:expr, $object:expr, $selection:expr, $wants_checksum:expr) => {{
+    ($output:expr, $place:expr, $object:expr, $selection:expr, $wants_checksum:expr) => {{
+        let (state, bucket, input): (&State, &Bucket, _) = $place;
+        $output.version_id = fields::version_id(bucket, &$object);
+        if bucket.lifecycle && input.version_id.is_none() {
+            let at = (input.bucket.as_str(), input.key.as_str());
+            $output.expiration =
+                lifecycle::expiration(state, at, bucket, &$object, $object.last_modified).await?;
+        }
+        fields::describe_encryption!($output, $object.attributes);
+        let lock = $object.attributes.lock;
+        $output.object_lock_mode = lock
+            .retention
+            .map(|retention| ObjectLockMode::from_static(retention.mode.name()));
+        $output.object_lock_retain_until_date = lock
+            .retention
+            .map(|retention| retention.until.datetime().into());
+        $output.object_lock_legal_hold_status = lock.legal_hold.map(fields::hold);
         let headers = $object.attributes.headers;
         $output.accept_ranges = Some("bytes".to_owned());
         $output.content_length = Some($selection.length());
@@ -40,10 +60,6 @@ macro_rules! describe {
         $output.website_redirect_location = headers.website_redirect_location;
         $output.metadata = Some($object.attributes.metadata.into_iter().collect());
         $output.storage_class = $object.attributes.storage_class.map(StorageClass::from);
-        $output.server_side_encryption = $object
-            .attributes
-            .encryption
-            .map(ServerSideEncryption::from);
         if $wants_checksum
             && $selection.is_whole()
             && let Some(checksum) = $object.checksum
@@ -60,10 +76,19 @@ pub async fn get_object(
     input: GetObjectInput,
 ) -> Result<Custom<GetObjectOutput>, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    fields::check_version(input.version_id.as_deref())?;
-    let found = content::open(&state, &input.bucket, &input.key).await?;
-    let (object, source) = found.ok_or_else(|| Error::no_such_key(&input.key))?;
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner)
+        .await?
+        .value;
+    let version = VersionId::read(input.version_id.as_deref())?;
+    let customer_key = customer_key!(input)?;
+    let wanted = wanted!(input, version, customer_key);
+    if call.is_anonymous && overrides(&input) {
+        return Err(Error::invalid_request(
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        ));
+    }
+    let opened = content::open(&state, wanted).await;
+    let (object, source) = access::hide(&state, &call, &input.bucket, &bucket, opened).await?;
     let selection = reading::select(&call, &object, input.part_number, source.manifest())?;
     let mut headers = reading::headers(&object);
     if input.response_expires.is_some() {
@@ -74,7 +99,13 @@ pub async fn get_object(
         body: Some(streamed(source.stream(selection.range.clone()))),
         ..GetObjectOutput::default()
     };
-    describe!(output, object, selection, wants_checksum);
+    describe!(
+        output,
+        (&state, &bucket, &input),
+        object,
+        selection,
+        wants_checksum
+    );
     Ok(Custom {
         output,
         headers,
@@ -88,20 +119,40 @@ pub async fn head_object(
     input: HeadObjectInput,
 ) -> Result<Custom<HeadObjectOutput>, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    fields::check_version(input.version_id.as_deref())?;
-    let found = content::find(&state, &input.bucket, &input.key).await?;
-    let (object, manifest) = found.ok_or_else(|| Error::no_such_key(&input.key))?;
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner)
+        .await?
+        .value;
+    let version = VersionId::read(input.version_id.as_deref())?;
+    let customer_key = customer_key!(input)?;
+    let wanted = wanted!(input, version, customer_key);
+    let found = content::find(&state, wanted).await;
+    let (object, manifest) = access::hide(&state, &call, &input.bucket, &bucket, found).await?;
     let selection = reading::select(&call, &object, input.part_number, manifest.as_ref())?;
     let headers = reading::headers(&object);
     let wants_checksum = input.checksum_mode.is_some();
     let mut output = HeadObjectOutput::default();
-    describe!(output, object, selection, wants_checksum);
+    describe!(
+        output,
+        (&state, &bucket, &input),
+        object,
+        selection,
+        wants_checksum
+    );
     Ok(Custom {
         output,
         headers,
         status: selection.status(),
     })
+}
+
+/// Whether the request says with which headers it is to be answered.
+fn overrides(input: &GetObjectInput) -> bool {
+    input.response_cache_control.is_some()
+        || input.response_content_disposition.is_some()
+        || input.response_content_encoding.is_some()
+        || input.response_content_language.is_some()
+        || input.response_content_type.is_some()
+        || input.response_expires.is_some()
 }
 
 /// The wire layer wants a stream that is `Sync`; its own body type makes one of any.

@@ -9,11 +9,12 @@ use s3s::dto::{
     ObjectPart, StorageClass,
 };
 
-use super::fields::{self, set_checksum};
+use super::fields::{self, customer_key, set_checksum, wanted};
 use crate::buckets;
 use crate::call::Call;
 use crate::content;
 use crate::domain::checksum::Checksum;
+use crate::domain::version_id::VersionId;
 use crate::error::Error;
 use crate::records::Manifest;
 use crate::state::State;
@@ -35,10 +36,13 @@ pub async fn get_object_attributes(
     input: GetObjectAttributesInput,
 ) -> Result<GetObjectAttributesOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    fields::check_version(input.version_id.as_deref())?;
-    let found = content::find(&state, &input.bucket, &input.key).await?;
-    let (object, manifest) = found.ok_or_else(|| Error::no_such_key(&input.key))?;
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner)
+        .await?
+        .value;
+    let version = VersionId::read(input.version_id.as_deref())?;
+    let customer_key = customer_key!(input)?;
+    let wanted = wanted!(input, version, customer_key);
+    let (object, manifest) = content::find(&state, wanted).await?;
     // The wire layer gives the header's values as they are, lists among them.
     let asked: Vec<&str> = input
         .object_attributes
@@ -56,6 +60,7 @@ pub async fn get_object_attributes(
     let wants = |name: &str| asked.contains(&name);
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(fields::time(object.last_modified)),
+        version_id: fields::version_id(&bucket, &object),
         ..GetObjectAttributesOutput::default()
     };
     if wants("ETag") {

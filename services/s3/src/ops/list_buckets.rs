@@ -24,6 +24,9 @@ pub async fn list_buckets(
     call: Arc<Call>,
     input: ListBucketsInput,
 ) -> Result<ListBucketsOutput, Error> {
+    if call.is_anonymous {
+        return Err(Error::access_denied());
+    }
     if input
         .max_buckets
         .is_some_and(|most| !(1..=MAX_BUCKETS as i32).contains(&most))

@@ -21,7 +21,7 @@ use crate::records::{OBJECTS, Object};
 use crate::state::State;
 
 /// Most entries of a page.
-const MAX_KEYS: usize = 1000;
+pub const MAX_KEYS: usize = 1000;
 
 pub async fn list_objects_v2(
     state: Arc<State>,

@@ -12,6 +12,7 @@ use super::fields::{self, set_checksum};
 use crate::buckets;
 use crate::call::Call;
 use crate::error::Error;
+use crate::lifecycle;
 use crate::records::Part;
 use crate::state::State;
 use crate::uploads;
@@ -38,12 +39,17 @@ pub async fn list_parts(
         .into_iter()
         .map(|(number, row)| part(number, row.value))
         .collect();
+    let at = (input.bucket.as_str(), input.key.as_str());
+    let (abort_date, abort_rule_id) =
+        lifecycle::abortion(&state, at, &bucket.value, &upload).await?;
     let class = upload
         .attributes
         .storage_class
         .unwrap_or_else(|| "STANDARD".to_owned());
     let initiator = fields::canonical_id(upload.initiator);
     Ok(ListPartsOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),

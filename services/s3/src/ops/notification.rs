@@ -10,7 +10,7 @@ use s3s::dto::{
     GetBucketNotificationConfigurationOutput, LambdaFunctionConfiguration,
     NotificationConfiguration, NotificationConfigurationFilter,
     PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
-    QueueConfiguration, S3KeyFilter,
+    QueueConfiguration, S3KeyFilter, TopicConfiguration,
 };
 use service::RequestContext;
 use wire::Value;
@@ -39,20 +39,15 @@ pub async fn put_bucket_notification_configuration(
         check_destinations(&state, &notifications.rules, &bucket.region, &context).await?;
         announce(&state, &call, name, &notifications.rules, &context).await?;
     }
-    buckets::update(&state, &call, name, owner, |bucket| {
+    buckets::update(&state, &call, name, owner, |bucket, _| {
         bucket.notifications = notifications.clone();
+        Ok(())
     })
     .await?;
     Ok(PutBucketNotificationConfigurationOutput {})
 }
 
 fn read(state: &State, given: NotificationConfiguration) -> Result<Notifications, Error> {
-    if given
-        .topic_configurations
-        .is_some_and(|topics| !topics.is_empty())
-    {
-        return Err(Error::not_implemented("SNS, and so TopicConfigurations"));
-    }
     let event_bridge = given.event_bridge_configuration.is_some();
     if event_bridge && state.ports.events.is_none() {
         return Err(Error::not_implemented(
@@ -72,6 +67,10 @@ fn read(state: &State, given: NotificationConfiguration) -> Result<Notifications
     for queue in given.queue_configurations.unwrap_or_default() {
         let target = Target::Queue(arn(&queue.queue_arn)?);
         rules.push(rule(queue.id, target, &queue.events, queue.filter)?);
+    }
+    for topic in given.topic_configurations.unwrap_or_default() {
+        let target = Target::Topic(arn(&topic.topic_arn)?);
+        rules.push(rule(topic.id, target, &topic.events, topic.filter)?);
     }
     Ok(Notifications {
         rules,
@@ -151,6 +150,7 @@ async fn check_destination(
         return Err(match target {
             Target::Function(_) => "The ARN is not that of a function in the bucket's region",
             Target::Queue(_) => "The ARN is not that of a standard queue in the bucket's region",
+            Target::Topic(_) => "The ARN is not that of a standard topic in the bucket's region",
         }
         .to_owned());
     }
@@ -179,10 +179,12 @@ async fn check_destination(
             .await
             .map(|_| ())
             .map_err(|_| "The destination queue does not exist".to_owned()),
+        // The test event tells.
+        Target::Topic(_) => Ok(()),
     }
 }
 
-/// Sends each queue the test event, which also tells whether S3 may send to it.
+/// Sends each queue and topic the test event, which also tells whether S3 may send to it.
 async fn announce(
     state: &State,
     call: &Call,
@@ -193,22 +195,34 @@ async fn announce(
     let body = event::test_message(bucket, &call.cause());
     let mut told: Vec<&Arn> = Vec::new();
     for rule in rules {
-        let Target::Queue(queue) = &rule.target else {
+        let arn = rule.target.arn();
+        if told.contains(&arn) {
             continue;
+        }
+        let (kind, sent) = match &rule.target {
+            Target::Function(_) => continue,
+            Target::Queue(queue) => {
+                let sent = state.outbox.send(queue, context.clone(), &body).await;
+                ("queue", sent)
+            }
+            Target::Topic(topic) => {
+                let sent = state.outbox.publish(topic, context.clone(), &body).await;
+                ("topic", sent)
+            }
         };
-        if told.contains(&queue) {
-            continue;
+        if let Err(error) = sent {
+            tracing::debug!(%arn, %error, "a destination refused the test event");
+            let why = if error.code.contains("NotFound") {
+                format!("The destination {kind} does not exist")
+            } else {
+                format!(
+                    "Permissions on the destination {kind} do not allow S3 to publish \
+                     notifications from this bucket"
+                )
+            };
+            return Err(unable_to_validate(vec![(arn.to_string(), why)]));
         }
-        if let Err(error) = state.outbox.send(queue, context.clone(), &body).await {
-            tracing::debug!(%queue, %error, "a queue refused the test event");
-            let why = "Permissions on the destination queue do not allow S3 to publish \
-                       notifications from this bucket";
-            return Err(unable_to_validate(vec![(
-                queue.to_string(),
-                why.to_owned(),
-            )]));
-        }
-        told.push(queue);
+        told.push(arn);
     }
     Ok(())
 }
@@ -240,7 +254,7 @@ pub async fn get_bucket_notification_configuration(
     let bucket = buckets::find_of(&state, &call, &input.bucket, owner)
         .await?
         .value;
-    let (mut functions, mut queues) = (Vec::new(), Vec::new());
+    let (mut functions, mut queues, mut topics) = (Vec::new(), Vec::new(), Vec::new());
     for rule in bucket.notifications.rules {
         let filter = filter(&rule);
         let events = rule.events.into_iter().map(s3s::dto::Event::from).collect();
@@ -260,6 +274,12 @@ pub async fn get_bucket_notification_configuration(
                     filter,
                 });
             }
+            Target::Topic(arn) => topics.push(TopicConfiguration {
+                id,
+                topic_arn: arn.to_string(),
+                events,
+                filter,
+            }),
         }
     }
     Ok(GetBucketNotificationConfigurationOutput {
@@ -269,7 +289,7 @@ pub async fn get_bucket_notification_configuration(
             .then(EventBridgeConfiguration::default),
         lambda_function_configurations: (!functions.is_empty()).then_some(functions),
         queue_configurations: (!queues.is_empty()).then_some(queues),
-        topic_configurations: None,
+        topic_configurations: (!topics.is_empty()).then_some(topics),
     })
 }
 

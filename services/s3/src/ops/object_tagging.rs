@@ -12,12 +12,13 @@ use s3s::dto::{
 use super::fields;
 use crate::buckets;
 use crate::call::Call;
-use crate::commit::{self, Action, Change};
+use crate::commit::{self, Action, Change, Update};
 use crate::domain::notification::EventKind;
 use crate::domain::tags::{self, Tag};
+use crate::domain::version_id::VersionId;
 use crate::error::Error;
-use crate::records::OBJECTS;
 use crate::state::State;
+use crate::versions;
 
 /// # Errors
 /// `MalformedXML` for a tag without key or value.
@@ -49,19 +50,22 @@ pub async fn put_object_tagging(
 ) -> Result<PutObjectTaggingOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
     buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    fields::check_version(input.version_id.as_deref())?;
     let tags = read(input.tagging.tag_set)?;
     tags::check(&tags, tags::MAX_OF_OBJECT)?;
-    let action = Action::Retag {
-        tags,
-        kind: EventKind::TaggingPut,
-    };
     let change = Change {
         key: input.key,
-        action,
+        action: Action::Update {
+            version: VersionId::read(input.version_id.as_deref())?,
+            update: Update::Tags {
+                tags,
+                kind: EventKind::TaggingPut,
+            },
+        },
     };
-    commit::apply(&state, &call, &input.bucket, vec![change], None).await?;
-    Ok(PutObjectTaggingOutput::default())
+    let committed = commit::apply(&state, &call, &input.bucket, change, None).await?;
+    Ok(PutObjectTaggingOutput {
+        version_id: committed.outcome.version_id,
+    })
 }
 
 pub async fn get_object_tagging(
@@ -70,14 +74,12 @@ pub async fn get_object_tagging(
     input: GetObjectTaggingInput,
 ) -> Result<GetObjectTaggingOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    fields::check_version(input.version_id.as_deref())?;
-    let at = (input.bucket.as_str(), input.key.as_str());
-    let object = OBJECTS.get(&*state.store, at).await?;
-    let object = object.ok_or_else(|| Error::no_such_key(&input.key))?;
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner).await?;
+    let version = VersionId::read(input.version_id.as_deref())?;
+    let object = versions::find(&*state.store, &input.bucket, &input.key, version.as_ref()).await?;
     Ok(GetObjectTaggingOutput {
+        version_id: fields::version_id(&bucket.value, &object),
         tag_set: write(object.attributes.tags),
-        version_id: None,
     })
 }
 
@@ -88,15 +90,18 @@ pub async fn delete_object_tagging(
 ) -> Result<DeleteObjectTaggingOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
     buckets::find_of(&state, &call, &input.bucket, owner).await?;
-    fields::check_version(input.version_id.as_deref())?;
-    let action = Action::Retag {
-        tags: Vec::new(),
-        kind: EventKind::TaggingDelete,
-    };
     let change = Change {
         key: input.key,
-        action,
+        action: Action::Update {
+            version: VersionId::read(input.version_id.as_deref())?,
+            update: Update::Tags {
+                tags: Vec::new(),
+                kind: EventKind::TaggingDelete,
+            },
+        },
     };
-    commit::apply(&state, &call, &input.bucket, vec![change], None).await?;
-    Ok(DeleteObjectTaggingOutput::default())
+    let committed = commit::apply(&state, &call, &input.bucket, change, None).await?;
+    Ok(DeleteObjectTaggingOutput {
+        version_id: committed.outcome.version_id,
+    })
 }

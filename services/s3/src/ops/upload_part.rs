@@ -6,20 +6,23 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use s3s::dto::{
-    CopyPartResult, ServerSideEncryption, UploadPartCopyInput, UploadPartCopyOutput,
-    UploadPartInput, UploadPartOutput,
+    CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use store::{Batch, BlobId};
 
-use super::fields::{self, checksum_values, set_checksum};
+use super::fields::{
+    self, checksum_values, customer_key, describe_encryption, set_checksum, source_key,
+};
 use crate::buckets;
 use crate::call::Call;
-use crate::content::{self, Expected, Stored, Written};
+use crate::content::{self, Expected, Keys, Stored, Written};
+use crate::domain::encryption::CustomerKey;
 use crate::domain::range::ByteRange;
 use crate::error::Error;
 use crate::records::{self, PARTS, Part, UPLOADS, Upload};
+use crate::source::{self, Opened};
 use crate::state::State;
-use crate::{source, uploads};
+use crate::uploads;
 
 /// How often another upload of the same part may come first.
 const MAX_ATTEMPTS: usize = 50;
@@ -53,6 +56,7 @@ pub async fn upload_part(
         checksum,
         trailers: call.trailers.clone(),
         may_inline: false,
+        keys: part_keys(&state, &upload, customer_key!(input)?.as_ref())?,
     };
     let written = content::write(&*state.blobs, fields::body(input.body.take()), &expected).await?;
     let at = Place {
@@ -64,9 +68,9 @@ pub async fn upload_part(
     let part = add(&state, at, written).await?;
     let mut output = UploadPartOutput {
         e_tag: Some(fields::etag(&part.etag)),
-        server_side_encryption: encryption(upload),
         ..UploadPartOutput::default()
     };
+    describe_encryption!(output, upload.attributes);
     set_checksum!(output, (part.checksum.algorithm, part.checksum.value));
     Ok(output)
 }
@@ -82,13 +86,26 @@ pub async fn upload_part_copy(
     let upload = uploads::find(&state, &input.bucket, &input.key, &input.upload_id)
         .await?
         .value;
+    let source_key = source_key!(input)?;
     let source_owner = input.expected_source_bucket_owner.as_deref();
-    let (from, bytes) = source::open(&state, &call, &input.copy_source, source_owner).await?;
+    let Opened {
+        object: from,
+        bytes,
+        version_id: source_version,
+    } = source::open(
+        &state,
+        &call,
+        &input.copy_source,
+        source_owner,
+        source_key.as_ref(),
+    )
+    .await?;
     let range = copy_range(input.copy_source_range.as_deref(), from.size)?;
     let declared = upload.checksum.map(|checksum| checksum.algorithm);
     let algorithm = declared.unwrap_or(crate::domain::checksum::Algorithm::DEFAULT);
     let expected = Expected {
         may_inline: false,
+        keys: part_keys(&state, &upload, customer_key!(input)?.as_ref())?,
         ..Expected::nothing(algorithm)
     };
     let written = content::write(&*state.blobs, bytes.stream(range), &expected).await?;
@@ -105,15 +122,44 @@ pub async fn upload_part_copy(
         ..CopyPartResult::default()
     };
     set_checksum!(result, (part.checksum.algorithm, part.checksum.value));
-    Ok(UploadPartCopyOutput {
+    let mut output = UploadPartCopyOutput {
         copy_part_result: Some(result),
-        server_side_encryption: encryption(upload),
+        copy_source_version_id: source_version,
         ..UploadPartCopyOutput::default()
-    })
+    };
+    describe_encryption!(output, upload.attributes);
+    Ok(output)
 }
 
-fn encryption(upload: Upload) -> Option<ServerSideEncryption> {
-    upload.attributes.encryption.map(ServerSideEncryption::from)
+/// Every part comes with the key that the upload began with, if with any.
+fn part_keys(
+    state: &State,
+    upload: &Upload,
+    customer_key: Option<&CustomerKey>,
+) -> Result<Keys, Error> {
+    let begun = upload.attributes.customer_key_md5.as_deref();
+    match (begun, customer_key) {
+        (None, None) => {}
+        (Some(md5), Some(key)) if key.md5 == md5 => {}
+        (Some(_), Some(_)) => {
+            return Err(Error::invalid_request(
+                "The provided encryption parameters did not match the ones used originally.",
+            ));
+        }
+        (Some(_), None) => {
+            return Err(Error::invalid_request(
+                "The multipart upload initiate requested encryption. Subsequent part requests must \
+                 include the appropriate encryption parameters.",
+            ));
+        }
+        (None, Some(_)) => {
+            return Err(Error::invalid_request(
+                "The multipart upload initiate did not request encryption. Please resend the \
+                 request without sending encryption parameters.",
+            ));
+        }
+    }
+    Ok(state.keys(customer_key))
 }
 
 /// Unlike a GET's, this range must be whole and lie within the source.
@@ -161,6 +207,7 @@ async fn add(state: &State, at: Place<'_>, written: Written) -> Result<Part, Err
         etag: written.etag,
         checksum: written.checksum,
         last_modified: state.clock.now(),
+        sealed: written.sealed,
     };
     match commit(state, at, &part).await {
         Ok(replaced) => {

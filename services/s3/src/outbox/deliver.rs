@@ -38,12 +38,15 @@ pub fn bucket_arn(bucket: &str, region: &base::Region) -> Arn {
 
 impl Outbox {
     pub(super) async fn deliver(&self, entry: &Entry) -> Result<(), ServiceError> {
-        let context = context(
-            &entry.bucket,
-            entry.account,
-            &entry.region,
-            self.clock.now(),
-        );
+        let context = RequestContext {
+            trace: entry.trace.clone(),
+            ..context(
+                &entry.bucket,
+                entry.account,
+                &entry.region,
+                self.clock.now(),
+            )
+        };
         match &entry.destination {
             Destination::Function(arn) => {
                 let request = InvokeRequest {
@@ -54,6 +57,7 @@ impl Outbox {
                 self.ports.invoker.invoke_async(request).await
             }
             Destination::Queue(arn) => self.send(arn, context, &entry.payload).await,
+            Destination::Topic(arn) => self.publish(arn, context, &entry.payload).await,
             Destination::EventBus { detail_type } => match &self.ports.events {
                 Some(events) => {
                     let resource = bucket_arn(&entry.bucket, &entry.region);
@@ -87,6 +91,22 @@ impl Outbox {
             self.queue_urls.lock().remove(&queue.to_string());
         }
         sent.map(|_| ())
+    }
+
+    /// Publishes a message to a topic, with the subject that S3 gives it.
+    pub async fn publish(
+        &self,
+        topic: &Arn,
+        context: RequestContext,
+        body: &str,
+    ) -> Result<(), ServiceError> {
+        let input = Value::of_members([
+            Some(("TopicArn", Value::Str(topic.to_string()))),
+            Some(("Subject", Value::Str("Amazon S3 Notification".to_owned()))),
+            Some(("Message", Value::Str(body.to_owned()))),
+        ]);
+        let published = self.ports.api.call("sns", "Publish", context, input).await;
+        published.map(|_| ())
     }
 
     /// The URL of a queue, which SendMessage wants.

@@ -39,6 +39,9 @@ pub struct Entry {
     pub account: AccountId,
     pub region: Region,
     pub happened_at: Timestamp,
+    /// `X-Amzn-Trace-Id` of the request that it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,7 @@ pub struct Entry {
 pub enum Destination {
     Function(Arn),
     Queue(Arn),
+    Topic(Arn),
     EventBus { detail_type: String },
 }
 
@@ -53,7 +57,7 @@ impl Destination {
     /// Entries of one lane go to one place.
     fn lane(&self) -> String {
         match self {
-            Self::Function(arn) | Self::Queue(arn) => arn.to_string(),
+            Self::Function(arn) | Self::Queue(arn) | Self::Topic(arn) => arn.to_string(),
             Self::EventBus { .. } => "events".to_owned(),
         }
     }
@@ -64,6 +68,7 @@ impl From<&Target> for Destination {
         match target {
             Target::Function(arn) => Self::Function(arn.clone()),
             Target::Queue(arn) => Self::Queue(arn.clone()),
+            Target::Topic(arn) => Self::Topic(arn.clone()),
         }
     }
 }
@@ -167,6 +172,7 @@ pub fn stage(
                 account: place.owner,
                 region: place.region.clone(),
                 happened_at: cause.at,
+                trace: cause.trace.clone(),
             };
             let key = Key::of((sequencer.0, staged.len() as u64));
             OUTBOX.put(batch, &key, &entry)?;

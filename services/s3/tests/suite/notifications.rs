@@ -300,13 +300,13 @@ async fn configurations_that_are_refused() {
             .fails(400, "InvalidArgument");
     }
     let topic = format!(
-        "<TopicConfiguration><Topic>arn:aws:sns:{REGION}:000000000000:t</Topic>\
+        "<TopicConfiguration><Topic>arn:aws:sns:{REGION}:000000000000:t.fifo</Topic>\
          <Event>{put}</Event></TopicConfiguration>"
     );
     let refused = configure(&world, &[topic])
         .await
-        .fails(501, "NotImplemented");
-    assert!(refused.text().contains("SNS"));
+        .fails(400, "InvalidArgument");
+    assert!(refused.text().contains("a standard topic"));
     assert!(
         !world
             .get("/b-1?notification")

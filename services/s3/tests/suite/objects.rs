@@ -117,12 +117,6 @@ async fn headers_and_metadata_come_back() {
         ("x-amz-storage-class", "GLACIER", 501, "NotImplemented"),
         (
             "x-amz-server-side-encryption",
-            "aws:kms",
-            501,
-            "NotImplemented",
-        ),
-        (
-            "x-amz-server-side-encryption",
             "rot13",
             400,
             "InvalidArgument",
@@ -268,21 +262,6 @@ async fn an_empty_upload_that_awaits_a_100_ends_the_connection() {
     assert_eq!(empty.header("connection"), Some("close"));
     let full = world.send("PUT", "/b-1/k", &expect, "x").await.ok();
     assert_eq!(full.header("connection"), None);
-}
-
-#[tokio::test]
-async fn versions_are_absent() {
-    let world = World::with_bucket().await;
-    world.put("/b-1/k", "x").await;
-    world.get("/b-1/k?versionId=null").await.ok();
-    world
-        .get("/b-1/k?versionId=abc")
-        .await
-        .fails(400, "InvalidArgument");
-    world
-        .get("/b-1?versions")
-        .await
-        .fails(501, "NotImplemented");
 }
 
 #[tokio::test]

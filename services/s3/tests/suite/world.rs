@@ -91,6 +91,7 @@ pub fn context(region: &str, account: &str) -> RequestContext {
         peer: Some("192.0.2.7:50000".parse().unwrap()),
         authority: Some("localhost:4566".to_owned()),
         user_agent: None,
+        is_tls: false,
     };
     context
 }
@@ -108,6 +109,16 @@ impl World {
 
     /// A service on what another left behind.
     pub fn on(store: MemoryStore, blobs: Arc<FileBlobs>, clock: Clock) -> Self {
+        Self::with_key(store, blobs, clock, None)
+    }
+
+    /// The same, which encrypts at rest with a key.
+    pub fn with_key(
+        store: MemoryStore,
+        blobs: Arc<FileBlobs>,
+        clock: Clock,
+        encryption_key: Option<[u8; 32]>,
+    ) -> Self {
         let api = Arc::new(Services::default());
         let functions = Arc::new(Functions::default());
         let events = Arc::new(Bus::default());
@@ -115,11 +126,14 @@ impl World {
             store: Arc::new(store.clone()),
             blobs,
             clock,
+            is_permissive: true,
+            encryption_key,
         };
         let ports = Ports {
             api: Arc::clone(&api) as _,
             invoker: Arc::clone(&functions) as _,
             events: Some(Arc::clone(&events) as _),
+            credentials: None,
         };
         let s3 = Arc::new(s3::service(config, ports));
         Self {

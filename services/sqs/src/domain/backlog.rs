@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 
+use super::fairness::Fairness;
 use super::groups::Groups;
 use super::message::Receives;
 use super::sequence::{Sequence, Sequencer};
@@ -20,7 +21,7 @@ pub struct Backlog<M> {
     pub(super) fifo: bool,
     pub(super) slots: HashMap<Sequence, Slot<M>>,
     /// Standard queues: the visible messages. A FIFO queue's are found through its groups.
-    pub(super) visible: BTreeSet<Sequence>,
+    pub(super) visible: Fairness,
     pub(super) groups: Groups,
     /// When delays and visibility timeouts end.
     pub(super) deadlines: BTreeSet<(Timestamp, Sequence)>,
@@ -86,7 +87,7 @@ impl<M> Backlog<M> {
         Self {
             fifo,
             slots: HashMap::new(),
-            visible: BTreeSet::new(),
+            visible: Fairness::default(),
             groups: Groups::default(),
             deadlines: BTreeSet::new(),
             ages: BTreeSet::new(),
@@ -99,10 +100,13 @@ impl<M> Backlog<M> {
     /// Takes a place for a message that is on its way to the disk. In a FIFO queue it already
     /// holds back those behind it.
     pub fn reserve(&mut self, sequence: Sequence, arrival: Arrival<M>) {
-        let group = match arrival.group {
-            Some(group) if self.fifo => Some(self.groups.join(&group, sequence)),
-            _ => None,
-        };
+        let group = arrival.group.map(|group| {
+            if self.fifo {
+                self.groups.join(&group, sequence)
+            } else {
+                self.visible.join(&group)
+            }
+        });
         self.ages.insert((arrival.enqueued_at, sequence));
         let slot = Slot {
             state: State::Arriving,
@@ -166,9 +170,13 @@ impl<M> Backlog<M> {
             return;
         };
         self.ages.remove(&(slot.enqueued_at, sequence));
-        if let Some(group) = slot.group {
-            self.groups.leave(&group, sequence);
-            self.refresh(&group);
+        match slot.group {
+            Some(group) if self.fifo => {
+                self.groups.leave(&group, sequence);
+                self.refresh(&group);
+            }
+            Some(group) => self.visible.leave(&group),
+            None => {}
         }
     }
 
@@ -241,7 +249,7 @@ impl<M> Backlog<M> {
 
     /// Whether a receive would find something.
     pub fn has_receivable(&self) -> bool {
-        let is_there = !self.visible.is_empty() || self.groups.has_ready();
+        let is_there = self.visible.has_visible() || self.groups.has_ready();
         is_there && self.counts.in_flight < MAX_IN_FLIGHT
     }
 
@@ -269,12 +277,16 @@ impl<M> Backlog<M> {
             State::InFlight { until, .. } => {
                 self.deadlines.remove(&(until, sequence));
                 self.counts.in_flight -= 1;
-                if let Some(group) = &group {
-                    self.groups.release(group);
+                match &group {
+                    Some(group) if self.fifo => self.groups.release(group),
+                    Some(group) => self.visible.release(group),
+                    None => {}
                 }
             }
             State::Visible => {
-                self.visible.remove(&sequence);
+                if !self.fifo {
+                    self.visible.hide(group.as_ref(), sequence);
+                }
                 self.counts.visible -= 1;
             }
             State::Arriving | State::Leaving => {}
@@ -287,19 +299,21 @@ impl<M> Backlog<M> {
             State::InFlight { until, .. } => {
                 self.deadlines.insert((until, sequence));
                 self.counts.in_flight += 1;
-                if let Some(group) = &group {
-                    self.groups.hold(group);
+                match &group {
+                    Some(group) if self.fifo => self.groups.hold(group),
+                    Some(group) => self.visible.hold(group),
+                    None => {}
                 }
             }
             State::Visible => {
                 self.counts.visible += 1;
-                if group.is_none() {
-                    self.visible.insert(sequence);
+                if !self.fifo {
+                    self.visible.show(group.as_ref(), sequence);
                 }
             }
             State::Arriving | State::Leaving => {}
         }
-        if let Some(group) = group {
+        if let Some(group) = group.filter(|_| self.fifo) {
             self.refresh(&group);
         }
     }

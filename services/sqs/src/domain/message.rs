@@ -79,6 +79,20 @@ impl Message {
         self
     }
 
+    /// The message as a queue takes it over from a dead-letter queue: as if it were sent anew.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>
+    #[must_use]
+    pub fn redriven(mut self, now: Timestamp) -> Self {
+        self.id = uuid::Uuid::new_v4().to_string();
+        self.sent_at = now;
+        self.enqueued_at = now;
+        self.visible_at = now;
+        self.dead_letter_source = None;
+        self.received_before = Receives::default();
+        self
+    }
+
     /// Roughly what it takes in memory.
     pub fn weight(&self) -> usize {
         let attributes = self

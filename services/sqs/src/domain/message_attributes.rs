@@ -17,6 +17,7 @@ pub type MessageAttributes = BTreeMap<String, AttributeValue>;
 /// Most attributes a message may have.
 pub const MAX_ATTRIBUTES: usize = 10;
 const MAX_LENGTH: usize = 256;
+const MAX_DIGITS: usize = 38;
 
 /// A checked attribute: its type with any custom label (`Number.int`), and its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,9 +152,35 @@ fn logical_type(data_type: &str) -> &str {
     data_type.split('.').next().unwrap_or(data_type)
 }
 
-/// A decimal number, with fraction and exponent if need be.
+/// A decimal number, with fraction and exponent if need be: of up to 38 digits, and between
+/// -10^128 and 10^126.
 fn is_number(text: &str) -> bool {
-    text.trim().parse::<f64>().is_ok_and(f64::is_finite) && text.bytes().any(|b| b.is_ascii_digit())
+    read_number(text.trim()).is_some()
+}
+
+fn read_number(text: &str) -> Option<()> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let negative = mantissa.starts_with('-');
+    let mantissa = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let leading = digits.len() - digits.trim_start_matches('0').len();
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.len() > MAX_DIGITS {
+        return None;
+    }
+    // The power of ten of the first digit.
+    let magnitude = i32::try_from(whole.len()).ok()? - i32::try_from(leading).ok()? - 1;
+    let magnitude = magnitude.checked_add(exponent)?;
+    let limit = if negative { 128 } else { 126 };
+    let fits = magnitude < limit || (magnitude == limit && significant == "1");
+    (significant.is_empty() || fits).then_some(())
 }
 
 /// The attributes a ReceiveMessage asks for by name, by prefix (`bar.*`) or all (`All`, `.*`).
@@ -221,6 +248,29 @@ mod tests {
     #[test]
     fn types_and_values() {
         assert!(text("n", "Number.int", "-12.5e3").is_ok());
+        let longest = "9".repeat(38);
+        for good in [
+            "0",
+            "+.5",
+            "1e126",
+            "-1e128",
+            "0.000e999",
+            &longest,
+            "-0012.340",
+        ] {
+            assert!(text("n", "Number", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "1.1e126",
+            "-2e128",
+            &format!("{longest}1"),
+            "1e",
+            ".",
+            "1e99999999999",
+            "inf",
+        ] {
+            assert!(text("n", "Number", bad).is_err(), "{bad}");
+        }
         for (data_type, value) in [
             ("Number", "twelve"),
             ("Number", "NaN"),

@@ -48,6 +48,8 @@ struct Modelled {
 
 struct Pair {
     fifo: bool,
+    /// A standard queue whose messages have groups.
+    fair: bool,
     now: Timestamp,
     sequencer: Sequencer,
     backlog: Backlog<u8>,
@@ -56,9 +58,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(fifo: bool) -> Self {
+    fn new(fifo: bool, fair: bool) -> Self {
         Self {
             fifo,
+            fair,
             now: Timestamp::from_millis(1_000_000),
             sequencer: Sequencer::default(),
             backlog: Backlog::new(fifo),
@@ -70,7 +73,7 @@ impl Pair {
     fn send(&mut self, group: u8, delay: Duration, settles: bool) {
         let sequence = self.sequencer.next(self.now);
         let arrival = Arrival {
-            group: self.fifo.then(|| group.to_string()),
+            group: (self.fifo || self.fair).then(|| group.to_string()),
             enqueued_at: self.now,
             visible_at: self.now + delay,
             receives: Receives::default(),
@@ -127,7 +130,7 @@ impl Pair {
         prop_assert!(taken.exhausted.is_empty());
         let got: Vec<Sequence> = taken.received.iter().map(|r| r.sequence).collect();
         prop_assert_eq!(got.len(), expected.len().min(max), "as many as there are");
-        if !self.fifo {
+        if !self.fifo && !self.fair {
             prop_assert_eq!(&got[..], &expected[..got.len()], "oldest first");
         }
         for group in 0..GROUPS {
@@ -253,8 +256,8 @@ impl Pair {
     }
 }
 
-fn run(fifo: bool, ops: Vec<Op>) -> Result<(), TestCaseError> {
-    let mut pair = Pair::new(fifo);
+fn run(fifo: bool, fair: bool, ops: Vec<Op>) -> Result<(), TestCaseError> {
+    let mut pair = Pair::new(fifo, fair);
     for op in ops {
         match op {
             Op::Send {
@@ -282,11 +285,16 @@ fn run(fifo: bool, ops: Vec<Op>) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn standard_queue(ops in prop::collection::vec(op(), 0..60)) {
-        run(false, ops)?;
+        run(false, false, ops)?;
+    }
+
+    #[test]
+    fn fair_queue(ops in prop::collection::vec(op(), 0..60)) {
+        run(false, true, ops)?;
     }
 
     #[test]
     fn fifo_queue(ops in prop::collection::vec(op(), 0..60)) {
-        run(true, ops)?;
+        run(true, false, ops)?;
     }
 }

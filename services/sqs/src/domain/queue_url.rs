@@ -1,6 +1,7 @@
 //! Queue URLs: which queue one names, and the one we answer with.
 //!
-//! A client may have reached us, or another emulator, by any host: only the path counts.
+//! A client may have reached us, or another emulator, by any host: only the path counts, and if
+//! there is such a queue the region that the host names.
 
 use base::{AccountId, Region};
 
@@ -9,15 +10,18 @@ use base::{AccountId, Region};
 pub struct QueueAddress {
     pub account: AccountId,
     pub region: Option<Region>,
+    /// What its host says, which another server's may do.
+    pub host_region: Option<Region>,
     pub name: String,
 }
 
 /// Reads `http(s)://host/<account>/<name>`, `/queue/<region>/<account>/<name>` or
-/// `/queue/<account>/<name>`; `None` if it is none of them.
+/// `/queue/<account>/<name>`; `None` if it is none of them. The host says a region in the forms
+/// `sqs.<region>.<domain>`, `<region>.queue.<domain>` and `<region>.sqs.<domain>`.
 pub fn parse(url: &str) -> Option<QueueAddress> {
-    let path = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/')?.1,
-        None => url.strip_prefix('/')?,
+    let (host, path) = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?,
+        None => ("", url.strip_prefix('/')?),
     };
     let path = path.split(['?', '#']).next()?;
     let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -29,8 +33,21 @@ pub fn parse(url: &str) -> Option<QueueAddress> {
     Some(QueueAddress {
         account: account.parse().ok()?,
         region,
+        host_region: region_of(host),
         name: name.to_owned(),
     })
+}
+
+fn region_of(host: &str) -> Option<Region> {
+    let mut labels = host.split('.');
+    let (first, second) = (labels.next()?, labels.next()?);
+    let (("sqs" | "sqs-fips", region) | (region, "queue" | "sqs")) = (first, second) else {
+        return None;
+    };
+    // `sqs.localhost` names no region.
+    let is_region =
+        region.matches('-').count() >= 2 && region.ends_with(|c: char| c.is_ascii_digit());
+    is_region.then(|| region.parse().ok())?
 }
 
 /// The URL of a queue for a client that reaches us by `authority` (host and port).
@@ -65,6 +82,25 @@ mod tests {
             assert_eq!(address.account, AccountId::DEFAULT, "{url}");
             assert_eq!(address.name, "q.fifo", "{url}");
             assert_eq!(address.region.as_ref().map(Region::as_str), region, "{url}");
+        }
+    }
+
+    #[test]
+    fn regions_in_hosts() {
+        for (host, region) in [
+            ("sqs.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("eu-west-1.queue.localhost:4566", Some("eu-west-1")),
+            ("us-gov-west-1.queue.amazonaws.com", Some("us-gov-west-1")),
+            ("sqs.localhost:4566", None),
+            ("localhost:4566", None),
+            ("127.0.0.1:4566", None),
+        ] {
+            let address = parse(&format!("http://{host}/000000000000/q")).unwrap();
+            assert_eq!(
+                address.host_region.as_ref().map(Region::as_str),
+                region,
+                "{host}"
+            );
         }
     }
 

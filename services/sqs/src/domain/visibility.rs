@@ -112,9 +112,24 @@ impl<M: Clone> Backlog<M> {
         taken
     }
 
+    /// Takes up to `max` visible messages away, for another queue: they are marked as leaving.
+    pub fn withdraw(&mut self, max: usize) -> Vec<Exhausted<M>> {
+        let mut withdrawn = Vec::new();
+        while withdrawn.len() < max {
+            let candidates = self.candidates(max - withdrawn.len());
+            if candidates.is_empty() {
+                break;
+            }
+            for sequence in candidates {
+                withdrawn.extend(self.exhaust(sequence));
+            }
+        }
+        withdrawn
+    }
+
     fn candidates(&self, max: usize) -> Vec<Sequence> {
         if !self.fifo {
-            return self.visible.iter().copied().take(max).collect();
+            return self.visible.next(max);
         }
         let Some(group) = self.groups.first_ready() else {
             return Vec::new();

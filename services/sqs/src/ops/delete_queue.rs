@@ -10,7 +10,7 @@ use wire::Unit;
 
 use crate::completion::to_the_end;
 use crate::generated::DeleteQueueRequest;
-use crate::records::{ACCEPTED, DELETED, MESSAGES, QUEUES, RECEIVES};
+use crate::records::{ACCEPTED, DELETED, MESSAGES, MOVE_TASKS, QUEUES, RECEIVES};
 use crate::{Sqs, error};
 
 /// Deletes a queue with all its messages, at once: AWS may take up to 60 seconds.
@@ -29,6 +29,7 @@ pub async fn delete_queue(
     MESSAGES.delete_prefix(&mut batch, queue.id);
     RECEIVES.delete_prefix(&mut batch, queue.id);
     ACCEPTED.delete_prefix(&mut batch, queue.id);
+    MOVE_TASKS.delete_prefix(&mut batch, queue.id);
     if sqs.config.refuse_recently_deleted_names {
         let now = sqs.shared.clock.now();
         DELETED

@@ -60,7 +60,10 @@ pub async fn list_queue_tags(
     })
 }
 
-/// At most 50 tags; keys of 1 to 128 characters, values of up to 256.
+/// At most 50 tags; keys of 1 to 128 characters, values of up to 256, of those that AWS's tags may
+/// have.
+///
+/// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
 pub fn check(tags: &BTreeMap<String, String>) -> Result<(), ServiceError> {
     if tags.len() > MAX_TAGS {
         return Err(error::invalid_parameter_value(format!(
@@ -74,6 +77,16 @@ pub fn check(tags: &BTreeMap<String, String>) -> Result<(), ServiceError> {
                 "Tag keys must be between 1 and 128 characters in length.",
             ));
         }
+        if key.to_lowercase().starts_with("aws:") {
+            return Err(error::invalid_parameter_value(
+                "Tag keys must not start with 'aws:', which is reserved for system tags.",
+            ));
+        }
+        if !key.chars().chain(value.chars()).all(is_allowed) {
+            return Err(error::invalid_parameter_value(
+                "Tag keys and values can only contain letters, digits, spaces and _.:/=+-@.",
+            ));
+        }
         if value.chars().count() > MAX_VALUE_LENGTH {
             return Err(error::invalid_parameter_value(
                 "Tag values must be between 0 and 256 characters in length.",
@@ -81,4 +94,8 @@ pub fn check(tags: &BTreeMap<String, String>) -> Result<(), ServiceError> {
         }
     }
     Ok(())
+}
+
+fn is_allowed(character: char) -> bool {
+    character.is_alphanumeric() || character.is_whitespace() || "_.:/=+-@".contains(character)
 }

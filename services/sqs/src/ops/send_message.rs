@@ -13,7 +13,6 @@ use crate::domain::{Fault, body, digest};
 use crate::generated::{
     MessageAttributeValue, MessageSystemAttributeValue, SendMessageRequest, SendMessageResult,
 };
-use crate::service_impl::sender_id;
 use crate::{Sqs, error};
 
 const TRACE_HEADER: &str = "AWSTraceHeader";
@@ -29,13 +28,13 @@ pub async fn send_message(
     let outgoing = Outgoing {
         body: input.message_body,
         attributes: message_attributes(input.message_attributes)?,
-        trace_header: trace_header(&system),
+        trace_header: trace_header(&system).or_else(|| context.trace.clone()),
         delay_seconds: input.delay_seconds.map(i64::from),
         group_id: input.message_group_id,
         deduplication_id: input.message_deduplication_id,
     };
     let now = sqs.shared.clock.now();
-    let prepared = outgoing.prepare(&queue.record().attributes, sender_id(&context), now)?;
+    let prepared = outgoing.prepare(&queue.record().attributes, context.principal.id(), now)?;
     let sent = queue.send(vec![prepared]).await?;
     let sent = sent.into_iter().next().ok_or_else(ServiceError::internal)?;
     Ok(SendMessageResult {

@@ -16,7 +16,6 @@ use crate::generated::{
     SendMessageBatchResultEntry,
 };
 use crate::queue::{Queue, Sent};
-use crate::service_impl::sender_id;
 use crate::{Sqs, error};
 
 /// An entry with what has been read of it, or why it cannot be sent.
@@ -34,7 +33,9 @@ pub async fn send_message_batch(
     let queue = sqs.queue(&context, &input.queue_url)?;
     let ids = input.entries.iter().map(|entry| entry.id.as_str());
     batch::check(ids, "SendMessageBatchRequestEntry")?;
-    let entries: Vec<Entry> = input.entries.into_iter().map(read).collect();
+    let trace = context.trace.as_deref();
+    let entries = input.entries.into_iter().map(|entry| read(entry, trace));
+    let entries: Vec<Entry> = entries.collect();
     check_whole(&queue, &entries)?;
 
     let now = sqs.shared.clock.now();
@@ -44,7 +45,7 @@ pub async fn send_message_batch(
     for Entry { id, outgoing } in entries {
         let ready = outgoing.and_then(|(outgoing, system)| {
             Ok((
-                outgoing.prepare(attributes, sender_id(&context), now)?,
+                outgoing.prepare(attributes, context.principal.id(), now)?,
                 system,
             ))
         });
@@ -61,13 +62,13 @@ pub async fn send_message_batch(
     Ok(result)
 }
 
-fn read(entry: SendMessageBatchRequestEntry) -> Entry {
+fn read(entry: SendMessageBatchRequestEntry, trace: Option<&str>) -> Entry {
     let read = || {
         let system = system_attributes(entry.message_system_attributes)?;
         let outgoing = Outgoing {
             body: entry.message_body,
             attributes: message_attributes(entry.message_attributes)?,
-            trace_header: trace_header(&system),
+            trace_header: trace_header(&system).or_else(|| trace.map(str::to_owned)),
             delay_seconds: entry.delay_seconds.map(i64::from),
             group_id: entry.message_group_id,
             deduplication_id: entry.message_deduplication_id,

@@ -20,6 +20,7 @@ use store::{Batch, Durability, Store};
 use tokio::sync::{Notify, OnceCell};
 
 pub use receive::{Delivered, ReceiveRequest};
+pub use redrive::{How, Leaving};
 pub use send::Sent;
 
 use crate::cache::{Budget, Kept};
@@ -53,6 +54,9 @@ pub struct Queue {
     decisions: Notify,
     deleted: AtomicBool,
     purged_at: Mutex<Option<Timestamp>>,
+    /// Held during a step of a task that moves messages away, and while one is cancelled.
+    pub moving: tokio::sync::Mutex<()>,
+    pub cancelled: Notify,
 }
 
 struct Contents {
@@ -82,6 +86,8 @@ impl Queue {
             decisions: Notify::new(),
             deleted: AtomicBool::new(false),
             purged_at: Mutex::new(None),
+            moving: tokio::sync::Mutex::default(),
+            cancelled: Notify::new(),
         })
     }
 

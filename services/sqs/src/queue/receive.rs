@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::Timestamp;
 use service::ServiceError;
 
-use super::Queue;
+use super::{How, Queue};
 use crate::cache::Kept;
 use crate::completion::to_the_end;
 use crate::domain::message::{Message, Receives};
@@ -112,7 +112,8 @@ impl Queue {
         if let Some((target, _)) = dead_letters
             && has_moved
         {
-            to_the_end(Arc::clone(self).move_to(target, taken.exhausted)).await?;
+            to_the_end(Arc::clone(self).move_to(target, taken.exhausted, How::DeadLettered))
+                .await?;
         }
         Ok((taken.received, has_moved))
     }

@@ -1,18 +1,41 @@
-//! Moving messages that were received too often to the dead-letter queue.
+//! Moving messages between queues: those received too often to the dead-letter queue, and back.
 
 use std::sync::Arc;
 
+use base::Arn;
 use service::ServiceError;
-use store::{Batch, StoreError};
+use store::{Batch, Key, StoreError};
 
 use super::Queue;
 use crate::cache::Kept;
 use crate::domain::backlog::Arrival;
 use crate::domain::message::Message;
+use crate::domain::move_task::MoveTask;
 use crate::domain::sequence::Sequence;
 use crate::domain::visibility::Exhausted;
 use crate::error;
-use crate::records::{MESSAGES, message_key};
+use crate::records::{MESSAGES, MOVE_TASKS, message_key};
+
+/// What becomes of messages that are moved.
+pub enum How {
+    /// They go to the dead-letter queue, with their history.
+    DeadLettered,
+    /// They are as new, and the task that moves them is written down in the same batch.
+    Redriven(Box<(Key, MoveTask)>),
+}
+
+/// A message that has been taken out of its queue.
+pub struct Leaving {
+    pub exhausted: Exhausted<Kept>,
+    message: Arc<Message>,
+}
+
+impl Leaving {
+    /// The queue that it was moved here from.
+    pub fn came_from(&self) -> Option<Arn> {
+        self.message.dead_letter_source.clone()
+    }
+}
 
 /// A message between two queues.
 struct Moving {
@@ -24,12 +47,13 @@ struct Moving {
 impl Queue {
     /// Moves messages to `target`: in one batch, so that a crash leaves each in exactly one queue.
     /// If that fails they stay, visible.
-    pub(super) async fn move_to(
+    pub async fn move_to(
         self: Arc<Self>,
         target: Arc<Queue>,
         exhausted: Vec<Exhausted<Kept>>,
+        how: How,
     ) -> Result<(), ServiceError> {
-        let moved = self.try_move(&target, &exhausted).await;
+        let moved = self.try_move(&target, &exhausted, &how).await;
         self.with_contents(|contents, _| {
             for Exhausted { sequence, .. } in &exhausted {
                 if moved.is_ok() {
@@ -47,6 +71,7 @@ impl Queue {
         self: &Arc<Self>,
         target: &Arc<Queue>,
         exhausted: &[Exhausted<Kept>],
+        how: &How,
     ) -> Result<(), ServiceError> {
         target.loaded().await?;
         let mut leaving = Vec::with_capacity(exhausted.len());
@@ -58,7 +83,11 @@ impl Queue {
         {
             if let Some(message) = self.content(*sequence, kept).await? {
                 let now = self.shared.clock.now();
-                let message = (*message).clone().dead_lettered(&self.arn, *receives, now);
+                let message = (*message).clone();
+                let message = match how {
+                    How::DeadLettered => message.dead_lettered(&self.arn, *receives, now),
+                    How::Redriven(_) => message.redriven(now),
+                };
                 leaving.push((*sequence, message));
             }
         }
@@ -67,7 +96,7 @@ impl Queue {
             .into_iter()
             .map(|(from, message)| target.make_room(from, message))
             .collect();
-        let stored = self.commit_move(target, &moving).await;
+        let stored = self.commit_move(target, &moving, how).await;
         target.with_contents(|contents, now| {
             for Moving { to, .. } in &moving {
                 if stored.is_ok() {
@@ -100,11 +129,55 @@ impl Queue {
         Moving { from, to, message }
     }
 
-    async fn commit_move(&self, target: &Queue, moving: &[Moving]) -> Result<(), StoreError> {
+    /// Takes visible messages out, to be moved or [put back](Self::put_back).
+    pub async fn withdraw(self: &Arc<Self>, max: usize) -> Result<Vec<Leaving>, ServiceError> {
+        self.loaded().await?;
+        let withdrawn = self.with_contents(|contents, _| contents.backlog.withdraw(max));
+        let mut leaving = Vec::with_capacity(withdrawn.len());
+        let mut rest = withdrawn.into_iter();
+        while let Some(exhausted) = rest.next() {
+            match self.content(exhausted.sequence, &exhausted.kept).await {
+                Ok(Some(message)) => leaving.push(Leaving { exhausted, message }),
+                Ok(None) => {}
+                Err(error) => {
+                    self.put_back(&leaving);
+                    let unread = [exhausted].into_iter().chain(rest);
+                    self.stay(&unread.map(|one| one.sequence).collect::<Vec<_>>());
+                    return Err(error);
+                }
+            }
+        }
+        Ok(leaving)
+    }
+
+    pub fn put_back(self: &Arc<Self>, leaving: &[Leaving]) {
+        let sequences: Vec<_> = leaving.iter().map(|one| one.exhausted.sequence).collect();
+        self.stay(&sequences);
+    }
+
+    fn stay(self: &Arc<Self>, sequences: &[Sequence]) {
+        self.with_contents(|contents, _| {
+            for sequence in sequences {
+                contents.backlog.keep(*sequence);
+            }
+        });
+        self.decisions.notify_waiters();
+    }
+
+    async fn commit_move(
+        &self,
+        target: &Queue,
+        moving: &[Moving],
+        how: &How,
+    ) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         for Moving { from, to, message } in moving {
             self.delete_message(&mut batch, *from);
             MESSAGES.put(&mut batch, message_key(target.id, *to), message)?;
+        }
+        if let How::Redriven(task) = how {
+            let (key, task) = &**task;
+            MOVE_TASKS.put(&mut batch, key, task)?;
         }
         self.shared.store.commit(batch).await
     }

@@ -55,7 +55,7 @@ impl Queue {
         for (at, sequence) in repeats {
             self.decided(sequence).await;
             if self.with_contents(|contents, _| contents.backlog.contains(sequence)) {
-                outcomes[at] = Err(ServiceError::internal());
+                outcomes[at] = Err(ServiceError::unavailable());
             }
         }
         Ok(outcomes)

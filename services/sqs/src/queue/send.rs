@@ -68,7 +68,7 @@ impl Queue {
     /// Waits until a message that another send placed is durable.
     ///
     /// # Errors
-    /// `InternalFailure` if it could not be stored, so that the repeated send is repeated again.
+    /// `ServiceUnavailable` if it could not be stored, so that the repeated send is repeated again.
     async fn stored(
         self: &Arc<Self>,
         key: &DeduplicationKey,
@@ -79,7 +79,9 @@ impl Queue {
             let found = contents.window.find(key, now);
             found.is_some_and(|accepted| accepted.sequence == sequence)
         });
-        is_accepted.then_some(()).ok_or_else(ServiceError::internal)
+        is_accepted
+            .then_some(())
+            .ok_or_else(ServiceError::unavailable)
     }
 
     fn place(&self, contents: &mut Contents, prepared: Prepared, places: &mut Places) -> Sent {

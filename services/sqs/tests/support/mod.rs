@@ -49,6 +49,7 @@ impl Sqs {
             peer: None,
             authority: Some("127.0.0.1:4566".into()),
             user_agent: None,
+            is_tls: false,
         };
         context
     }

@@ -14,7 +14,7 @@ use service::{Origin, Principal, RequestContext, ServiceError};
 use super::issue::{NewSession, issue};
 use crate::directory::State;
 use crate::domain::sealing::Holder;
-use crate::domain::{caller, ids, policy};
+use crate::domain::{ids, policy};
 use crate::error;
 use crate::generated_sts as model;
 use crate::identity::{Identity, documents, managed_document, role_arn};
@@ -113,7 +113,7 @@ fn check_trust(
     let keys = condition_keys(context, input);
     let allows = |action: &str| {
         let request = Request {
-            caller: caller::of(&context.principal),
+            caller: context.principal.in_policies(),
             action,
             resource: &arn,
             resource_account: role.account,
@@ -136,7 +136,7 @@ fn check_trust(
     ] {
         if wanted && !allows(action) {
             return Err(error::access_denied(
-                &caller::name(&context.principal),
+                &context.principal.name(),
                 action,
                 &arn,
             ));
@@ -146,7 +146,8 @@ fn check_trust(
 }
 
 fn condition_keys(context: &RequestContext, input: &model::AssumeRoleRequest) -> Context {
-    let mut keys = caller::condition_keys(context);
+    let mut keys = context.condition_keys();
+    keys.insert_caller(&context.principal.in_policies());
     keys.insert("sts:RoleSessionName", &input.role_session_name);
     if let Some(id) = &input.external_id {
         keys.insert("sts:ExternalId", id);
@@ -244,7 +245,7 @@ fn check_session_policies(
 }
 
 fn not_authorized(context: &RequestContext, role: &str) -> ServiceError {
-    error::access_denied(&caller::name(&context.principal), "sts:AssumeRole", role)
+    error::access_denied(&context.principal.name(), "sts:AssumeRole", role)
 }
 
 fn last(resource: &str) -> &str {

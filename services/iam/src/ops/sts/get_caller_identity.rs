@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use service::{Principal, RequestContext, ServiceError};
 
-use crate::domain::caller;
 use crate::error;
 use crate::generated_sts as model;
 use crate::identity::Identity;
@@ -18,23 +17,18 @@ pub async fn get_caller_identity(
     context: RequestContext,
     _: model::GetCallerIdentityRequest,
 ) -> Result<model::GetCallerIdentityResponse, ServiceError> {
-    let user_id = match &context.principal {
-        Principal::Root { account } => account.to_string(),
-        Principal::User { user_id, .. } => user_id.clone(),
-        Principal::Session { session_id, .. } => session_id.clone(),
-        Principal::Service { name, .. } => {
-            return Err(error::denied(format!(
-                "{name} is a service, not an identity."
-            )));
-        }
-    };
+    if let Principal::Service { name, .. } = &context.principal {
+        return Err(error::denied(format!(
+            "{name} is a service, not an identity."
+        )));
+    }
     let account = match &context.principal {
         Principal::User { arn, .. } | Principal::Session { arn, .. } => arn.account.clone(),
         _ => context.account.to_string(),
     };
     Ok(model::GetCallerIdentityResponse {
-        user_id: Some(user_id),
+        user_id: Some(context.principal.id()),
         account: Some(account),
-        arn: Some(caller::name(&context.principal)),
+        arn: Some(context.principal.name()),
     })
 }

@@ -1,5 +1,6 @@
 //! Comparisons of one field with one value, shared by JSON and column patterns.
 
+use patterns::matches_wildcard;
 use regex::Regex;
 
 use super::terms::unquote;
@@ -61,7 +62,7 @@ impl Comparison {
                 Err(_) => self.operator == Operator::NotEqual,
             },
             Operand::Text(pattern) => {
-                wildcard(pattern, field) == (self.operator == Operator::Equal)
+                matches_wildcard(pattern, field) == (self.operator == Operator::Equal)
             }
             Operand::Expression(expression) => {
                 expression.is_match(field) == (self.operator == Operator::Equal)
@@ -120,34 +121,22 @@ impl Operand {
     }
 }
 
-/// Whether the text is the pattern, where `*` stands for any characters.
-pub fn wildcard(pattern: &str, text: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
-    };
-    let mut pieces: Vec<&str> = pieces.collect();
-    let Some(last) = pieces.pop() else {
-        return rest.is_empty();
-    };
-    for piece in pieces {
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn wildcards_anywhere() {
-        assert!(wildcard("a*c", "abc") && wildcard("*", "") && wildcard("a*b*c", "a--b--c"));
-        assert!(wildcard("abc", "abc"));
-        assert!(!wildcard("abc", "abcd") && !wildcard("a*a", "a") && !wildcard("*b", "bc"));
+        assert!(
+            matches_wildcard("a*c", "abc")
+                && matches_wildcard("*", "")
+                && matches_wildcard("a*b*c", "a--b--c")
+        );
+        assert!(matches_wildcard("abc", "abc"));
+        assert!(
+            !matches_wildcard("abc", "abcd")
+                && !matches_wildcard("a*a", "a")
+                && !matches_wildcard("*b", "bc")
+        );
     }
 }

@@ -1,0 +1,24 @@
+"""What the tests with boto3 have in common."""
+
+import time
+
+from botocore.exceptions import ClientError
+
+
+def refused(code, call, **arguments):
+    """The error with which a call is refused, which has this code."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        found = error.response["Error"]["Code"]
+        assert found == code, f"{found} instead of {code}: {error}"
+        return error
+    raise AssertionError(f"{call} was not refused with {code}")
+
+
+def until(what, check):
+    for _ in range(600):
+        if check():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not come about")

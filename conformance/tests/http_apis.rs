@@ -1,0 +1,94 @@
+//! HTTP APIs through boto3, the AWS CLI and plain HTTP.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use conformance::{Request, Script, Server, javascript_folder, python, root};
+
+#[test]
+fn boto3() {
+    let server = Server::start();
+    let script = root().join("conformance/clients/http_apis.py");
+    let transcript = Script::new(python(), &server)
+        .args(&[script.to_str().unwrap()])
+        .run()
+        .expect_success();
+    assert!(
+        transcript.stdout.ends_with("definitions ok\n"),
+        "{}",
+        transcript.stdout
+    );
+}
+
+#[test]
+fn tokens() {
+    let server = Server::start();
+    let script = root().join("conformance/clients/jwt.mjs");
+    let transcript = Script::new("node", &server)
+        .args(&[script.to_str().unwrap()])
+        .in_folder(javascript_folder())
+        .run()
+        .expect_success();
+    assert_eq!(transcript.stdout, "jwt ok\n");
+}
+
+#[test]
+fn the_aws_cli_makes_an_api_and_a_plain_client_calls_it() {
+    let server = Server::start();
+    let aws = |arguments: &[&str]| {
+        let transcript = Script::aws(&server, arguments).run().expect_success();
+        transcript.stdout.trim().to_owned()
+    };
+    let mut api = server.api();
+    let source = "def handler(event, context):\n    return {'hello': event['rawPath']}\n";
+    let function = api.python_function("hello", source);
+    let function = function["FunctionArn"].as_str().unwrap();
+    let region = function.split(':').nth(3).unwrap();
+    let id = aws(&[
+        "apigatewayv2",
+        "create-api",
+        "--name",
+        "cli",
+        "--protocol-type",
+        "HTTP",
+        "--target",
+        function,
+        "--query",
+        "ApiId",
+        "--output",
+        "text",
+    ]);
+    let host = format!("{id}.execute-api.{region}.localhost:4566");
+    let answer = api
+        .send(&Request::new("", "GET", "/world").header("host", &host))
+        .expect(200);
+    assert_eq!(answer.json(), serde_json::json!({"hello": "/world"}));
+    let routes = aws(&[
+        "apigatewayv2",
+        "get-routes",
+        "--api-id",
+        &id,
+        "--query",
+        "Items[].RouteKey",
+        "--output",
+        "text",
+    ]);
+    assert_eq!(routes, "$default");
+    aws(&["apigatewayv2", "delete-api", "--api-id", &id]);
+    let gone = Request::new("", "GET", "/").header("host", &host);
+    let _ = api.send(&gone).expect(404);
+}
+
+#[test]
+fn where_policies_count() {
+    let server = Server::start_enforcing();
+    let script = root().join("conformance/clients/apis_enforced.py");
+    let transcript = Script::new(python(), &server)
+        .args(&[script.to_str().unwrap()])
+        .run()
+        .expect_success();
+    assert!(
+        transcript.stdout.ends_with("connections ok\n"),
+        "{}",
+        transcript.stdout
+    );
+}

@@ -1,0 +1,498 @@
+//! Unpacks the archive of a layer, which nobody vouches for.
+//!
+//! Symbolic links are made after every file, so that nothing is ever written through one; a path
+//! that leads through a link of its own layer is followed inside the layer, by name alone. Owners,
+//! set-id bits and extended attributes are not kept: an environment has one user, and no privilege.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, File, FileTimes, Permissions};
+use std::io::{self, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+use sha2::{Digest, Sha256};
+use tar::{Archive, Entry, EntryType, Header};
+
+use super::layer::{Layer, LayerPath};
+use super::{Compression, ImageId, MAX_LAYER_ENTRIES, clean};
+use crate::error::ImageError;
+
+/// Files and folders that take away what earlier layers have.
+/// <https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts>
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+const RESERVED: &[u8] = b".wh..wh.";
+
+/// Most bytes of a record that names the entry after it.
+const MAX_EXTENSION: u64 = 1 << 20;
+const MAX_HOPS: usize = 40;
+
+/// Unpacks into an existing, empty folder.
+pub(super) fn unpack(
+    content: impl Read,
+    compression: Compression,
+    digest: ImageId,
+    root: &Path,
+    bytes: u64,
+) -> Result<Layer, ImageError> {
+    let mut hashed = Hashed {
+        from: content,
+        hash: Sha256::new(),
+    };
+    let layer = {
+        let buffered = BufReader::with_capacity(64 << 10, &mut hashed);
+        match compression {
+            Compression::None => read(buffered, root, bytes),
+            Compression::Gzip => read(MultiGzDecoder::new(buffered), root, bytes),
+            Compression::Zstd => {
+                let decoder = StreamingDecoder::new(buffered);
+                let decoder = decoder.map_err(|error| ImageError::Corrupt(error.to_string()))?;
+                read(decoder, root, bytes)
+            }
+        }
+    };
+    // What follows the archive is a part of what the digest is of. Bytes of another digest may well
+    // be no archive; then that they are others is what is wrong.
+    io::copy(&mut hashed, &mut io::sink()).map_err(pulled)?;
+    let found = ImageId(hashed.hash.finalize().into());
+    if found != digest {
+        return Err(ImageError::Digest {
+            expected: digest,
+            found,
+        });
+    }
+    layer
+}
+
+struct Hashed<R> {
+    from: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// An archive whose last block is whole. Some makers of images leave its end out, and others have
+/// always taken that for one.
+struct Padded<R> {
+    from: R,
+    read: u64,
+    has_ended: bool,
+}
+
+impl<R> Padded<R> {
+    const fn new(from: R) -> Self {
+        Self {
+            from,
+            read: 0,
+            has_ended: false,
+        }
+    }
+}
+
+impl<R: Read> Read for Padded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.has_ended {
+            let read = self.from.read(buffer)?;
+            self.read += read as u64;
+            self.has_ended = read == 0 && !buffer.is_empty();
+            if !self.has_ended {
+                return Ok(read);
+            }
+        }
+        let missing = self.read.next_multiple_of(512) - self.read;
+        let length = buffer.len().min(missing as usize);
+        buffer[..length].fill(0);
+        self.read += length as u64;
+        Ok(length)
+    }
+}
+
+fn read(content: impl Read, root: &Path, bytes: u64) -> Result<Layer, ImageError> {
+    let mut unpacking = Unpacking {
+        root,
+        folders: HashSet::new(),
+        symlinks: BTreeMap::new(),
+        modes: Vec::new(),
+        layer: Layer::default(),
+        limit: bytes,
+        entries: 0,
+    };
+    let mut archive = Archive::new(Padded::new(content));
+    // Long names are read here, within a bound, and not by the library, which has none.
+    let entries = archive.entries().map_err(corrupt)?.raw(true);
+    let mut named = Named::default();
+    for entry in entries {
+        let mut entry = entry.map_err(corrupt)?;
+        unpacking.entries += 1;
+        if unpacking.entries > MAX_LAYER_ENTRIES {
+            let limit = MAX_LAYER_ENTRIES;
+            return Err(ImageError::TooManyEntries { limit });
+        }
+        if !named.take(&mut entry)? {
+            unpacking.entry(&mut entry, std::mem::take(&mut named))?;
+        }
+    }
+    unpacking.finish()
+}
+
+/// What records before an entry say of it.
+#[derive(Default)]
+struct Named {
+    path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    modified: Option<u64>,
+}
+
+impl Named {
+    /// Takes such a record; false for an entry of its own.
+    fn take<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<bool, ImageError> {
+        let kind = entry.header().entry_type();
+        match kind {
+            EntryType::GNULongName => self.path = Some(until_nul(extension(entry)?)),
+            EntryType::GNULongLink => self.link = Some(until_nul(extension(entry)?)),
+            EntryType::XHeader => {
+                let records = extension(entry)?;
+                for record in tar::PaxExtensions::new(&records) {
+                    let record = record.map_err(corrupt)?;
+                    self.record(record.key_bytes(), record.value_bytes())?;
+                }
+            }
+            EntryType::XGlobalHeader => {
+                extension(entry)?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), ImageError> {
+        match key {
+            b"path" => self.path = Some(value.to_vec()),
+            b"linkpath" => self.link = Some(value.to_vec()),
+            b"mtime" => {
+                let text = String::from_utf8_lossy(value);
+                let seconds = text.split('.').next().and_then(|text| text.parse().ok());
+                self.modified = seconds;
+            }
+            // Only of what is larger than an image may be.
+            b"size" => {
+                return Err(ImageError::Corrupt(
+                    "an entry of more than 8 GiB".to_owned(),
+                ));
+            }
+            _ if key.starts_with(b"GNU.sparse.") => {
+                return Err(ImageError::Corrupt("a sparse file".to_owned()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn extension<R: Read>(entry: &mut Entry<'_, R>) -> Result<Vec<u8>, ImageError> {
+    let mut content = Vec::new();
+    let read = entry.take(MAX_EXTENSION + 1).read_to_end(&mut content);
+    read.map_err(corrupt)?;
+    if content.len() as u64 > MAX_EXTENSION {
+        return Err(ImageError::Corrupt("a name without an end".to_owned()));
+    }
+    Ok(content)
+}
+
+fn until_nul(mut name: Vec<u8>) -> Vec<u8> {
+    if let Some(end) = name.iter().position(|byte| *byte == 0) {
+        name.truncate(end);
+    }
+    name
+}
+
+struct Unpacking<'a> {
+    root: &'a Path,
+    /// Folders that are there, made by us.
+    folders: HashSet<PathBuf>,
+    /// To be made last.
+    symlinks: BTreeMap<PathBuf, PathBuf>,
+    /// Of folders, set last: one without the right to write could not be filled.
+    modes: Vec<(PathBuf, u32, SystemTime)>,
+    layer: Layer,
+    limit: u64,
+    entries: usize,
+}
+
+impl Unpacking<'_> {
+    fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>, named: Named) -> Result<(), ImageError> {
+        let header = entry.header().clone();
+        let name = named
+            .path
+            .unwrap_or_else(|| header.path_bytes().into_owned());
+        let path = clean::path(&name)?;
+        let modified = modified(&header, named.modified);
+        let Some(last) = path.file_name() else {
+            // The root itself.
+            return Ok(());
+        };
+        let parent = self.resolve(&name, path.parent().unwrap_or(Path::new("")))?;
+        let target = parent.join(last);
+        if last.as_bytes() == OPAQUE {
+            self.layer.opaque.push(LayerPath(parent));
+            return Ok(());
+        }
+        if last.as_bytes().starts_with(RESERVED) {
+            return Ok(());
+        }
+        if let Some(hidden) = last.as_bytes().strip_prefix(WHITEOUT) {
+            if hidden.is_empty() || hidden == b"." || hidden == b".." {
+                return Err(clean::refuse(&name, "it takes away nothing"));
+            }
+            let hidden = parent.join(OsStr::from_bytes(hidden));
+            self.layer.whiteouts.push(LayerPath(hidden));
+            return Ok(());
+        }
+        let link = || {
+            let link = named.link.clone();
+            link.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))
+                .ok_or_else(|| clean::refuse(&name, "it is a link to nothing"))
+        };
+        match header.entry_type() {
+            EntryType::Regular | EntryType::Continuous => {
+                self.make_way(&name, &target)?;
+                self.file(entry, &target, mode(&header)?, modified)
+            }
+            EntryType::Directory => self.folder(&name, target, mode(&header)?, modified),
+            EntryType::Symlink => {
+                self.make_way(&name, &target)?;
+                let leads = PathBuf::from(OsStr::from_bytes(&link()?));
+                if leads.as_os_str().is_empty() || leads.as_os_str().as_bytes().contains(&0) {
+                    return Err(clean::refuse(&name, "it is a link to nothing"));
+                }
+                self.symlinks.insert(target, leads);
+                Ok(())
+            }
+            EntryType::Link => {
+                let to = clean::path(&link()?)?;
+                let folder = self.resolve(&name, to.parent().unwrap_or(Path::new("")))?;
+                let to = folder.join(to.file_name().unwrap_or_default());
+                self.hard_link(&name, target, to)
+            }
+            // An environment has devices of its own, and could open none of these.
+            EntryType::Char | EntryType::Block | EntryType::Fifo => {
+                tracing::debug!(entry = %target.display(), "a device or pipe of a layer is left out");
+                Ok(())
+            }
+            _ => Err(clean::refuse(&name, "it is of a kind that is not known")),
+        }
+    }
+
+    /// Where a folder of the archive lies, with this layer's own links followed by name.
+    fn resolve(&self, name: &[u8], path: &Path) -> Result<PathBuf, ImageError> {
+        let mut left: Vec<PathBuf> = path
+            .components()
+            .rev()
+            .map(|it| it.as_os_str().into())
+            .collect();
+        let (mut found, mut hops) = (PathBuf::new(), 0);
+        while let Some(part) = left.pop() {
+            if part == Path::new("..") {
+                found.pop();
+                continue;
+            }
+            found.push(&part);
+            let Some(leads) = self.symlinks.get(&found) else {
+                continue;
+            };
+            hops += 1;
+            if hops > MAX_HOPS {
+                return Err(clean::refuse(name, "its path has too many links"));
+            }
+            found.pop();
+            for component in leads.components().rev() {
+                match component {
+                    Component::Normal(part) => left.push(part.into()),
+                    Component::ParentDir => left.push("..".into()),
+                    Component::RootDir => left.push("/".into()),
+                    Component::CurDir | Component::Prefix(_) => {}
+                }
+            }
+            if left.last().is_some_and(|next| next == Path::new("/")) {
+                left.pop();
+                found.clear();
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes the folders above a path, and takes away what is at it.
+    fn make_way(&mut self, name: &[u8], target: &Path) -> Result<(), ImageError> {
+        self.parents(name, target)?;
+        if self.symlinks.remove(target).is_some() {
+            return Ok(());
+        }
+        if self.folders.contains(target) {
+            self.folders.retain(|folder| !folder.starts_with(target));
+            self.symlinks.retain(|link, _| !link.starts_with(target));
+            self.modes
+                .retain(|(folder, ..)| !folder.starts_with(target));
+            let implicit = &mut self.layer.implicit;
+            implicit.retain(|folder| !folder.0.starts_with(target));
+        }
+        clean::remove(&self.root.join(target)).map_err(ImageError::io("replace an entry"))
+    }
+
+    fn parents(&mut self, name: &[u8], target: &Path) -> Result<(), ImageError> {
+        let parent = target.parent().unwrap_or(Path::new(""));
+        if parent.as_os_str().is_empty() || self.folders.contains(parent) {
+            return Ok(());
+        }
+        self.parents(name, parent)?;
+        let place = self.root.join(parent);
+        if fs::symlink_metadata(&place).is_ok() {
+            return Err(clean::refuse(name, "a part of its path is no folder"));
+        }
+        self.make_folder(parent)?;
+        self.layer.implicit.insert(LayerPath(parent.to_owned()));
+        Ok(())
+    }
+
+    fn make_folder(&mut self, path: &Path) -> Result<(), ImageError> {
+        clean::folder(&self.root.join(path)).map_err(ImageError::io("make a folder of a layer"))?;
+        self.folders.insert(path.to_owned());
+        Ok(())
+    }
+
+    fn folder(
+        &mut self,
+        name: &[u8],
+        target: PathBuf,
+        mode: u32,
+        modified: SystemTime,
+    ) -> Result<(), ImageError> {
+        if self.folders.contains(&target) {
+            let there = LayerPath(target.clone());
+            self.layer.implicit.remove(&there);
+        } else {
+            self.make_way(name, &target)?;
+            self.make_folder(&target)?;
+        }
+        self.modes.push((target, mode & 0o777 | 0o700, modified));
+        Ok(())
+    }
+
+    fn file<R: Read>(
+        &mut self,
+        entry: &mut Entry<'_, R>,
+        target: &Path,
+        mode: u32,
+        modified: SystemTime,
+    ) -> Result<(), ImageError> {
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.root.join(target))
+            .map_err(ImageError::io("create a file of a layer"))?;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let read = match entry.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(corrupt(error)),
+            };
+            self.layer.bytes += read as u64;
+            if self.layer.bytes > self.limit {
+                return Err(ImageError::TooLarge { limit: self.limit });
+            }
+            io::Write::write_all(&mut file, &buffer[..read])
+                .map_err(ImageError::io("write a file of a layer"))?;
+        }
+        file.set_permissions(Permissions::from_mode(mode & 0o777 | 0o400))
+            .and_then(|()| file.set_times(FileTimes::new().set_modified(modified)))
+            .map_err(ImageError::io("write a file of a layer"))
+    }
+
+    fn hard_link(&mut self, name: &[u8], target: PathBuf, to: PathBuf) -> Result<(), ImageError> {
+        if target == to {
+            return Ok(());
+        }
+        let is_below = to.starts_with(&target);
+        if is_below {
+            return Err(clean::refuse(name, "it is a link to what it replaces"));
+        }
+        self.make_way(name, &target)?;
+        if let Some(leads) = self.symlinks.get(&to).cloned() {
+            self.symlinks.insert(target, leads);
+            return Ok(());
+        }
+        let source = self.root.join(&to);
+        match fs::symlink_metadata(&source) {
+            Ok(there) if there.is_file() => fs::hard_link(source, self.root.join(target))
+                .map_err(ImageError::io("link a file of a layer")),
+            Ok(_) => Err(clean::refuse(name, "it is a link to what is no file")),
+            // Perhaps of an earlier layer.
+            Err(_) => {
+                self.layer.links.push((LayerPath(target), LayerPath(to)));
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Layer, ImageError> {
+        for (path, leads) in &self.symlinks {
+            symlink(leads, self.root.join(path))
+                .map_err(ImageError::io("make a symbolic link of a layer"))?;
+        }
+        // From the bottom, so that setting one's time is not undone by what is made in it.
+        for (path, mode, modified) in self.modes.iter().rev() {
+            let place = self.root.join(path);
+            let set = fs::set_permissions(&place, Permissions::from_mode(*mode)).and_then(|()| {
+                let times = FileTimes::new().set_modified(*modified);
+                File::open(&place)?.set_times(times)
+            });
+            set.map_err(ImageError::io("set the mode of a folder"))?;
+        }
+        Ok(self.layer)
+    }
+}
+
+fn mode(header: &Header) -> Result<u32, ImageError> {
+    header.mode().map_err(corrupt)
+}
+
+fn modified(header: &Header, exactly: Option<u64>) -> SystemTime {
+    let seconds = exactly.or_else(|| header.mtime().ok()).unwrap_or(0);
+    // Beyond this lies no time that file systems know.
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(1 << 33))
+}
+
+fn corrupt(error: io::Error) -> ImageError {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Pulled>())
+    {
+        Some(_) => pulled(error),
+        None => ImageError::Corrupt(error.to_string()),
+    }
+}
+
+fn pulled(error: io::Error) -> ImageError {
+    ImageError::Io {
+        action: "receive a layer",
+        source: error,
+    }
+}
+
+/// Marks an error of whatever a layer is received from: not the archive's own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Pulled(pub String);

@@ -1,0 +1,248 @@
+//! Sends requests on to other servers, over HTTP and HTTPS, and keeps the connections.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::HOST;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::legacy::{Client as Pool, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use service::Body;
+use service::ports::WebClient;
+
+use crate::answer::is_of_the_connection;
+use crate::request::collect;
+
+/// How long a connection that nobody uses is kept.
+const IDLE: Duration = Duration::from_mins(1);
+/// How long it may take to connect.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Why no response came.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("{0}")]
+    Unusable(String),
+    #[error("no answer within {} ms", .0.as_millis())]
+    Late(Duration),
+    #[error("the answer is over {0} bytes")]
+    TooLarge(usize),
+}
+
+/// Its pools of connections are shared by its clones.
+#[derive(Clone)]
+pub struct Client {
+    plain: Pool<HttpConnector, Full<Bytes>>,
+    /// Trusts whom this machine trusts. Made when it is first needed: reading the certificates takes
+    /// longer than the rest of a server's start, and most servers never call anybody by TLS.
+    tls: Arc<OnceLock<Pool<HttpsConnector<HttpConnector>, Full<Bytes>>>>,
+}
+
+impl Client {
+    /// Where this machine trusts nobody, only plain HTTP works.
+    pub fn new() -> Self {
+        Self {
+            plain: pool(connector()),
+            tls: Arc::default(),
+        }
+    }
+
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        if request.uri().scheme() == Some(&Scheme::HTTPS) {
+            return self.tls.get_or_init(tls).request(request);
+        }
+        self.plain.request(request)
+    }
+
+    /// Sends a request with an absolute URI, and waits for the head of its answer. What describes
+    /// the caller's connection is left out, of the request and of the answer.
+    ///
+    /// # Errors
+    /// If there is no answer, or none in time.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        within: Duration,
+    ) -> Result<Response<Body>, ClientError> {
+        let (mut parts, body) = request.into_parts();
+        strip(&mut parts.headers);
+        parts.headers.remove(HOST);
+        parts.version = http::Version::HTTP_11;
+        if parts.uri.host().is_none() {
+            let why = format!("{} names no host", parts.uri);
+            return Err(ClientError::Unusable(why));
+        }
+        let request = Request::from_parts(parts, Full::new(body));
+        let answer = tokio::time::timeout(within, self.request(request)).await;
+        let answer = answer.map_err(|_| ClientError::Late(within))?;
+        let mut answer =
+            answer.map_err(|error| ClientError::Unusable(base::with_causes(&error)))?;
+        strip(answer.headers_mut());
+        Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
+    }
+
+    /// The same, with the whole body, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If there is no answer, none in time, or a longer one.
+    pub async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        within: Duration,
+        limit: usize,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let exchange = async {
+            let (parts, body) = self.send(request, within).await?.into_parts();
+            match collect(body, limit).await {
+                Ok(body) => Ok(Response::from_parts(parts, body)),
+                Err(StatusCode::PAYLOAD_TOO_LARGE) => Err(ClientError::TooLarge(limit)),
+                Err(_) => Err(ClientError::Unusable("the answer broke off".to_owned())),
+            }
+        };
+        let answer = tokio::time::timeout(within, exchange).await;
+        answer.map_err(|_| ClientError::Late(within))?
+    }
+}
+
+#[async_trait]
+impl WebClient for Client {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        within: Duration,
+        limit: usize,
+    ) -> Result<Response<Bytes>, String> {
+        let answer = self.fetch(request, within, limit).await;
+        answer.map_err(|error| error.to_string())
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The URI of an integration with a path and a query of the client's behind its own.
+pub fn with_path(base: &str, path: &str, query: &str) -> Option<Uri> {
+    let uri: Uri = base.parse().ok()?;
+    let own = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let (own_path, own_query) = own.split_once('?').unwrap_or((own, ""));
+    let path = match (own_path.trim_end_matches('/'), path.trim_start_matches('/')) {
+        (own, "") if path.is_empty() => own.to_owned(),
+        (own, path) => format!("{own}/{path}"),
+    };
+    let queries = [own_query, query].into_iter().filter(|it| !it.is_empty());
+    let query = queries.collect::<Vec<_>>().join("&");
+    let together = if query.is_empty() {
+        path
+    } else {
+        format!("{path}?{query}")
+    };
+    let mut parts = uri.into_parts();
+    parts.path_and_query = Some(if together.is_empty() {
+        PathAndQuery::from_static("/")
+    } else {
+        together.parse().ok()?
+    });
+    Uri::from_parts(parts).ok()
+}
+
+fn strip(headers: &mut HeaderMap) {
+    // Headers that `Connection` names belong to it as well.
+    let named: Vec<String> = headers
+        .get_all(http::header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    for name in named {
+        headers.remove(name.as_str());
+    }
+    let of_connection: Vec<_> = headers
+        .keys()
+        .filter(|name| is_of_the_connection(name))
+        .cloned()
+        .collect();
+    for name in of_connection {
+        headers.remove(name);
+    }
+}
+
+fn connector() -> HttpConnector {
+    let mut http = HttpConnector::new();
+    http.set_connect_timeout(Some(CONNECT));
+    http.set_nodelay(true);
+    http
+}
+
+fn tls() -> Pool<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let mut http = connector();
+    http.enforce_http(false);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(trusting_this_machine())
+        .https_only()
+        .enable_http1()
+        .wrap_connector(http);
+    pool(connector)
+}
+
+fn pool<C: Connect + Clone>(connector: C) -> Pool<C, Full<Bytes>> {
+    Pool::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(connector)
+}
+
+fn trusting_this_machine() -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::debug!(%error, "read this machine's certificates");
+    }
+    roots.add_parsable_certificates(found.certs);
+    let provider = rustls::crypto::ring::default_provider();
+    rustls::ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .expect("ring has the default versions of TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_queries_are_put_together() {
+        let of = |base, path, query| with_path(base, path, query).map(|uri| uri.to_string());
+        let uri = |text: &str| Some(text.to_owned());
+        assert_eq!(of("http://h/a/", "/b", ""), uri("http://h/a/b"));
+        assert_eq!(of("http://h", "/", "x=1"), uri("http://h/?x=1"));
+        assert_eq!(of("http://h/a?y=2", "", "x=1"), uri("http://h/a?y=2&x=1"));
+        assert_eq!(of("http://h", "", ""), uri("http://h/"));
+        assert_eq!(of("nonsense nonsense", "/", ""), None);
+    }
+
+    #[test]
+    fn what_is_of_the_connection_stays_behind() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Private"),
+            ("x-private", "1"),
+            ("content-length", "5"),
+            ("x-kept", "1"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-kept"]);
+    }
+}

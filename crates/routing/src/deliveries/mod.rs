@@ -1,0 +1,176 @@
+//! From any source to any target: durable first, then handed over at once, and tried again.
+//!
+//! A source stages parcels in the batch that acknowledges what they carry, and sends them off once
+//! that is committed. Parcels for one target share a lane: many of them are under way at once, or,
+//! where order matters, one. A lane that waits holds up no other, and one without work does not
+//! exist. What a crash interrupts is found by [`Deliveries::resume`]: delivery is at least once.
+
+mod dead_letter;
+mod lane;
+mod parcel;
+mod send;
+mod web;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use base::Clock;
+use parking_lot::Mutex;
+use service::ports::{ApiCaller, Invoker, WebClient};
+use store::{Batch, Key, Store, StoreError, Table};
+
+use lane::{Lane, Waiting};
+pub use send::Failure;
+pub use web::{Endpoints, Exchange, HttpParts};
+
+pub use parcel::{Attribute, BackOff, DeadLetter, Parcel, Phases, Retry, Source, Style, Target};
+
+/// Parcels not yet handed over. Key: the source's name, number.
+const PARCELS: Table<Parcel> = Table::new("routing.delivery", 1);
+/// Parcels read at once when resuming.
+const PAGE: usize = 500;
+/// Numbers that one millisecond has room for.
+const NUMBERS_A_MILLISECOND: u64 = 1 << 20;
+
+/// The deliveries of one service.
+pub struct Deliveries {
+    /// The service as its targets know it, such as `sns.amazonaws.com`.
+    sender: &'static str,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    api: Arc<dyn ApiCaller>,
+    invoker: Arc<dyn Invoker>,
+    web: Arc<dyn WebClient>,
+    endpoints: OnceLock<Arc<dyn Endpoints>>,
+    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    last_number: AtomicU64,
+    ended: AtomicBool,
+}
+
+/// Parcels in a batch that is about to be committed.
+#[derive(Default)]
+#[must_use = "a staged parcel is sent off once its batch is committed"]
+pub struct Staged(Vec<(Key, Parcel)>);
+
+impl Deliveries {
+    pub fn new(
+        sender: &'static str,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        api: Arc<dyn ApiCaller>,
+        invoker: Arc<dyn Invoker>,
+        web: Arc<dyn WebClient>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            sender,
+            store,
+            clock,
+            api,
+            invoker,
+            web,
+            endpoints: OnceLock::new(),
+            lanes: Mutex::default(),
+            last_number: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    /// Names who completes requests to endpoints. Once, before the first parcel.
+    pub fn complete_by(&self, endpoints: Arc<dyn Endpoints>) {
+        // A second call could only name the same service.
+        let _ = self.endpoints.set(endpoints);
+    }
+
+    /// Adds parcels to a batch.
+    ///
+    /// # Errors
+    /// When a parcel cannot be stored.
+    pub fn stage(&self, batch: &mut Batch, parcels: Vec<Parcel>) -> Result<Staged, StoreError> {
+        let mut staged = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
+            let key = Key::of((self.sender, self.next_number()));
+            PARCELS.put(batch, &key, &parcel)?;
+            staged.push((key, parcel));
+        }
+        Ok(Staged(staged))
+    }
+
+    /// Sends parcels off, once their batch is committed.
+    pub fn send_off(self: &Arc<Self>, staged: Staged) {
+        for (key, parcel) in staged.0 {
+            self.enqueue(key, parcel);
+        }
+    }
+
+    /// Sends off what an earlier run left behind. Before the first parcel of this one.
+    ///
+    /// # Errors
+    /// When the parcels cannot be read.
+    pub async fn resume(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = PARCELS
+                .scan(&*self.store, self.sender, after.as_ref(), PAGE)
+                .await?;
+            for row in page.rows {
+                let mut parts = row.key.reader();
+                parts.text()?;
+                self.last_number.fetch_max(parts.u64()?, Ordering::Relaxed);
+                self.enqueue(row.key, row.value);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Begins no more deliveries; what is left is resumed by the next run.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        for lane in self.lanes.lock().values() {
+            lane.wake();
+        }
+    }
+
+    /// In order of acceptance, also over restarts.
+    fn next_number(&self) -> u64 {
+        let now = u64::try_from(self.clock.now().millis()).unwrap_or(0) * NUMBERS_A_MILLISECOND;
+        let next = |last: u64| Some(now.max(last + 1));
+        let ordering = Ordering::Relaxed;
+        match self.last_number.fetch_update(ordering, ordering, next) {
+            Ok(last) | Err(last) => now.max(last + 1),
+        }
+    }
+
+    fn enqueue(self: &Arc<Self>, key: Key, parcel: Parcel) {
+        let name = parcel.lane();
+        let in_order = parcel.order.is_some();
+        let waiting = Waiting::new(key, parcel);
+        let mut lanes = self.lanes.lock();
+        if let Some(lane) = lanes.get(&name) {
+            lane.add(waiting);
+            return;
+        }
+        let lane = Arc::new(Lane::new(in_order));
+        lane.add(waiting);
+        lanes.insert(name.clone(), Arc::clone(&lane));
+        drop(lanes);
+        tokio::spawn(lane::run(Arc::clone(self), name, lane));
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Ends a lane, unless something was added to it.
+    fn close(&self, name: &str, lane: &Lane) -> bool {
+        let mut lanes = self.lanes.lock();
+        let is_empty = lane.is_empty();
+        if is_empty {
+            lanes.remove(name);
+        }
+        is_empty
+    }
+}

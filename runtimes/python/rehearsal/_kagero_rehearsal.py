@@ -1,0 +1,6 @@
+"""A function like many: what is loaded and run before there is any."""
+
+
+def handler(event, context):
+    context.get_remaining_time_in_millis()
+    return {"statusCode": 200, "body": [event, context.aws_request_id], "text": str(event)}

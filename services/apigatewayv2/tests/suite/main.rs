@@ -1,0 +1,8 @@
+//! The service on a store in memory and a clock that the tests move.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod configuration;
+mod requests;
+mod sockets;
+mod world;

@@ -1,0 +1,184 @@
+//! EventBridge whose targets write down what they get, and refuse it when told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use base::{AccountId, Clock, ManualClock, Region, Timestamp};
+use events::{Config, Events, EventsService};
+use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker};
+use service::{Principal, RequestContext, Service, ServiceError};
+use store::{MemoryStore, Store};
+use tokio::sync::mpsc;
+use wire::Value;
+
+pub struct World {
+    pub time: ManualClock,
+    pub clock: Clock,
+    store: Arc<dyn Store>,
+    pub events: Arc<Events>,
+    targets: Arc<Targets>,
+    pub got: mpsc::UnboundedReceiver<Value>,
+}
+
+/// The functions' and the queues' side of the ports.
+pub struct Targets {
+    told: mpsc::UnboundedSender<Value>,
+    refuses: AtomicBool,
+}
+
+#[async_trait]
+impl Invoker for Targets {
+    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
+        Err(ServiceError::internal())
+    }
+
+    async fn invoke_async(&self, request: InvokeRequest) -> Result<(), ServiceError> {
+        let event = String::from_utf8(request.payload.to_vec()).unwrap();
+        self.take(Value::Str(event))
+    }
+}
+
+#[async_trait]
+impl ApiCaller for Targets {
+    async fn call(
+        &self,
+        _: &str,
+        _: &str,
+        _: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        self.take(input)?;
+        Ok(Value::Null)
+    }
+}
+
+impl Targets {
+    fn take(&self, what: Value) -> Result<(), ServiceError> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(ServiceError::internal());
+        }
+        let _ = self.told.send(what);
+        Ok(())
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let start = Timestamp::from_millis(1_800_000_000_000);
+        let time = ManualClock::starting_at(start);
+        Self::open(Arc::new(MemoryStore::new()), time).await
+    }
+
+    async fn open(store: Arc<dyn Store>, time: ManualClock) -> Self {
+        let (told, got) = mpsc::unbounded_channel();
+        let targets = Arc::new(Targets {
+            told,
+            refuses: AtomicBool::new(false),
+        });
+        let events = events::service(Config {
+            store: Arc::clone(&store),
+            clock: time.clock(),
+            api: Arc::clone(&targets) as Arc<dyn ApiCaller>,
+            invoker: Arc::clone(&targets) as Arc<dyn Invoker>,
+            web: Arc::new(proxy::client::Client::new()),
+            onlooker: None,
+        })
+        .await
+        .unwrap();
+        events.resume().await.unwrap();
+        Self {
+            clock: time.clock(),
+            time,
+            store,
+            events,
+            targets,
+            got,
+        }
+    }
+
+    /// Lets targets refuse whatever comes, as what is away does.
+    pub fn refuse(&self) {
+        self.targets.refuses.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the service as a crash does, and opens another on its records.
+    pub async fn restart(self) -> Self {
+        self.events.end();
+        Self::open(self.store, self.time).await
+    }
+
+    pub async fn call_as(
+        &self,
+        account: &str,
+        operation: &str,
+        members: &[(&str, Value)],
+    ) -> Result<Value, ServiceError> {
+        let account: AccountId = account.parse().unwrap();
+        let principal = Principal::Root { account };
+        let now = self.clock.now();
+        let context = RequestContext::internal(principal, account, Region::us_east_1(), now);
+        let service = EventsService(Arc::clone(&self.events));
+        service.call(operation, context, structure(members)).await
+    }
+
+    pub async fn call(
+        &self,
+        operation: &str,
+        members: &[(&str, Value)],
+    ) -> Result<Value, ServiceError> {
+        let account = AccountId::DEFAULT.to_string();
+        self.call_as(&account, operation, members).await
+    }
+
+    pub async fn ok(&self, operation: &str, members: &[(&str, Value)]) -> Value {
+        self.call(operation, members).await.unwrap()
+    }
+
+    pub async fn refusal(&self, operation: &str, members: &[(&str, Value)]) -> String {
+        self.call(operation, members).await.unwrap_err().message
+    }
+
+    /// A rule whose events go to a queue.
+    pub async fn rule(&self, name: &str, members: &[(&str, Value)]) {
+        let mut rule = vec![("Name", text(name))];
+        rule.extend(members.iter().cloned());
+        self.ok("PutRule", &rule).await;
+        let target = structure(&[
+            ("Id", text("q")),
+            ("Arn", text("arn:aws:sqs:us-east-1:000000000000:q")),
+        ]);
+        let members = [("Rule", text(name)), ("Targets", Value::List(vec![target]))];
+        self.ok("PutTargets", &members).await;
+    }
+
+    pub async fn put(&self, source: &str, detail: &str) -> Value {
+        let entry = structure(&[
+            ("Source", text(source)),
+            ("DetailType", text("d")),
+            ("Detail", text(detail)),
+        ]);
+        let members = [("Entries", Value::List(vec![entry]))];
+        self.ok("PutEvents", &members).await
+    }
+
+    /// The body of the next message that a queue gets.
+    pub async fn next_body(&mut self) -> String {
+        let message = self.got.recv().await.unwrap();
+        body(&message)
+    }
+}
+
+pub fn body(message: &Value) -> String {
+    let body = message.get("MessageBody").and_then(Value::as_str);
+    body.unwrap().to_owned()
+}
+
+pub fn text(text: &str) -> Value {
+    Value::Str(text.to_owned())
+}
+
+pub fn structure(members: &[(&str, Value)]) -> Value {
+    let member = |(name, value): &(&str, Value)| ((*name).to_owned(), value.clone());
+    Value::Map(members.iter().map(member).collect())
+}

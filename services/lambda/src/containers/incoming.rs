@@ -1,0 +1,84 @@
+//! A layer on its way from its source to where it is unpacked, a few pieces at a time.
+
+use std::io::{self, Read};
+
+use bytes::{Buf as _, Bytes};
+use exec::{ImageId, Images, Pulled};
+use futures::StreamExt as _;
+use oci::{PullError, Source};
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::PullFailed;
+use crate::records::container::PulledLayer;
+
+/// Pieces between the source and the unpacking.
+const AHEAD: usize = 16;
+
+/// Unpacks a layer while it arrives.
+pub async fn pull(
+    source: &dyn Source,
+    layer: PulledLayer,
+    images: &Images,
+) -> Result<(), PullFailed> {
+    let mut content = source.blob(layer.digest).await.map_err(PullFailed::Pull)?;
+    let (pieces, arriving) = channel(AHEAD);
+    let images = images.clone();
+    let unpacking = tokio::task::spawn_blocking(move || {
+        let arriving = Arriving {
+            pieces: arriving,
+            piece: Bytes::new(),
+        };
+        let digest = ImageId(layer.digest.0);
+        images.import_layer(digest, layer.compression.into(), arriving)
+    });
+    let mut broken = None;
+    while let Some(piece) = content.next().await {
+        let piece = piece.map_err(|why| {
+            let text = why.to_string();
+            broken = Some(why);
+            text
+        });
+        let is_over = piece.is_err();
+        // Whoever unpacks may have seen enough.
+        if pieces.send(piece).await.is_err() || is_over {
+            break;
+        }
+    }
+    drop(pieces);
+    let unpacked = unpacking.await;
+    if let Some(why) = broken {
+        return Err(PullFailed::Pull(why));
+    }
+    match unpacked {
+        Ok(unpacked) => unpacked.map_err(PullFailed::of),
+        Err(error) => Err(PullFailed::Internal(error.to_string())),
+    }
+}
+
+/// What arrives, as whoever unpacks reads it.
+struct Arriving {
+    pieces: Receiver<Result<Bytes, String>>,
+    piece: Bytes,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.blocking_recv() {
+                None => return Ok(0),
+                Some(Ok(piece)) => self.piece = piece,
+                Some(Err(why)) => return Err(io::Error::other(Pulled(why))),
+            }
+        }
+        let length = buffer.len().min(self.piece.len());
+        self.piece.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}
+
+/// So that the error of a source is told from one of its content.
+impl From<PullError> for PullFailed {
+    fn from(why: PullError) -> Self {
+        Self::Pull(why)
+    }
+}

@@ -1,0 +1,58 @@
+//! What may be asked for.
+
+use crate::world::{World, schedule, text};
+
+#[tokio::test]
+async fn what_is_refused() {
+    let world = World::at("2027-01-01T00:00:00Z").await;
+    for (expression, more, expected) in [
+        (
+            "rate(1 days)",
+            None,
+            "Invalid Schedule Expression rate(1 days).",
+        ),
+        ("cron(0 0 * * * *)", None, "Invalid Schedule Expression"),
+        (
+            "rate(1 day)",
+            Some(("ScheduleExpressionTimezone", text("Mars/Olympus"))),
+            "Invalid ScheduleExpressionTimezone Mars/Olympus.",
+        ),
+        (
+            "rate(1 day)",
+            Some(("GroupName", text("none"))),
+            "Schedule group none does not exist.",
+        ),
+    ] {
+        let mut members = schedule("s", expression);
+        members.extend(more);
+        let error = world.call("CreateSchedule", &members).await.unwrap_err();
+        assert!(error.message.starts_with(expected), "{}", error.message);
+    }
+    let none = world.call("ListSchedules", &[]).await.unwrap();
+    assert_eq!(none.get("Schedules").unwrap().as_list().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let world = World::at("2027-01-01T00:00:00Z").await;
+    for n in 0..5 {
+        world.create(&format!("s{n}"), "rate(1 day)", &[]).await;
+    }
+    let mut names = Vec::new();
+    let mut token = None;
+    loop {
+        let mut members = vec![("MaxResults", wire::Value::Int(2))];
+        members.extend(token.map(|token: String| ("NextToken", text(&token))));
+        let page = world.call("ListSchedules", &members).await.unwrap();
+        for one in page.get("Schedules").unwrap().as_list().unwrap() {
+            names.push(one.get("Name").unwrap().as_str().unwrap().to_owned());
+        }
+        token = page
+            .get("NextToken")
+            .and_then(|token| token.as_str().map(str::to_owned));
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(names, ["s0", "s1", "s2", "s3", "s4"]);
+}

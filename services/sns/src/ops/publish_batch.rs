@@ -1,0 +1,93 @@
+//! PublishBatch: entries succeed and fail one by one.
+
+use std::collections::HashSet;
+
+use service::{RequestContext, ServiceError};
+
+use super::State;
+use super::publish::{Ordering, send};
+use crate::deliver::sequence_text;
+use crate::domain::message::{MAX_BYTES, Message};
+use crate::error;
+use crate::generated as g;
+use crate::records::{Topic, TopicId};
+
+const MAX_ENTRIES: usize = 10;
+
+pub async fn publish_batch(
+    sns: State,
+    context: RequestContext,
+    input: g::PublishBatchInput,
+) -> Result<g::PublishBatchResponse, ServiceError> {
+    let (topic, record) = sns.topic(&context, &input.topic_arn, "Publish")?;
+    let entries = input.publish_batch_request_entries;
+    check(&entries)?;
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let id = entry.id.clone();
+        match publish(&sns, &context, (&topic, &record), entry).await {
+            Ok(done) => successful.push(done),
+            Err(error) => failed.push(g::BatchResultErrorEntry {
+                id,
+                code: error
+                    .query_code
+                    .map_or_else(|| error.code.to_string(), str::to_owned),
+                sender_fault: !error.is_server_fault(),
+                message: Some(error.message),
+            }),
+        }
+    }
+    Ok(g::PublishBatchResponse {
+        successful: Some(successful),
+        failed: Some(failed),
+    })
+}
+
+fn check(entries: &[g::PublishBatchRequestEntry]) -> Result<(), ServiceError> {
+    if entries.is_empty() {
+        return Err(error::empty_batch());
+    }
+    if entries.len() > MAX_ENTRIES {
+        return Err(error::too_many_entries());
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut ids = HashSet::new();
+    for entry in entries {
+        let id = entry.id.as_str();
+        if id.is_empty() || id.len() > 80 || !id.chars().all(legal) {
+            return Err(error::invalid_entry_id());
+        }
+        if !ids.insert(id) {
+            return Err(error::ids_not_distinct());
+        }
+    }
+    let total: usize = entries.iter().map(|entry| entry.message.len()).sum();
+    if total > MAX_BYTES {
+        return Err(error::batch_too_long());
+    }
+    Ok(())
+}
+
+async fn publish(
+    sns: &State,
+    context: &RequestContext,
+    topic: (&TopicId, &Topic),
+    entry: g::PublishBatchRequestEntry,
+) -> Result<g::PublishBatchResultEntry, ServiceError> {
+    let message = Message::check(
+        entry.message,
+        entry.subject,
+        entry.message_structure.as_deref(),
+        entry.message_attributes.unwrap_or_default(),
+    )?;
+    let ordering = Ordering {
+        group: entry.message_group_id,
+        deduplication: entry.message_deduplication_id,
+    };
+    let sent = send(sns, context, topic, &message, ordering).await?;
+    Ok(g::PublishBatchResultEntry {
+        id: Some(entry.id),
+        message_id: Some(sent.message_id),
+        sequence_number: sent.sequence.map(sequence_text),
+    })
+}

@@ -1,0 +1,13 @@
+//! Other people's clients of S3; tests of them skip without.
+
+use std::path::PathBuf;
+
+use super::debian;
+
+/// Debian's packages, each of one program.
+const PACKAGES: [&str; 2] = ["s3cmd", "rclone"];
+
+/// The programs that are there: an ordinary user cannot install what is missing.
+pub fn ensure() -> anyhow::Result<Vec<PathBuf>> {
+    debian::programs(&PACKAGES)
+}

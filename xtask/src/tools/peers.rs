@@ -1,0 +1,59 @@
+//! Other servers that run functions without containers, for `cargo xtask bench --peers`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+use super::{debian, fetching, folder, python};
+use crate::run;
+
+const MINISTACK: &str = "ministack==1.5.33";
+/// Version 3 of the framework is the last that asks for no account.
+const SERVERLESS: [&str; 2] = ["serverless@3", "serverless-offline@13"];
+
+/// No install is waited for longer, in seconds.
+const PATIENCE: &str = "600";
+
+/// The program `ministack`.
+pub fn ministack() -> anyhow::Result<PathBuf> {
+    let home = folder().join("ministack");
+    let program = home.join("bin/ministack");
+    if !program.exists() {
+        fetching("ministack", || python::venv(&home, &[MINISTACK])).context("install ministack")?;
+    }
+    ensure!(
+        program.exists(),
+        "the package ministack installed no program"
+    );
+    Ok(program)
+}
+
+/// The program `serverless`, beside its plugin serverless-offline.
+pub fn serverless() -> anyhow::Result<PathBuf> {
+    let home = folder().join("serverless");
+    let program = home.join("node_modules/.bin/serverless");
+    if home.join("complete").exists() {
+        return Ok(program);
+    }
+    if run::on_path("node").is_none() || run::on_path("npm").is_none() {
+        debian::install(&["nodejs", "npm"]).context("Node.js and npm are missing")?;
+    }
+    fetching("serverless-offline", || {
+        let _ = fs::remove_dir_all(&home);
+        fs::create_dir_all(&home)?;
+        fs::write(home.join("package.json"), "{\"private\": true}\n")?;
+        run::quiet(
+            Command::new("timeout")
+                .args([PATIENCE, "npm", "install"])
+                .args(["--no-audit", "--no-fund", "--loglevel=error"])
+                .args(SERVERLESS)
+                .current_dir(&home),
+        )?;
+        fs::write(home.join("complete"), "")?;
+        Ok(())
+    })
+    .context("install serverless-offline")?;
+    Ok(program)
+}
