@@ -122,6 +122,20 @@ fn what_an_interrupted_import_left_is_cleared_and_never_an_image() {
 }
 
 #[test]
+fn a_removal_that_still_goes_on_does_not_keep_the_folder_from_being_opened() {
+    let many = (0..300).fold(Archive::new(), |archive, number| {
+        archive.file(&format!("{number}.py"), 0o644, b"x")
+    });
+    let package = many.finish();
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..20 {
+        let images = Images::new(folder.path()).unwrap();
+        let id = images.import_zip(&package).unwrap().id();
+        images.remove(id).unwrap();
+    }
+}
+
+#[test]
 fn an_image_that_is_held_stays_until_it_is_not() {
     let (_folder, images) = images();
     let package = Archive::new().file("app.py", 0o644, b"1").finish();

@@ -92,8 +92,7 @@ impl Images {
         }));
         for name in images.names()? {
             if name.starts_with(UNFINISHED) {
-                fs::remove_dir_all(images.0.root.join(name))
-                    .map_err(ImageError::io("clear an interrupted import"))?;
+                clear(&images.0.root.join(name))?;
             }
         }
         Ok(images)
@@ -178,6 +177,17 @@ impl Images {
             Ok(names)
         };
         list().map_err(ImageError::io("list the image folder"))
+    }
+}
+
+/// Removes what was left unfinished. Somebody else may be doing just that: a removal goes on by a
+/// thread of its own, even after its [`Images`] are gone.
+fn clear(folder: &Path) -> Result<(), ImageError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(ImageError::io("clear an interrupted import")(error))
+        }
+        _ => Ok(()),
     }
 }
 
