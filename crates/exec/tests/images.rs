@@ -122,16 +122,21 @@ fn what_an_interrupted_import_left_is_cleared_and_never_an_image() {
 }
 
 #[test]
-fn a_removal_that_still_goes_on_does_not_keep_the_folder_from_being_opened() {
-    let many = (0..300).fold(Archive::new(), |archive, number| {
-        archive.file(&format!("{number}.py"), 0o644, b"x")
-    });
-    let package = many.finish();
+fn what_an_interrupted_import_left_may_be_cleared_by_two_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    for _ in 0..20 {
-        let images = Images::new(folder.path()).unwrap();
-        let id = images.import_zip(&package).unwrap().id();
-        images.remove(id).unwrap();
+    for round in 0..50 {
+        for part in 0..20 {
+            let left = folder.path().join(format!(".unfinished-{round}-{part}"));
+            std::fs::create_dir(&left).unwrap();
+            std::fs::write(left.join("half.py"), "x").unwrap();
+        }
+        std::thread::scope(|scope| {
+            let both = [(); 2].map(|()| scope.spawn(|| Images::new(folder.path())));
+            for opened in both {
+                opened.join().unwrap().unwrap();
+            }
+        });
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }
 
