@@ -253,7 +253,7 @@ async fn a_custom_runtime_does_the_worst() {
 async fn an_init_does_the_worst() {
     for runtime in RUNTIMES.into_iter().filter(|one| exists(one)) {
         let world = World::with(base::Clock::system(), |config| {
-            config.init_timeout = Duration::from_secs(2);
+            config.init_timeout = Duration::from_secs(4);
         });
         let good = Arc::new(function(&world, runtime));
         if world.run(&good, &json!("")).await.is_none() {
