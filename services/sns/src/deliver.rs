@@ -64,7 +64,7 @@ impl Published<'_> {
             .iter()
             .any(|one| matches!(one.filter, Some((filter::Scope::MessageBody, _))));
         let body: Option<Value> = wants_body
-            .then(|| serde_json::from_str(self.message.body()).ok())
+            .then(|| filter::body_event(self.message.body()))
             .flatten();
         let mut outcome = Outcome::default();
         for one in subscriptions {
@@ -80,7 +80,7 @@ impl Published<'_> {
     /// For whoever looks on: the subscriptions that get the message, and why others do not.
     pub fn seen(&self, subscriptions: &[Arc<Subscribed>]) -> Seen {
         let attributes = filter::attributes_event(&self.message.attributes);
-        let body: Option<Value> = serde_json::from_str(self.message.body()).ok();
+        let body = filter::body_event(self.message.body());
         let verdicts = subscriptions.iter().map(|one| {
             let why_not = if !one.record.confirmed {
                 Some("the subscription is not confirmed".to_owned())

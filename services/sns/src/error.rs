@@ -41,6 +41,10 @@ pub fn application_not_found() -> ServiceError {
     )
 }
 
+pub fn group_required() -> ServiceError {
+    invalid("The MessageGroupId parameter is required for FIFO topics")
+}
+
 pub fn endpoint_not_found() -> ServiceError {
     modelled(&errors::NOT_FOUND_EXCEPTION, "Endpoint does not exist")
 }

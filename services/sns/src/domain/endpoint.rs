@@ -67,17 +67,39 @@ pub fn check(protocol: &str, endpoint: &str, topic_is_fifo: bool) -> Result<(), 
     }
 }
 
-/// E.164, with the separators that people write.
+/// E.164, with the separators that people write between digits, one at a time.
 pub fn is_phone_number(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let count = digits.chars().filter(char::is_ascii_digit).count();
-    (5..=20).contains(&count)
-        && digits
-            .chars()
-            .all(|c| c.is_ascii_digit() || "-/.() ".contains(c))
+    let number = text.strip_prefix('+').unwrap_or(text);
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    (5..=20).contains(&digits)
+        && number
+            .split(['-', '.', '/', ' ', '(', ')'])
+            .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// Whether the endpoint's owner has to confirm.
 pub fn wants_confirmation(protocol: &str) -> bool {
     matches!(protocol, "http" | "https" | "email" | "email-json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telephone_numbers_have_single_separators_between_digits() {
+        for good in ["+15551234567", "+1-555-123-4567", "1.555.1234567", "555/1234567"] {
+            assert!(is_phone_number(good), "{good}");
+        }
+        for bad in [
+            "+15--551234567",
+            "+15551234567.",
+            "/+15551234567",
+            "NAA+15551234567",
+            "+1",
+            "",
+        ] {
+            assert!(!is_phone_number(bad), "{bad}");
+        }
+    }
 }

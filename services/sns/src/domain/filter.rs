@@ -27,7 +27,25 @@ pub fn of(attributes: &BTreeMap<String, String>) -> Option<(Scope, Pattern)> {
     if is_empty(policy) {
         return None;
     }
-    Some((scope(attributes), Pattern::parse(policy).ok()?))
+    let mut policy: Value = serde_json::from_str(policy).ok()?;
+    to_five_digits(&mut policy);
+    Some((scope(attributes), Pattern::parse(&policy.to_string()).ok()?))
+}
+
+/// Numbers are compared with an accuracy of five digits after the decimal point.
+pub fn to_five_digits(value: &mut Value) {
+    const SCALE: f64 = 1e5;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let rounded = number.as_f64().map(|exact| (exact * SCALE).round() / SCALE);
+            if let Some(rounded) = rounded.and_then(serde_json::Number::from_f64) {
+                *number = rounded;
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(to_five_digits),
+        Value::Object(members) => members.values_mut().for_each(to_five_digits),
+        _ => {}
+    }
 }
 
 fn scope(attributes: &BTreeMap<String, String>) -> Scope {
@@ -90,11 +108,20 @@ pub fn attributes_event(attributes: &BTreeMap<String, Attribute>) -> Value {
             _ => None,
         }
     };
-    attributes
+    let mut event = attributes
         .iter()
         .filter_map(|(name, one)| Some((name.clone(), value(one)?)))
         .collect::<Map<_, _>>()
-        .into()
+        .into();
+    to_five_digits(&mut event);
+    event
+}
+
+/// A message's body as the event that filters see.
+pub fn body_event(body: &str) -> Option<Value> {
+    let mut event = serde_json::from_str(body).ok()?;
+    to_five_digits(&mut event);
+    Some(event)
 }
 
 /// Whether a message passes. A body that is no object passes no filter.
@@ -105,5 +132,30 @@ pub fn passes(filter: Option<&(Scope, Pattern)>, attributes: &Value, body: Optio
         Some((Scope::MessageBody, pattern)) => {
             body.is_some_and(|body| body.is_object() && pattern.matches(&Event::of(body)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes_with(policy: &str, body: &str) -> bool {
+        let attributes = [
+            ("FilterPolicy".to_owned(), policy.to_owned()),
+            ("FilterPolicyScope".to_owned(), "MessageBody".to_owned()),
+        ];
+        let filter = of(&attributes.into());
+        passes(filter.as_ref(), &Value::Null, body_event(body).as_ref())
+    }
+
+    #[test]
+    fn numbers_are_compared_to_five_digits() {
+        let exact = r#"{"price": [100.123456789]}"#;
+        assert!(passes_with(exact, r#"{"price": 100.1234567}"#));
+        assert!(passes_with(exact, r#"{"price": [100.1234567, 50]}"#));
+        assert!(!passes_with(exact, r#"{"price": 100.12344}"#));
+        let range = r#"{"price": [{"numeric": [">", 0.000001]}]}"#;
+        assert!(!passes_with(range, r#"{"price": 0.000004}"#));
+        assert!(passes_with(range, r#"{"price": 0.00001}"#));
     }
 }

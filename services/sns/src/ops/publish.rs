@@ -157,9 +157,7 @@ fn order(
         return Ok(None);
     }
     let Some(group) = given.group else {
-        return Err(error::invalid(
-            "The MessageGroupId parameter is required for FIFO topics",
-        ));
+        return Err(error::group_required());
     };
     let by_content = record
         .attributes

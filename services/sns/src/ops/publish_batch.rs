@@ -22,6 +22,9 @@ pub async fn publish_batch(
     let (topic, record) = sns.topic(&context, &input.topic_arn, "Publish")?;
     let entries = input.publish_batch_request_entries;
     check(&entries)?;
+    if topic.is_fifo() && entries.iter().any(|one| one.message_group_id.is_none()) {
+        return Err(error::group_required());
+    }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in entries {
         let id = entry.id.clone();
