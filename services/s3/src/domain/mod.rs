@@ -11,6 +11,7 @@ pub mod event;
 pub mod lifecycle;
 pub mod lifecycle_check;
 pub mod lock;
+pub mod md5;
 pub mod notification;
 pub mod object_key;
 pub mod overlap;
