@@ -145,7 +145,10 @@ pub async fn run(deliveries: Arc<Deliveries>, name: String, lane: Arc<Lane>) {
         };
         tokio::select! {
             Some(outcome) = under_way.join_next() => {
-                if let Ok(Some((due, waiting))) = outcome {
+                if let Ok(Some((due, mut waiting))) = outcome {
+                    if refused.len() >= MAX_HELD {
+                        waiting.parcel = None;
+                    }
                     refused.push(Refused { due: Reverse(due), waiting });
                 }
             }
@@ -179,7 +182,7 @@ async fn attempt(
     let lane = parcel.lane();
     let now = deliveries.clock.now();
     let retry = parcel.retry;
-    let reason = if !failure.is_passing {
+    let reason = if !failure.is_passing && !retry.insists {
         Some(Reason::Permanent)
     } else if waiting.attempts >= retry.attempts {
         Some(Reason::Attempts)

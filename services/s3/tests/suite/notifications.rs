@@ -124,7 +124,7 @@ async fn a_put_invokes_the_function() {
     );
     world.settle().await;
     assert_eq!(
-        world.records("s3.outbox").await,
+        world.records("routing.delivery").await,
         0,
         "what is delivered is forgotten"
     );
@@ -372,7 +372,7 @@ async fn a_destination_that_fails_is_tried_again() {
     keys.sort();
     assert_eq!(keys, ["k", "l"]);
     world.settle().await;
-    assert_eq!(world.records("s3.outbox").await, 0);
+    assert_eq!(world.records("routing.delivery").await, 0);
 }
 
 #[tokio::test]
@@ -430,7 +430,7 @@ async fn what_a_crash_left_is_delivered_by_the_next_run() {
             .ok();
         world.put("/b-1/k", "x").await;
         world.put("/b-1/l", "x").await;
-        assert_eq!(world.records("s3.outbox").await, 2);
+        assert_eq!(world.records("routing.delivery").await, 2);
     }
     let world = World::on(store, blobs, clock);
     world.s3.resume().await.unwrap();
@@ -455,7 +455,7 @@ async fn an_event_is_given_up_after_a_day() {
     world.put("/b-1/k", "x").await;
     for _ in 0..50 {
         world.settle().await;
-        if world.records("s3.outbox").await == 0 {
+        if world.records("routing.delivery").await == 0 {
             return;
         }
         manual.advance(Duration::from_hours(1));
