@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::dead_letter::{self, Reason};
 use super::send::Failure;
 use super::{Deliveries, PARCELS, Parcel, Retry};
-use crate::async_queue::back_off;
+use crate::async_queue::{back_off, with_jitter};
 
 /// Deliveries to one target under way at once.
 const CONCURRENCY: usize = 32;
@@ -243,6 +243,5 @@ fn pause(retry: Retry, attempts: u32) -> Duration {
     if let Some(phases) = retry.phases {
         return retry.phased(phases, attempts);
     }
-    let whole = back_off(first, longest, attempts.saturating_add(1));
-    whole.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+    with_jitter(back_off(first, longest, attempts.saturating_add(1)))
 }

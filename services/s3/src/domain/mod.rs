@@ -21,6 +21,7 @@ pub mod range;
 pub mod roll_up;
 pub mod storage_class;
 pub mod tags;
+pub mod unserved;
 pub mod url_encoding;
 pub mod version_id;
 pub mod website;
