@@ -1,5 +1,7 @@
 //! What processes weigh, by what the kernel tells.
 
+use std::time::Duration;
+
 use anyhow::Context;
 
 /// The memory of a process and all below it in KiB, each shared page counted by the part of those
@@ -16,6 +18,21 @@ pub fn proportional_kib(pid: u32) -> anyhow::Result<u64> {
         .filter_map(|child| proportional_kib(child).ok())
         .sum();
     Ok(own + below)
+}
+
+/// What a process has used of processors since it began, in user and kernel mode.
+pub fn processor_time(pid: u32) -> anyhow::Result<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    // The name before it may contain spaces.
+    let (_, fields) = text.rsplit_once(')').context("a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks
+        .map(str::parse::<u64>)
+        .sum::<Result<u64, _>>()
+        .context("times")?;
+    // Linux counts in hundredths wherever it tells programs.
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 fn children(pid: u32) -> Vec<u32> {

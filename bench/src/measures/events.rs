@@ -53,8 +53,8 @@ pub(super) fn sqs_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
             "1 KB fsync here: p50 {}",
             ms(floors::fsync(1_024, 200)?.p50())
         ),
-        promise: "p50 ≤ 3 ms",
-        kept: samples.p50() <= Duration::from_millis(3),
+        promise: "p50 ≤ 2 ms",
+        kept: samples.p50() <= Duration::from_millis(2),
     }])
 }
 

@@ -11,6 +11,8 @@ mod idle;
 mod images;
 mod layers;
 mod objects;
+mod queues;
+mod rules;
 mod template;
 mod warm;
 
@@ -20,7 +22,7 @@ use crate::{Row, Tools};
 
 type Measure = fn(&Tools) -> anyhow::Result<Vec<Row>>;
 
-pub const ALL: [(&str, Measure); 30] = [
+pub const ALL: [(&str, Measure); 35] = [
     ("start-and-idle", idle::start_and_idle),
     ("warm-invoke", warm::warm_invoke),
     ("warm-throughput", warm::warm_throughput),
@@ -44,8 +46,13 @@ pub const ALL: [(&str, Measure); 30] = [
     ("streamed-first-byte", http_api::first_byte),
     ("idle-websockets", http_api::idle_websockets),
     ("durable-send", durable::durable_send),
+    ("receive-delete", queues::receive_and_delete),
+    ("sqs-throughput", queues::through_a_function),
+    ("event-matching", rules::matching),
+    ("idle-schedules", rules::idle_schedules),
     ("durable-object", objects::durable_put),
     ("large-object", objects::large_put),
+    ("large-read", objects::large_get),
     ("durable-put-item", dynamodb::durable_put_item),
     ("get-item", dynamodb::get_item),
     ("query-100", dynamodb::query_100),

@@ -89,6 +89,8 @@ pub struct Event {
     pub detail: String,
     pub resources: Vec<Arn>,
     pub time: Timestamp,
+    /// `X-Amzn-Trace-Id` of what caused it.
+    pub trace: Option<String>,
 }
 
 /// Takes log lines off the invoke path. Never blocks and never fails: what a bounded buffer cannot

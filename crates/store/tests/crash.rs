@@ -213,9 +213,11 @@ async fn fill_disk(dir: &Path) {
     assert!(matches!(error, StoreError::Full), "{error:?}");
     assert!(written > 0);
     let mut writer = blobs.create().await.unwrap();
+    // Chunks are written behind their sender's back: the one after learns of it.
+    writer.write(vec![1; 2 << 20].into()).await.unwrap();
     let full = writer.write(vec![1; 2 << 20].into()).await.unwrap_err();
     assert!(matches!(full, StoreError::Full), "{full:?}");
-    drop(writer);
+    writer.finish().await.expect_err("what has failed stays so");
 
     let count = async |prefix: &'static str| store.scan(Scan::prefix(prefix)).await.unwrap().len();
     assert_eq!(

@@ -209,6 +209,8 @@ async fn an_abandoned_writer_leaves_nothing() {
     let temporary = dir.path().join("temporary");
     let blobs = FileBlobs::open(dir.path()).unwrap();
     let mut writer = blobs.create().await.unwrap();
+    // The second one waits for the first to have been written.
+    writer.write(vec![7; 2 << 20].into()).await.unwrap();
     writer.write(vec![7; 2 << 20].into()).await.unwrap();
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 1);
     drop(writer);

@@ -249,7 +249,7 @@ impl EventSink for crate::EventsService {
             resources: sent.resources.iter().map(ToString::to_string).collect(),
             detail: sent.detail,
             replay: None,
-            trace: None,
+            trace: sent.trace,
         };
         self.0.accept(vec![(bus, event)]).await
     }

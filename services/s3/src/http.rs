@@ -112,6 +112,9 @@ impl S3 {
         request: Request<Body>,
     ) -> Result<Response<Body>, ServiceError> {
         let (mut parts, body) = request.into_parts();
+        if let Some(operation) = domain::unserved::operation(&parts) {
+            return Err(Error::not_implemented(operation).into_service_error());
+        }
         announce_length(&mut parts, &body);
         let body = document::guard(&parts, body).map_err(Error::into_service_error)?;
         let call = Arc::new(Call::take(context.clone(), &mut parts));

@@ -79,7 +79,7 @@ impl S3 {
     pub async fn resume(&self) -> Result<(), StoreError> {
         ops::bucket::reopen_all(&self.state).await?;
         uploads::sweep(&self.state).await?;
-        self.state.outbox.resume().await?;
+        self.state.deliveries.resume().await?;
         tokio::spawn(lifecycle::run(Arc::downgrade(&self.state)));
         Ok(())
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{Clock, Timestamp};
+use routing::deliveries::{Deliveries, NoWeb};
 use store::{Blobs, Store};
 
 use crate::content::{Keys, Pins};
 use crate::domain::encryption::{CustomerKey, KEY};
 use crate::domain::event::Sequencer;
-use crate::outbox::Outbox;
+use crate::outbox;
 use crate::{Config, Ports};
 
 pub struct State {
@@ -20,7 +21,7 @@ pub struct State {
     pub is_permissive: bool,
     encryption_key: Option<[u8; KEY]>,
     pub pins: Arc<Pins>,
-    pub outbox: Arc<Outbox>,
+    pub deliveries: Arc<Deliveries>,
     sequence: Sequence,
 }
 
@@ -33,15 +34,22 @@ impl State {
             is_permissive,
             encryption_key,
         } = config;
+        let deliveries = Deliveries::new(
+            outbox::PRINCIPAL,
+            Arc::clone(&store),
+            clock.clone(),
+            Arc::clone(&ports.api),
+            Arc::clone(&ports.invoker),
+            Arc::new(NoWeb),
+        );
+        if let Some(events) = &ports.events {
+            deliveries.publish_by(Arc::clone(events));
+        }
         Self {
             is_permissive,
             encryption_key,
             pins: Arc::new(Pins::new(Arc::clone(&blobs))),
-            outbox: Arc::new(Outbox::new(
-                Arc::clone(&store),
-                clock.clone(),
-                ports.clone(),
-            )),
+            deliveries,
             store,
             blobs,
             clock,

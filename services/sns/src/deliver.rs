@@ -25,6 +25,7 @@ const TO_AWS: Retry = Retry {
     first_pause_millis: 1_000,
     longest_pause_millis: 20_000,
     phases: None,
+    insists: false,
 };
 /// A message that a topic has taken.
 pub struct Published<'a> {

@@ -64,6 +64,11 @@ pub fn back_off(first: Duration, longest: Duration, nth: u32) -> Duration {
     first.saturating_mul(1 << doublings).min(longest)
 }
 
+/// Between half of a wait and all of it, so that those who failed together do not come together.
+pub fn with_jitter(wait: Duration) -> Duration {
+    wait.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+}
+
 #[cfg(test)]
 mod tests {
     use base::RequestId;

@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use store::{Batch, Key, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use decide::back_off;
+pub(crate) use decide::{back_off, with_jitter};
 pub use event::{Answer, AsyncEvent, Ended, Ending, EventRunner, RetryPolicy, RunOutcome};
 
 use lane::{Lane, Message};

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::dead_letter::{self, Reason};
 use super::send::Failure;
 use super::{Deliveries, PARCELS, Parcel, Retry};
-use crate::async_queue::back_off;
+use crate::async_queue::{back_off, with_jitter};
 
 /// Deliveries to one target under way at once.
 const CONCURRENCY: usize = 32;
@@ -145,7 +145,10 @@ pub async fn run(deliveries: Arc<Deliveries>, name: String, lane: Arc<Lane>) {
         };
         tokio::select! {
             Some(outcome) = under_way.join_next() => {
-                if let Ok(Some((due, waiting))) = outcome {
+                if let Ok(Some((due, mut waiting))) = outcome {
+                    if refused.len() >= MAX_HELD {
+                        waiting.parcel = None;
+                    }
                     refused.push(Refused { due: Reverse(due), waiting });
                 }
             }
@@ -179,7 +182,7 @@ async fn attempt(
     let lane = parcel.lane();
     let now = deliveries.clock.now();
     let retry = parcel.retry;
-    let reason = if !failure.is_passing {
+    let reason = if !failure.is_passing && !retry.insists {
         Some(Reason::Permanent)
     } else if waiting.attempts >= retry.attempts {
         Some(Reason::Attempts)
@@ -240,6 +243,5 @@ fn pause(retry: Retry, attempts: u32) -> Duration {
     if let Some(phases) = retry.phases {
         return retry.phased(phases, attempts);
     }
-    let whole = back_off(first, longest, attempts.saturating_add(1));
-    whole.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+    with_jitter(back_off(first, longest, attempts.saturating_add(1)))
 }

@@ -17,12 +17,12 @@ use std::sync::{Arc, OnceLock};
 
 use base::Clock;
 use parking_lot::Mutex;
-use service::ports::{ApiCaller, Invoker, WebClient};
+use service::ports::{ApiCaller, EventSink, Invoker, WebClient};
 use store::{Batch, Key, Store, StoreError, Table};
 
 use lane::{Lane, Waiting};
 pub use send::Failure;
-pub use web::{Endpoints, Exchange, HttpParts};
+pub use web::{Endpoints, Exchange, HttpParts, NoWeb};
 
 pub use parcel::{Attribute, BackOff, DeadLetter, Parcel, Phases, Retry, Source, Style, Target};
 
@@ -43,6 +43,7 @@ pub struct Deliveries {
     invoker: Arc<dyn Invoker>,
     web: Arc<dyn WebClient>,
     endpoints: OnceLock<Arc<dyn Endpoints>>,
+    events: OnceLock<Arc<dyn EventSink>>,
     lanes: Mutex<HashMap<String, Arc<Lane>>>,
     last_number: AtomicU64,
     ended: AtomicBool,
@@ -70,6 +71,7 @@ impl Deliveries {
             invoker,
             web,
             endpoints: OnceLock::new(),
+            events: OnceLock::new(),
             lanes: Mutex::default(),
             last_number: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -80,6 +82,20 @@ impl Deliveries {
     pub fn complete_by(&self, endpoints: Arc<dyn Endpoints>) {
         // A second call could only name the same service.
         let _ = self.endpoints.set(endpoints);
+    }
+
+    /// Names who takes what goes to event buses. Once, before the first parcel.
+    pub fn publish_by(&self, events: Arc<dyn EventSink>) {
+        let _ = self.events.set(events);
+    }
+
+    /// Hands a parcel over now, once, and keeps nothing of it: the answer tells whether its target
+    /// would take others.
+    ///
+    /// # Errors
+    /// Why the target did not take it.
+    pub async fn try_once(&self, parcel: &Parcel) -> Result<(), Failure> {
+        self.hand_over(parcel).await
     }
 
     /// Adds parcels to a batch.

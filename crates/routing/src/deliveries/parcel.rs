@@ -48,6 +48,13 @@ pub enum Target {
     },
     /// Gets the body as event, in a stream of its own.
     LogGroup(Arn),
+    /// The default bus of the source's account, which gets the body as detail of an event.
+    EventBus {
+        source: String,
+        detail_type: String,
+        resources: Vec<Arn>,
+        time: Timestamp,
+    },
     /// The body, a JSON object, is the input of an operation.
     Call {
         service: String,
@@ -92,6 +99,9 @@ pub struct Retry {
     /// Where they do not just double.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phases: Option<Phases>,
+    /// Whether what a target says it will never take is tried again all the same.
+    #[serde(default)]
+    pub insists: bool,
 }
 
 /// How SNS spaces the attempts at a web endpoint, besides those that back off.
@@ -155,6 +165,7 @@ impl Retry {
         first_pause_millis: 1_000,
         longest_pause_millis: 600_000,
         phases: None,
+        insists: false,
     };
 
     /// As EventBridge does, with what a target's own policy says instead.
@@ -190,6 +201,18 @@ pub enum Style {
     Sns,
 }
 
+impl Target {
+    /// A queue that gets the body and nothing else.
+    pub const fn queue(queue: Arn) -> Self {
+        Self::Queue {
+            queue,
+            group: None,
+            deduplication: None,
+            attributes: Vec::new(),
+        }
+    }
+}
+
 impl Attribute {
     pub fn text(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self::of_kind("String", name, value)
@@ -215,6 +238,7 @@ impl Parcel {
             Target::Function(arn) | Target::LogGroup(arn) | Target::Queue { queue: arn, .. } => {
                 arn.to_string()
             }
+            Target::EventBus { .. } => "event bus".to_owned(),
             Target::Call { arn, operation, .. } => format!("{operation} {arn}"),
             Target::Web { url, .. } => url.clone(),
             Target::Endpoint { arn, .. } => arn.clone(),
@@ -240,6 +264,7 @@ mod tests {
             first_pause_millis: 1_000,
             longest_pause_millis: 9_000,
             phases: None,
+            insists: false,
         };
         let pauses = |back_off| {
             let phases = Phases {

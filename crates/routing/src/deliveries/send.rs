@@ -5,7 +5,7 @@ use base::{AccountId, Arn, RequestId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use service::ports::InvokeRequest;
+use service::ports::{Event, InvokeRequest};
 use service::{Principal, RequestContext, ServiceError};
 use wire::Value;
 
@@ -106,6 +106,27 @@ impl Deliveries {
                 self.check_owner(group, parcel).await?;
                 self.log(group, context, &parcel.body).await
             }
+            Target::EventBus {
+                source,
+                detail_type,
+                resources,
+                time,
+            } => {
+                let events = self.events.get().ok_or_else(|| {
+                    Failure::lasting("UNSUPPORTED_TARGET", "this service has no event bus")
+                })?;
+                let event = Event {
+                    account: parcel.source.account,
+                    region: parcel.source.region.clone(),
+                    source: source.clone(),
+                    detail_type: detail_type.clone(),
+                    detail: parcel.body.clone(),
+                    resources: resources.clone(),
+                    time: *time,
+                    trace: parcel.trace.clone(),
+                };
+                Ok(events.publish(event).await?)
+            }
             Target::Call {
                 service,
                 operation,
@@ -186,22 +207,33 @@ impl Deliveries {
         }
     }
 
-    /// Another account's queue gets what its policy lets in, other resources of theirs nothing; of
-    /// functions Lambda itself judges.
+    /// Another account's queues and topics get what their policies let in, other resources of theirs
+    /// nothing; of functions Lambda itself judges.
     async fn check_owner(&self, target: &Arn, parcel: &Parcel) -> Result<(), Failure> {
         let source = &parcel.source;
         let Some(owner) = target.account_id().filter(|owner| *owner != source.account) else {
             return Ok(());
         };
-        if target.service == "sqs" {
+        let asked = match target.service.as_str() {
+            "sqs" => {
+                let names = Value::List(vec![Value::Str("Policy".to_owned())]);
+                let input = [
+                    Some(("QueueUrl", Value::Str(queue_url(target)))),
+                    Some(("AttributeNames", names)),
+                ];
+                Some(("GetQueueAttributes", Value::of_members(input)))
+            }
+            "sns" => {
+                let topic = Value::Str(target.to_string());
+                let input = Value::of_members([Some(("TopicArn", topic))]);
+                Some(("GetTopicAttributes", input))
+            }
+            _ => None,
+        };
+        if let Some((operation, input)) = asked {
             let context = in_region_of(target, self.context(parcel));
-            let names = Value::List(vec![Value::Str("Policy".to_owned())]);
-            let input = Value::of_members([
-                Some(("QueueUrl", Value::Str(queue_url(target)))),
-                Some(("AttributeNames", names)),
-            ]);
-            let operation = "GetQueueAttributes";
-            let answer = self.api.call("sqs", operation, context, input).await?;
+            let service = target.service.as_str();
+            let answer = self.api.call(service, operation, context, input).await?;
             let attributes = answer.get("Attributes");
             let policy = attributes.and_then(|all| all.get("Policy")?.as_str());
             if policy.is_some_and(|policy| self.is_let_in(policy, target, owner, parcel)) {
@@ -226,7 +258,10 @@ impl Deliveries {
         keys.insert("aws:SourceAccount", parcel.source.account.to_string());
         let request = policy::Request {
             caller,
-            action: "sqs:SendMessage",
+            action: match target.service.as_str() {
+                "sns" => "sns:Publish",
+                _ => "sqs:SendMessage",
+            },
             resource: &target.to_string(),
             resource_account: owner,
             context: &keys,

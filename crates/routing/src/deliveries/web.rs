@@ -45,6 +45,21 @@ pub trait Endpoints: Send + Sync + 'static {
     fn refused(&self, arn: &str);
 }
 
+/// For a service whose parcels go nowhere outside.
+pub struct NoWeb;
+
+#[async_trait]
+impl WebClient for NoWeb {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        _: Duration,
+        _: usize,
+    ) -> Result<http::Response<Bytes>, String> {
+        Err(format!("{} is outside", request.uri()))
+    }
+}
+
 /// Whether another attempt at an API destination may succeed.
 ///
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html>

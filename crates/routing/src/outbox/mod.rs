@@ -8,11 +8,11 @@ mod courier;
 mod parcel;
 mod target;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, RequestId, Timestamp};
+use base::{Arn, Clock, RequestId, Timestamp};
 use service::ports::ApiCaller;
 use store::{Batch, Durability, Key, Store, StoreError};
 use tokio::sync::watch;
@@ -21,12 +21,17 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use parcel::{Address, Attribute, Envelope, Parcel, Sender};
 pub use target::Target;
 
-use crate::async_queue::back_off;
+use crate::async_queue::{back_off, with_jitter};
 use courier::{Courier, Undelivered};
 use parcel::{HEADS, Head, body_key};
 
-/// Deliveries at once.
-const AT_ONCE: usize = 32;
+/// Deliveries at once, to all targets and to one: what one target leaves waiting holds up no other.
+const AT_ONCE: usize = 512;
+const AT_ONCE_TO_ONE: usize = 32;
+/// Parcels looked through at once for some that may go.
+const PAGE: usize = 500;
+/// Parcels looked through in all. Behind so many for targets that are busy, others wait.
+const MOST_LOOKED_AT: usize = 5_000;
 /// A target that has not answered by then is tried again later, and holds up no other.
 const PATIENCE: Duration = Duration::from_mins(1);
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -106,12 +111,11 @@ fn key(due: Timestamp, id: RequestId) -> (i64, String) {
 async fn carry(post: Arc<Post>, mut open: watch::Receiver<bool>) {
     let mut arrivals = HEADS.watch(&*post.store, ());
     let mut under_way = JoinSet::new();
-    let mut taken: HashSet<RequestId> = HashSet::new();
+    let mut taken = Taken::default();
     loop {
-        let next = match post.due(&taken).await {
+        let next = match post.due(&mut taken).await {
             Ok((due, next)) => {
                 for (at, head) in due {
-                    taken.insert(head.id);
                     let post = Arc::clone(&post);
                     under_way.spawn(async move { post.deliver(at, head).await });
                 }
@@ -128,55 +132,93 @@ async fn carry(post: Arc<Post>, mut open: watch::Receiver<bool>) {
                 drop(closed);
                 break;
             }
-            Some(ended) = under_way.join_next() => forget(&mut taken, ended),
+            Some(ended) = under_way.join_next() => taken.forget(ended),
             () = arrivals.changed(), if under_way.len() < AT_ONCE => {}
             () = post.courier.clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
         }
     }
     while let Some(ended) = under_way.join_next().await {
-        forget(&mut taken, ended);
+        taken.forget(ended);
     }
 }
 
-fn forget(
-    taken: &mut HashSet<RequestId>,
-    ended: Result<Option<RequestId>, tokio::task::JoinError>,
-) {
-    match ended {
-        Ok(Some(id)) => {
-            taken.remove(&id);
+/// Parcels under way, with their targets.
+#[derive(Default)]
+struct Taken {
+    parcels: HashMap<RequestId, Arn>,
+    targets: HashMap<Arn, usize>,
+}
+
+impl Taken {
+    /// Whether a parcel may go now; if so it is under way.
+    fn take(&mut self, head: &Head) -> bool {
+        let target = &head.address.target;
+        let busy = self.targets.get(target).copied().unwrap_or_default();
+        if busy >= AT_ONCE_TO_ONE || self.parcels.contains_key(&head.id) {
+            return false;
         }
-        // Its parcel may have arrived: it is not tried again before the server restarts.
-        Ok(None) => {}
-        Err(error) => tracing::error!(%error, "outbox: a delivery was lost"),
+        self.targets.insert(target.clone(), busy + 1);
+        self.parcels.insert(head.id, target.clone());
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.parcels.len() >= AT_ONCE
+    }
+
+    fn forget(&mut self, ended: Result<Option<RequestId>, tokio::task::JoinError>) {
+        match ended {
+            Ok(Some(id)) => {
+                let Some(target) = self.parcels.remove(&id) else {
+                    return;
+                };
+                if let Some(busy) = self.targets.get_mut(&target) {
+                    *busy -= 1;
+                    if *busy == 0 {
+                        self.targets.remove(&target);
+                    }
+                }
+            }
+            // Its parcel may have arrived: it is not tried again before the server restarts.
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "outbox: a delivery was lost"),
+        }
     }
 }
 
 impl Post {
-    /// What is to be delivered now, and when to look again.
+    /// What is to be delivered now, and when to look again; the end of a delivery wakes us too.
     async fn due(
         &self,
-        taken: &HashSet<RequestId>,
+        taken: &mut Taken,
     ) -> Result<(Vec<(Key, Head)>, Option<Timestamp>), StoreError> {
         let now = self.courier.clock.now();
-        let room = AT_ONCE.saturating_sub(taken.len());
-        let limit = taken.len() + room + 1;
-        let page = HEADS.scan(&self.store, (), None, limit).await?;
-        let mut due = Vec::new();
-        for row in page.rows {
-            if taken.contains(&row.value.id) {
-                continue;
+        let (mut due, mut after, mut looked_at) = (Vec::new(), None, 0);
+        while looked_at < MOST_LOOKED_AT {
+            let page = match HEADS.scan(&self.store, (), after.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) if due.is_empty() => return Err(error),
+                // Those that were found are on their way first.
+                Err(_) => return Ok((due, Some(now + STORE_PAUSE))),
+            };
+            looked_at += page.rows.len();
+            for row in page.rows {
+                let at = row.key.reader().i64().unwrap_or_default();
+                let at = Timestamp::from_millis(at);
+                if at > now {
+                    return Ok((due, Some(at)));
+                }
+                if taken.is_full() {
+                    return Ok((due, None));
+                }
+                if taken.take(&row.value) {
+                    due.push((row.key, row.value));
+                }
             }
-            let at = row.key.reader().i64().unwrap_or_default();
-            let at = Timestamp::from_millis(at);
-            if at > now {
-                return Ok((due, Some(at)));
+            after = page.next;
+            if after.is_none() {
+                break;
             }
-            if due.len() == room {
-                // The end of a delivery wakes us.
-                return Ok((due, None));
-            }
-            due.push((row.key, row.value));
         }
         Ok((due, None))
     }
@@ -217,7 +259,8 @@ impl Post {
             failures: head.failures + 1,
             ..head.clone()
         };
-        let due = clock.now() + back_off(FIRST_DELAY, LONGEST_DELAY, again.failures);
+        let wait = back_off(FIRST_DELAY, LONGEST_DELAY, again.failures);
+        let due = clock.now() + with_jitter(wait);
         if due.since(again.accepted_at) > LONGEST_AGE {
             lost(address, &error);
             return self.remove(&at, *id).await;

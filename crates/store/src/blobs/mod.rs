@@ -52,7 +52,10 @@ pub trait Blobs: Send + Sync + 'static {
 /// A blob being written. Dropped without [`finish`](Self::finish), it leaves nothing.
 #[async_trait]
 pub trait BlobWriter: Send {
-    /// Appends a chunk.
+    /// Appends a chunk, which may be written while the next one is awaited.
+    ///
+    /// # Errors
+    /// Why this chunk or an earlier one could not be written. Nothing can be appended after that.
     async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError>;
 
     /// Makes the blob durable and gives its id.

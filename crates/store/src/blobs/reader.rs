@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, pread};
 
 use super::file::{Shelf, blocking};
 use super::{BlobId, BlobReader};
@@ -69,8 +70,18 @@ impl BlobReader for FileReader {
 
 /// The bytes of a range within the file.
 fn read_at(file: &File, range: Range<u64>) -> Result<Bytes, StoreError> {
-    let mut bytes = vec![0; (range.end - range.start) as usize];
-    file.read_exact_at(&mut bytes, range.start)
-        .map_err(|error| StoreError::io("read a blob", error))?;
+    let failed = |error: io::Error| StoreError::io("read a blob", error);
+    let length = (range.end - range.start) as usize;
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = range.start + bytes.len() as u64;
+        // Into memory that was not cleared first, which costs as much as the copy.
+        match pread(file, spare_capacity(&mut bytes), at) {
+            Ok(0) => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+    }
+    bytes.truncate(length);
     Ok(bytes.into())
 }

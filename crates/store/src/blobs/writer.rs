@@ -1,12 +1,19 @@
 //! Writing a blob's file.
+//!
+//! While one stretch goes to the file, the next one gathers: whoever sends the bytes waits for the
+//! disk only when it is slower. Stretches begin their way to the disk as they are written, so that
+//! the sync at the end finds little left to do.
 
 use std::fs::{self, File};
 use std::io::{IoSlice, Write};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustix::fs::{Advice, fadvise};
+use tokio::task::JoinHandle;
 
 use super::file::{Shelf, blocking};
 use super::{BlobId, BlobWriter};
@@ -15,21 +22,32 @@ use crate::StoreError;
 /// Chunks gather up to this many bytes before they go to the file; a blob that is shorter needs
 /// one hop to a blocking thread in all.
 const GATHER_BYTES: usize = 1 << 20;
+/// So many bytes are written before the kernel is asked to bring them to the disk.
+const WRITE_BACK_BYTES: u64 = 4 << 20;
 
 pub(super) struct FileWriter {
     shelf: Arc<Shelf>,
     id: BlobId,
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
-    /// Made by the first write that does not fit in memory. `None` after a failure, too.
-    file: Option<Unfinished>,
-    failed: bool,
+    progress: Progress,
+}
+
+enum Progress {
+    /// Everything has fitted in memory so far.
+    Unwritten,
+    /// A stretch is being written, or has been.
+    Writing(JoinHandle<Result<Unfinished, StoreError>>),
+    Failed,
 }
 
 /// A file in the temporary directory, removed on drop unless it has moved to its place.
 struct Unfinished {
     file: File,
     path: PathBuf,
+    length: u64,
+    /// The disk has been asked to take what comes before.
+    sent_back: u64,
     moved: bool,
 }
 
@@ -41,36 +59,35 @@ impl FileWriter {
             id,
             gathered: Vec::new(),
             gathered_bytes: 0,
-            file: None,
-            failed: false,
+            progress: Progress::Unwritten,
         }
     }
 
-    /// Writes what has gathered, then does `more` on the same thread. Whatever goes wrong, the
-    /// file goes with it.
-    async fn flush<T: Send + 'static>(
-        &mut self,
-        more: impl FnOnce(&Shelf, &mut Unfinished) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        if std::mem::replace(&mut self.failed, true) {
-            return Err(StoreError::Closed);
+    /// Waits for what is being written. Whatever goes wrong, the file goes with it.
+    async fn settle(&mut self) -> Result<Option<Unfinished>, StoreError> {
+        match std::mem::replace(&mut self.progress, Progress::Failed) {
+            Progress::Unwritten => Ok(None),
+            Progress::Writing(writing) => Ok(Some(writing.await.map_err(|_| StoreError::Closed)??)),
+            Progress::Failed => Err(StoreError::Closed),
         }
-        let (shelf, file, id) = (Arc::clone(&self.shelf), self.file.take(), self.id);
+    }
+
+    /// Writes what has gathered.
+    fn append(
+        &mut self,
+        file: Option<Unfinished>,
+    ) -> impl FnOnce() -> Result<Unfinished, StoreError> + Send + use<> {
+        let (shelf, id) = (Arc::clone(&self.shelf), self.id);
         let chunks = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
-        let (file, result) = blocking(move || {
+        move || {
             let mut file = match file {
                 Some(file) => file,
                 None => Unfinished::create(shelf.unfinished(&id))?,
             };
             file.append(&chunks)?;
-            let result = more(&shelf, &mut file)?;
-            Ok((file, result))
-        })
-        .await?;
-        self.file = Some(file);
-        self.failed = false;
-        Ok(result)
+            Ok(file)
+        }
     }
 }
 
@@ -82,20 +99,32 @@ impl BlobWriter for FileWriter {
         if self.gathered_bytes < GATHER_BYTES {
             return Ok(());
         }
-        self.flush(|_, _| Ok(())).await
+        let file = self.settle().await?;
+        let append = self.append(file);
+        let durable = self.shelf.durable();
+        self.progress = Progress::Writing(tokio::task::spawn_blocking(move || {
+            let mut file = append()?;
+            if durable {
+                file.send_back();
+            }
+            Ok(file)
+        }));
+        Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<BlobId, StoreError> {
-        let id = self.id;
-        self.flush(move |shelf, unfinished| {
+        let (shelf, id) = (Arc::clone(&self.shelf), self.id);
+        let file = self.settle().await?;
+        let append = self.append(file);
+        blocking(move || {
+            let mut file = append()?;
             if shelf.durable() {
-                unfinished
-                    .file
+                file.file
                     .sync_all()
                     .map_err(|error| StoreError::io("sync a blob", error))?;
             }
             shelf.shelve(&id)?;
-            unfinished.moved = true;
+            file.moved = true;
             Ok(())
         })
         .await?;
@@ -105,10 +134,12 @@ impl BlobWriter for FileWriter {
 
 impl Drop for FileWriter {
     fn drop(&mut self) {
-        // Removing a large file takes a while: not on a thread that others wait for.
-        if let (Some(file), Ok(runtime)) = (self.file.take(), tokio::runtime::Handle::try_current())
+        // Removing a large file takes a while: not on a thread that others wait for. One that is
+        // still being written goes when that has ended, on the thread that did it.
+        if let Progress::Writing(writing) = std::mem::replace(&mut self.progress, Progress::Failed)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn_blocking(move || drop(file));
+            runtime.spawn_blocking(move || drop(writing));
         }
     }
 }
@@ -120,6 +151,8 @@ impl Unfinished {
         Ok(Self {
             file,
             path,
+            length: 0,
+            sent_back: 0,
             moved: false,
         })
     }
@@ -135,12 +168,32 @@ impl Unfinished {
                     let error = std::io::ErrorKind::WriteZero.into();
                     return Err(StoreError::io("write a blob", error));
                 }
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Ok(written) => {
+                    self.length += written as u64;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(StoreError::io("write a blob", error)),
             }
         }
         Ok(())
+    }
+
+    /// Starts what has been written on its way to the disk, without waiting: Linux does that when
+    /// told that pages are not needed soon, and drops none of them that are not there yet.
+    fn send_back(&mut self) {
+        let fresh = self.length - self.sent_back;
+        if fresh < WRITE_BACK_BYTES {
+            return;
+        }
+        // Only advice: the sync at the end is what counts.
+        let _ = fadvise(
+            &self.file,
+            self.sent_back,
+            NonZeroU64::new(fresh),
+            Advice::DontNeed,
+        );
+        self.sent_back = self.length;
     }
 }
 

@@ -235,20 +235,21 @@ async fn attempt(
         ..
     } = staging;
     let place = buckets::place(name, &bucket.value);
-    let entries = outbox::stage(
+    let staged = outbox::stage(
+        &state.deliveries,
         &mut batch,
         place,
         &bucket.value.notifications,
         &happenings,
         cause,
-        |at| state.next_sequencer(at),
+        || state.next_sequencer(cause.at),
     )?;
     match state.store.commit(batch).await {
         Ok(()) => {
             for old in retired {
                 old.delete(state);
             }
-            state.outbox.push(entries);
+            state.deliveries.send_off(staged);
             Ok(Some((now, outcomes)))
         }
         Err(StoreError::Conflict { key }) if expected.contains(&key) => Ok(None),

@@ -1,6 +1,7 @@
 //! The bytes of objects: written as they arrive, read as they are sent, deleted when the last
 //! reader is done.
 
+mod digests;
 mod pins;
 mod read;
 mod seal;

@@ -22,6 +22,8 @@ pub type ByteStream = StdPin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>
 
 /// Most bytes asked of a blob at once.
 const CHUNK: u64 = 256 * 1024;
+/// Reads of one blob under way at once.
+const AHEAD: usize = 2;
 /// How often an object may be replaced between finding it and opening its bytes.
 const MAX_ATTEMPTS: usize = 100;
 
@@ -194,29 +196,73 @@ impl Source {
                 }
                 stream::iter([Ok(slice)]).boxed()
             }
-            Self::Blob(blob) => blob_stream(blob, range).boxed(),
+            Self::Blob(blob) => blob_stream(blob, range),
             Self::Parts(parts) => parts.stream(range).boxed(),
         }
     }
 }
 
-fn blob_stream(blob: Opened, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-    stream::try_unfold((blob, range), |(blob, range)| async move {
+fn blob_stream(blob: Opened, range: Range<u64>) -> ByteStream {
+    let Opened { reader, opener } = blob;
+    match opener {
+        Some(opener) => sealed_stream(reader, opener, range).boxed(),
+        None => plain_stream(reader, range).boxed(),
+    }
+}
+
+/// While one chunk is sent, the next one is read.
+fn plain_stream(
+    reader: Arc<dyn BlobReader>,
+    range: Range<u64>,
+) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    let end = range.end;
+    let starts = range.step_by(CHUNK as usize);
+    stream::iter(starts)
+        .map(move |start| {
+            let reader = Arc::clone(&reader);
+            async move { read_whole(&*reader, start..end.min(start + CHUNK)).await }
+        })
+        .buffered(AHEAD)
+        .flat_map(|read| match read {
+            Ok(chunks) => stream::iter(chunks.into_iter().map(Ok)).left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        })
+}
+
+async fn read_whole(reader: &dyn BlobReader, range: Range<u64>) -> Result<Vec<Bytes>, Error> {
+    let (mut chunks, mut start) = (Vec::new(), range.start);
+    while start < range.end {
+        let chunk = reader.read(start..range.end).await?;
+        if chunk.is_empty() {
+            return Err(too_short());
+        }
+        start += chunk.len() as u64;
+        chunks.push(chunk);
+    }
+    Ok(chunks)
+}
+
+fn sealed_stream(
+    reader: Arc<dyn BlobReader>,
+    opener: Opener,
+    range: Range<u64>,
+) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    let begin = (reader, opener, range);
+    stream::try_unfold(begin, |(reader, opener, range)| async move {
         if range.is_empty() {
             return Ok(None);
         }
-        let chunk = if let Some(opener) = &blob.opener {
-            opener.read(&*blob.reader, range.clone()).await?
-        } else {
-            let end = range.end.min(range.start + CHUNK);
-            blob.reader.read(range.start..end).await?
-        };
+        let chunk = opener.read(&*reader, range.clone()).await?;
         if chunk.is_empty() {
-            return Err(StoreError::corrupt("a blob is shorter than its object").into());
+            return Err(too_short());
         }
         let rest = range.start + chunk.len() as u64..range.end;
-        Ok(Some((chunk, (blob, rest))))
+        Ok(Some((chunk, (reader, opener, rest))))
     })
+}
+
+fn too_short() -> Error {
+    StoreError::corrupt("a blob is shorter than its object").into()
 }
 
 impl Parts {

@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _, pin_mut};
-use md5::{Digest as _, Md5};
 use service::TrailingHeaders;
 use store::{BlobId, BlobWriter, Blobs};
 
+use super::digests::Digests;
 use super::seal::{Keys, Sealer};
-use crate::domain::checksum::{Algorithm, Checksum, Hasher};
+use crate::domain::checksum::{Algorithm, Checksum};
 use crate::error::Error;
 use crate::records::Sealed;
 
@@ -168,8 +168,7 @@ pub async fn discard(blobs: &dyn Blobs, stored: &Stored) {
 
 struct Intake {
     size: u64,
-    md5: Md5,
-    hasher: Hasher,
+    digests: Digests,
     held: BytesMut,
     may_hold: usize,
     writer: Option<Box<dyn BlobWriter>>,
@@ -180,8 +179,7 @@ impl Intake {
     fn new(expected: &Expected) -> Self {
         Self {
             size: 0,
-            md5: Md5::new(),
-            hasher: Hasher::new(expected.algorithm),
+            digests: Digests::new(expected.algorithm),
             held: BytesMut::new(),
             may_hold: if expected.may_inline { MAX_INLINE } else { 0 },
             writer: None,
@@ -194,8 +192,7 @@ impl Intake {
         if self.size > MAX_UPLOAD {
             return Err(too_large(self.size));
         }
-        self.md5.update(&chunk);
-        self.hasher.update(&chunk);
+        self.digests.update(chunk.clone()).await?;
         if self.writer.is_none() {
             if self.held.len() + chunk.len() <= self.may_hold {
                 self.held.extend_from_slice(&chunk);
@@ -220,8 +217,7 @@ impl Intake {
     }
 
     async fn finish(self, blobs: &dyn Blobs, expected: &Expected) -> Result<Written, Error> {
-        let md5: [u8; 16] = self.md5.finalize().into();
-        let checksum = self.hasher.finish();
+        let (md5, checksum) = self.digests.finish().await?;
         expected.check(self.size, md5, &checksum)?;
         let is_empty = self.size == 0;
         let sealer = self.sealer.filter(|_| !is_empty);

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use base::{Arn, Region};
+use base::{Arn, Region, Timestamp};
 use s3s::dto::{
     EventBridgeConfiguration, FilterRule, FilterRuleName, GetBucketNotificationConfigurationInput,
     GetBucketNotificationConfigurationOutput, LambdaFunctionConfiguration,
@@ -12,12 +12,13 @@ use s3s::dto::{
     PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
     QueueConfiguration, S3KeyFilter, TopicConfiguration,
 };
-use service::RequestContext;
+use service::ports::ApiCaller;
+use service::{Principal, RequestContext, ServiceError};
 use wire::Value;
 
 use crate::buckets;
 use crate::call::Call;
-use crate::domain::event;
+use crate::domain::event::{self, Place};
 use crate::domain::notification::{Notifications, Rule, Target};
 use crate::domain::overlap;
 use crate::error::Error;
@@ -35,9 +36,9 @@ pub async fn put_bucket_notification_configuration(
     let notifications = read(&state, input.notification_configuration)?;
     overlap::check(&notifications.rules)?;
     if input.skip_destination_validation != Some(true) {
-        let context = outbox::context(name, bucket.owner, &bucket.region, call.context.received_at);
-        check_destinations(&state, &notifications.rules, &bucket.region, &context).await?;
-        announce(&state, &call, name, &notifications.rules, &context).await?;
+        let place = buckets::place(name, &bucket);
+        check_destinations(&state, &call, &notifications.rules, place).await?;
+        announce(&state, &call, &notifications.rules, place).await?;
     }
     buckets::update(&state, &call, name, owner, |bucket, _| {
         bucket.notifications = notifications.clone();
@@ -119,17 +120,18 @@ fn rule(
 /// Every destination must be there and let S3 in.
 async fn check_destinations(
     state: &State,
+    call: &Call,
     rules: &[Rule],
-    region: &Region,
-    context: &RequestContext,
+    place: Place<'_>,
 ) -> Result<(), Error> {
+    let context = context(place, call.context.received_at);
     let mut wrong: Vec<(String, String)> = Vec::new();
     for rule in rules {
         let arn = rule.target.arn().to_string();
         if wrong.iter().any(|(earlier, _)| *earlier == arn) {
             continue;
         }
-        if let Err(why) = check_destination(state, &rule.target, region, context).await {
+        if let Err(why) = check_destination(state, &rule.target, place.region, &context).await {
             wrong.push((arn, why));
         }
     }
@@ -175,44 +177,65 @@ async fn check_destination(
                     _ => format!("Not authorized to invoke function [{arn}]"),
                 })
         }
-        Target::Queue(arn) => outbox::look_up_queue(&*state.ports.api, arn, context.clone())
+        Target::Queue(arn) => look_up_queue(&*state.ports.api, arn, context.clone())
             .await
-            .map(|_| ())
             .map_err(|_| "The destination queue does not exist".to_owned()),
         // The test event tells.
         Target::Topic(_) => Ok(()),
     }
 }
 
+/// A call that S3 makes for a bucket.
+fn context(place: Place<'_>, now: Timestamp) -> RequestContext {
+    let principal = Principal::Service {
+        name: outbox::PRINCIPAL,
+        source_arn: Some(outbox::bucket_arn(place.bucket, place.region)),
+        source_account: Some(place.owner),
+    };
+    RequestContext::internal(principal, place.owner, place.region.clone(), now)
+}
+
+/// # Errors
+/// What SQS answers when there is no such queue.
+async fn look_up_queue(
+    api: &dyn ApiCaller,
+    queue: &Arn,
+    context: RequestContext,
+) -> Result<(), ServiceError> {
+    let owner = Value::Str(queue.account.clone());
+    let input = Value::of_members([
+        Some(("QueueName", Value::Str(queue.resource.clone()))),
+        Some(("QueueOwnerAWSAccountId", owner)),
+    ]);
+    api.call("sqs", "GetQueueUrl", context, input)
+        .await
+        .map(drop)
+}
+
 /// Sends each queue and topic the test event, which also tells whether S3 may send to it.
 async fn announce(
     state: &State,
     call: &Call,
-    bucket: &str,
     rules: &[Rule],
-    context: &RequestContext,
+    place: Place<'_>,
 ) -> Result<(), Error> {
-    let body = event::test_message(bucket, &call.cause());
+    let cause = call.cause();
+    let body = event::test_message(place.bucket, &cause);
     let mut told: Vec<&Arn> = Vec::new();
     for rule in rules {
         let arn = rule.target.arn();
+        let kind = match &rule.target {
+            Target::Function(_) => continue,
+            Target::Queue(_) => "queue",
+            Target::Topic(_) => "topic",
+        };
         if told.contains(&arn) {
             continue;
         }
-        let (kind, sent) = match &rule.target {
-            Target::Function(_) => continue,
-            Target::Queue(queue) => {
-                let sent = state.outbox.send(queue, context.clone(), &body).await;
-                ("queue", sent)
-            }
-            Target::Topic(topic) => {
-                let sent = state.outbox.publish(topic, context.clone(), &body).await;
-                ("topic", sent)
-            }
-        };
-        if let Err(error) = sent {
-            tracing::debug!(%arn, %error, "a destination refused the test event");
-            let why = if error.code.contains("NotFound") {
+        let parcel = outbox::parcel(&rule.target, body.clone(), place, &cause);
+        if let Err(failure) = state.deliveries.try_once(&parcel).await {
+            tracing::debug!(%arn, %failure, "a destination refused the test event");
+            let why = if failure.code == "NO_RESOURCE" {
                 format!("The destination {kind} does not exist")
             } else {
                 format!(

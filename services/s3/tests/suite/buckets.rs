@@ -289,6 +289,27 @@ async fn configurations_of_a_bucket() {
         .await
         .fails(404, "NoSuchBucketPolicy");
 
+    for (method, uri, operation) in [
+        ("PUT", "/b-1/k?renameObject", "RenameObject"),
+        ("PUT", "/b-1/k?encryption", "UpdateObjectEncryption"),
+        ("PUT", "/b-1/k?annotation", "PutObjectAnnotation"),
+        ("DELETE", "/b-1/k?annotation=n", "DeleteObjectAnnotation"),
+        (
+            "DELETE",
+            "/b-1?metadataConfiguration",
+            "DeleteBucketMetadataConfiguration",
+        ),
+        ("PUT", "/b-2?abac", "PutBucketAbac"),
+    ] {
+        let absent = world.send(method, uri, &[], "").await;
+        let absent = absent.fails(501, "NotImplemented");
+        assert!(absent.text().contains(operation), "{}", absent.text());
+    }
+    // None of them was taken for something that makes, overwrites or deletes.
+    world.get("/b-1?location").await.ok();
+    world.get("/b-1/k").await.fails(404, "NoSuchKey");
+    world.get("/b-2?location").await.fails(404, "NoSuchBucket");
+
     let absent = world
         .get("/b-1?metadataTable")
         .await

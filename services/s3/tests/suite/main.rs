@@ -11,6 +11,7 @@ mod conditions;
 mod configurations;
 mod copying;
 mod deleting;
+mod deliveries;
 mod encryption;
 mod event_kinds;
 mod forms;

@@ -1,21 +1,15 @@
-//! Notification configurations, and events that reach their destinations.
-
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+//! Notification configurations, and what events say.
 
 use base::ManualClock;
-use service::Principal;
-use store::{FileBlobs, MemoryStore};
-use tokio::sync::Semaphore;
+use service::{Principal, RequestContext};
 
-use crate::world::{NOW, REGION, World};
+use crate::world::{NOW, REGION, World, context};
 
-const FUNCTION: &str = "arn:aws:lambda:ap-northeast-1:000000000000:function:handler";
-const SLOW: &str = "arn:aws:lambda:ap-northeast-1:000000000000:function:slow";
+pub const FUNCTION: &str = "arn:aws:lambda:ap-northeast-1:000000000000:function:handler";
+pub const SLOW: &str = "arn:aws:lambda:ap-northeast-1:000000000000:function:slow";
 const QUEUE: &str = "arn:aws:sqs:ap-northeast-1:000000000000:uploads";
 
-fn function(arn: &str, event: &str, more: &str) -> String {
+pub fn function(arn: &str, event: &str, more: &str) -> String {
     format!(
         "<CloudFunctionConfiguration><CloudFunction>{arn}</CloudFunction><Event>{event}</Event>\
          {more}</CloudFunctionConfiguration>"
@@ -29,7 +23,7 @@ fn queue(arn: &str, event: &str, more: &str) -> String {
     )
 }
 
-fn filter(rules: &[(&str, &str)]) -> String {
+pub fn filter(rules: &[(&str, &str)]) -> String {
     let rules: String = rules
         .iter()
         .map(|(name, value)| {
@@ -39,7 +33,7 @@ fn filter(rules: &[(&str, &str)]) -> String {
     format!("<Filter><S3Key>{rules}</S3Key></Filter>")
 }
 
-async fn configure(world: &World, parts: &[String]) -> crate::world::Answer {
+pub async fn configure(world: &World, parts: &[String]) -> crate::world::Answer {
     let body = format!(
         "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}\
          </NotificationConfiguration>",
@@ -48,32 +42,18 @@ async fn configure(world: &World, parts: &[String]) -> crate::world::Answer {
     world.send("PUT", "/b-1?notification", &[], body).await
 }
 
-async fn ready() -> World {
+pub async fn ready() -> World {
     ready_at(&ManualClock::starting_at(NOW)).await
 }
 
-async fn ready_at(clock: &ManualClock) -> World {
+pub async fn ready_at(clock: &ManualClock) -> World {
     let world = World::at(clock);
     world.make_bucket("b-1").await;
     know(&world);
     world
 }
 
-/// Lets time pass until the work is done.
-async fn while_time_passes<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
-    let passing = async {
-        loop {
-            tokio::task::yield_now().await;
-            clock.advance(Duration::from_millis(50));
-        }
-    };
-    tokio::select! {
-        done = work => done,
-        never = passing => never,
-    }
-}
-
-fn know(world: &World) {
+pub fn know(world: &World) {
     for arn in [FUNCTION, SLOW] {
         world.api.known_functions.lock().insert(arn.to_owned());
     }
@@ -124,7 +104,7 @@ async fn a_put_invokes_the_function() {
     );
     world.settle().await;
     assert_eq!(
-        world.records("s3.outbox").await,
+        world.records("routing.delivery").await,
         0,
         "what is delivered is forgotten"
     );
@@ -341,9 +321,18 @@ async fn event_bridge_gets_everything() {
             .text()
             .contains("EventBridgeConfiguration")
     );
-    world.put("/b-1/a%20b", "hello").await;
+    let trace = "Root=1-6748f0a1-000000000000000000000001";
+    let traced = RequestContext {
+        trace: Some(trace.to_owned()),
+        ..context(REGION, "000000000000")
+    };
+    world
+        .send_as(traced, "PUT", "/b-1/a%20b", &[], "hello")
+        .await
+        .ok();
     world.events.arrived.notified().await;
     let event = world.events.published.lock()[0].clone();
+    assert_eq!(event.trace.as_deref(), Some(trace));
     assert_eq!(
         (event.source.as_str(), event.detail_type.as_str()),
         ("aws.s3", "Object Created")
@@ -352,140 +341,4 @@ async fn event_bridge_gets_everything() {
     let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
     assert_eq!(detail["object"]["key"], "a b");
     assert_eq!(detail["reason"], "PutObject");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_destination_that_fails_is_tried_again() {
-    let clock = ManualClock::starting_at(NOW);
-    let world = ready_at(&clock).await;
-    configure(&world, &[function(FUNCTION, "s3:ObjectCreated:*", "")])
-        .await
-        .ok();
-    world.functions.refusals.store(3, Ordering::SeqCst);
-    world.put("/b-1/k", "x").await;
-    world.put("/b-1/l", "x").await;
-    let mut keys = Vec::new();
-    for _ in 0..2 {
-        let (_, record) = while_time_passes(&clock, world.functions.invocation()).await;
-        keys.push(record["s3"]["object"]["key"].as_str().unwrap().to_owned());
-    }
-    keys.sort();
-    assert_eq!(keys, ["k", "l"]);
-    world.settle().await;
-    assert_eq!(world.records("s3.outbox").await, 0);
-}
-
-#[tokio::test]
-async fn a_slow_destination_holds_up_nobody_else() {
-    let world = ready().await;
-    let gate = Arc::new(Semaphore::new(0));
-    world
-        .functions
-        .gates
-        .lock()
-        .insert("function:slow".to_owned(), Arc::clone(&gate));
-    configure(
-        &world,
-        &[
-            function(SLOW, "s3:ObjectCreated:*", &filter(&[("prefix", "slow/")])),
-            function(
-                FUNCTION,
-                "s3:ObjectCreated:*",
-                &filter(&[("prefix", "fast/")]),
-            ),
-        ],
-    )
-    .await
-    .ok();
-    for n in 0..40 {
-        world.put(&format!("/b-1/slow/{n}"), "x").await;
-    }
-    world.put("/b-1/fast/1", "x").await;
-    let (_, record) = world.functions.invocation().await;
-    assert_eq!(record["s3"]["object"]["key"], "fast/1");
-    gate.add_permits(40);
-    for _ in 0..40 {
-        let (request, _) = world.functions.invocation().await;
-        assert_eq!(request.function.to_string(), SLOW);
-    }
-}
-
-#[tokio::test]
-async fn what_a_crash_left_is_delivered_by_the_next_run() {
-    let store = MemoryStore::new();
-    let blobs = Arc::new(FileBlobs::temporary().unwrap());
-    let clock = ManualClock::starting_at(NOW).clock();
-    {
-        let world = World::on(store.clone(), Arc::clone(&blobs), clock.clone());
-        world.make_bucket("b-1").await;
-        know(&world);
-        let never = Arc::new(Semaphore::new(0));
-        world
-            .functions
-            .gates
-            .lock()
-            .insert("function:handler".to_owned(), never);
-        configure(&world, &[function(FUNCTION, "s3:ObjectCreated:*", "")])
-            .await
-            .ok();
-        world.put("/b-1/k", "x").await;
-        world.put("/b-1/l", "x").await;
-        assert_eq!(world.records("s3.outbox").await, 2);
-    }
-    let world = World::on(store, blobs, clock);
-    world.s3.resume().await.unwrap();
-    let mut keys = Vec::new();
-    for _ in 0..2 {
-        let (_, record) = world.functions.invocation().await;
-        keys.push(record["s3"]["object"]["key"].as_str().unwrap().to_owned());
-    }
-    keys.sort();
-    assert_eq!(keys, ["k", "l"]);
-    assert_eq!(world.get("/b-1/k").await.ok().body, "x");
-}
-
-#[tokio::test]
-async fn an_event_is_given_up_after_a_day() {
-    let manual = ManualClock::starting_at(NOW);
-    let world = ready_at(&manual).await;
-    configure(&world, &[function(FUNCTION, "s3:ObjectCreated:*", "")])
-        .await
-        .ok();
-    world.functions.refusals.store(usize::MAX, Ordering::SeqCst);
-    world.put("/b-1/k", "x").await;
-    for _ in 0..50 {
-        world.settle().await;
-        if world.records("s3.outbox").await == 0 {
-            return;
-        }
-        manual.advance(Duration::from_hours(1));
-    }
-    panic!("the event is still there");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_events_all_arrive() {
-    let world = Arc::new(ready().await);
-    configure(&world, &[function(FUNCTION, "s3:ObjectCreated:*", "")])
-        .await
-        .ok();
-    let writers: Vec<_> = (0..8)
-        .map(|writer| {
-            let world = Arc::clone(&world);
-            tokio::spawn(async move {
-                for n in 0..300 {
-                    world.put(&format!("/b-1/{writer}-{n}"), "x").await;
-                }
-            })
-        })
-        .collect();
-    let mut keys = std::collections::HashSet::new();
-    for _ in 0..2400 {
-        let (_, record) = world.functions.invocation().await;
-        keys.insert(record["s3"]["object"]["key"].as_str().unwrap().to_owned());
-    }
-    assert_eq!(keys.len(), 2400);
-    for writer in writers {
-        writer.await.unwrap();
-    }
 }

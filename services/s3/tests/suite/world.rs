@@ -226,8 +226,9 @@ impl World {
     }
 }
 
-/// The other services' APIs: queues by name, functions by ARN.
+/// The other services' APIs: queues by name, functions by ARN, and any topic.
 pub struct Services {
+    pub topic_policy: Mutex<Option<String>>,
     pub queues: Mutex<HashSet<String>>,
     pub known_functions: Mutex<HashSet<String>>,
     pub contexts: Mutex<Vec<RequestContext>>,
@@ -239,6 +240,7 @@ impl Default for Services {
     fn default() -> Self {
         let (sent, messages) = mpsc::unbounded_channel();
         Self {
+            topic_policy: Mutex::default(),
             queues: Mutex::default(),
             known_functions: Mutex::default(),
             contexts: Mutex::default(),
@@ -249,7 +251,7 @@ impl Default for Services {
 }
 
 impl Services {
-    /// The next message that was sent: its queue's URL and its body.
+    /// The next message that was sent: its queue's URL, or its topic's ARN, and its body.
     pub async fn message(&self) -> (String, serde_json::Value) {
         let (url, body) = self.messages.lock().await.recv().await.unwrap();
         (url, serde_json::from_str(&body).unwrap())
@@ -302,6 +304,18 @@ impl ApiCaller for Services {
                     .send((message.0.to_owned(), message.1.to_owned()))
                     .unwrap();
                 Ok(Value::Map(Vec::new()))
+            }
+            ("sns", "Publish") => {
+                let message = (text(&input, "TopicArn"), text(&input, "Message"));
+                self.sent
+                    .send((message.0.to_owned(), message.1.to_owned()))
+                    .unwrap();
+                Ok(Value::Map(Vec::new()))
+            }
+            ("sns", "GetTopicAttributes") => {
+                let policy = self.topic_policy.lock().clone().map(Value::Str);
+                let attributes = Value::of_members([policy.map(|policy| ("Policy", policy))]);
+                Ok(Value::of_members([Some(("Attributes", attributes))]))
             }
             other => panic!("unexpected call of {other:?}"),
         }

@@ -12,6 +12,7 @@ const DEFAULT: Retry = Retry {
     first_pause_millis: 20_000,
     longest_pause_millis: 20_000,
     phases: None,
+    insists: false,
 };
 const MOST_RETRIES: u64 = 100;
 const LONGEST_DELAY: u64 = 3_600;
@@ -75,6 +76,7 @@ fn retry(policy: &Value) -> Retry {
                 _ => BackOff::Linear,
             },
         }),
+        insists: false,
     }
 }
 
