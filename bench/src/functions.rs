@@ -22,7 +22,13 @@ pub const CLOCKED: &str = r"import time
 def handler(event, context):
     now = time.time_ns()
     for record in event['Records']:
-        print('seen', record['s3']['object']['key'] if 's3' in record else record['body'], now)
+        if 's3' in record:
+            name = record['s3']['object']['key']
+        elif 'dynamodb' in record:
+            name = record['dynamodb']['Keys']['id']['S']
+        else:
+            name = record['body']
+        print('seen', name, now)
 ";
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -187,7 +193,11 @@ pub fn json_call(
     target: &str,
     input: &Value,
 ) -> anyhow::Result<Value> {
-    let version = if service == "sqs" { "1.0" } else { "1.1" };
+    let version = if ["sqs", "dynamodb"].contains(&service) {
+        "1.0"
+    } else {
+        "1.1"
+    };
     let headers =
         format!("content-type: application/x-amz-json-{version}\r\nx-amz-target: {target}\r\n");
     let body = input.to_string();

@@ -17,6 +17,7 @@ mod peers;
 mod processes;
 mod server;
 mod statistics;
+mod table;
 
 use std::path::PathBuf;
 
@@ -54,17 +55,27 @@ fn main() -> anyhow::Result<()> {
     };
     let chosen = std::env::args().nth(1);
     if chosen.as_deref() == Some("--peers") {
-        peers::compare(&tools);
+        let of = std::env::args().nth(2);
+        let is_chosen = |name: &str| of.as_deref().is_none_or(|of| name.contains(of));
+        if is_chosen("functions") {
+            peers::compare(&tools);
+        }
+        if is_chosen("dynamodb") {
+            peers::compare_tables(&tools);
+        }
         return Ok(());
     }
     println!("| what | measured | floor, same run | promise | kept |\n|---|---|---|---|---|");
-    for (name, measure) in measures::ALL {
-        if chosen.as_deref().is_none_or(|chosen| name.contains(chosen)) {
-            eprintln!("measuring {name} ...");
-            // At once, so that a later measure that fails takes nothing away.
-            for row in measure(&tools).with_context(|| format!("measure {name}"))? {
-                row.print();
-            }
+    let chosen = chosen.as_deref();
+    let all = measures::ALL.into_iter();
+    let all = all.filter(|(name, _)| chosen.is_none_or(|chosen| name.contains(chosen)));
+    let long = measures::LONG.into_iter();
+    let long = long.filter(|(name, _)| chosen == Some(*name));
+    for (name, measure) in all.chain(long) {
+        eprintln!("measuring {name} ...");
+        // At once, so that a later measure that fails takes nothing away.
+        for row in measure(&tools).with_context(|| format!("measure {name}"))? {
+            row.print();
         }
     }
     Ok(())

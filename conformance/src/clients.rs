@@ -42,6 +42,11 @@ pub fn javascript_folder() -> PathBuf {
     present(tools().join("node"))
 }
 
+/// The folder whose `node_modules` has DynamoDB's clients for JavaScript.
+pub fn dynamodb_folder() -> PathBuf {
+    present(tools().join("node-dynamodb"))
+}
+
 /// The folder whose `node_modules` has AWS's runtime client for Node.js, if it has been fetched.
 pub fn node_runtime_client() -> Option<PathBuf> {
     Some(tools().join("node-runtime-client")).filter(|folder| folder.join("complete").exists())

@@ -9,11 +9,13 @@ use crate::{run, tools};
 
 #[derive(Args)]
 pub struct Bench {
-    /// Only the measures whose name has this in it, such as `warm-invoke`.
-    #[arg(long, value_name = "NAME", conflicts_with = "peers")]
+    /// Only the measures whose name has this in it, such as `warm-invoke`; of the peers, only
+    /// `functions` or `dynamodb`. What takes many minutes (`ten-million-items`) runs only by its name.
+    #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Compare with ministack and serverless-offline instead; installs them into target/tools.
+    /// Compare with ministack, serverless-offline, moto and dynoxide instead; installs them into
+    /// target/tools.
     #[arg(long)]
     peers: bool,
 }
@@ -39,9 +41,10 @@ impl Bench {
             // One that cannot be had does not keep the others from being measured.
             give(&mut bench, "KAGERO_BENCH_MINISTACK", tools::ministack());
             give(&mut bench, "KAGERO_BENCH_SERVERLESS", tools::serverless());
-        } else {
-            bench.args(self.only);
+            give(&mut bench, "KAGERO_BENCH_MOTO", tools::moto());
+            give(&mut bench, "KAGERO_BENCH_DYNOXIDE", tools::dynoxide());
         }
+        bench.args(self.only);
         run::shown(&mut bench)
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::unix_nanos;
 use crate::functions::{CLOCKED, Package, create, json_call, sightings};
+use crate::http::Connection;
 use crate::server::Server;
 use crate::statistics::{Samples, ms};
-use crate::{Row, Tools, floors};
+use crate::{Row, Tools, floors, table};
 
 /// Events sent first, that are not measured.
 const WARM_UP: usize = 20;
@@ -35,10 +36,7 @@ pub(super) fn sqs_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
         "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:bench",
         "BatchSize": 1,
     });
-    let path = "/2015-03-31/event-source-mappings";
-    let body = mapping.to_string();
-    let headers = "content-type: application/json\r\n";
-    connection.expect("lambda", "POST", path, headers, body.as_bytes())?;
+    map(&mut connection, &mapping)?;
     let mut send = |body: &str| {
         let input = json!({"QueueUrl": queue, "MessageBody": body});
         json_call(&mut connection, "sqs", "AmazonSQS.SendMessage", &input).map(drop)
@@ -97,6 +95,60 @@ pub(super) fn s3_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
         promise: "p50 ≤ 5 ms",
         kept: samples.p50() <= Duration::from_millis(5),
     }])
+}
+
+pub(super) fn stream_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
+    const WRITES: usize = 300;
+    let server = Server::start(&tools.kagero)?;
+    let mut connection = server.connect()?;
+    create(
+        &mut connection,
+        "on-change",
+        &Package::python(tools, CLOCKED)?,
+    )?;
+    let table = json!({
+        "TableName": "bench", "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    });
+    let created = table::call(&mut connection, "CreateTable", &table)?;
+    let mapping = json!({
+        "FunctionName": "on-change",
+        "EventSourceArn": created["TableDescription"]["LatestStreamArn"],
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 1,
+    });
+    map(&mut connection, &mapping)?;
+    let content = "x".repeat(1_000);
+    let mut write = |id: &str| {
+        let item = json!({"id": {"S": id}, "content": {"S": content}});
+        let input = json!({"TableName": "bench", "Item": item});
+        table::call(&mut connection, "PutItem", &input).map(drop)
+    };
+    let latencies = latencies(WRITES, &mut write)?;
+    let seen = sightings(&mut connection, "on-change", WRITES + WARM_UP)?;
+    let samples = differences(&latencies, seen);
+    Ok(vec![Row {
+        what: "DynamoDB write → stream → warm handler running",
+        measured: samples.summary(),
+        floor: format!(
+            "1 KB fsync here: p50 {}",
+            ms(floors::fsync(1_024, 200)?.p50())
+        ),
+        promise: "p50 ≤ 10 ms",
+        kept: samples.p50() <= Duration::from_millis(10),
+    }])
+}
+
+/// Creates an event source mapping.
+fn map(connection: &mut Connection, mapping: &Value) -> anyhow::Result<()> {
+    let path = "/2015-03-31/event-source-mappings";
+    let headers = "content-type: application/json\r\n";
+    let body = mapping.to_string();
+    connection
+        .expect("lambda", "POST", path, headers, body.as_bytes())
+        .map(drop)
 }
 
 /// Sends events one at a time, spaced so that each meets an idle system, and notes when.

@@ -9,6 +9,7 @@ mod executions;
 mod http_api;
 mod idle;
 mod images;
+mod large_table;
 mod layers;
 mod objects;
 mod queues;
@@ -22,7 +23,7 @@ use crate::{Row, Tools};
 
 type Measure = fn(&Tools) -> anyhow::Result<Vec<Row>>;
 
-pub const ALL: [(&str, Measure); 35] = [
+pub const ALL: [(&str, Measure); 36] = [
     ("start-and-idle", idle::start_and_idle),
     ("warm-invoke", warm::warm_invoke),
     ("warm-throughput", warm::warm_throughput),
@@ -40,6 +41,7 @@ pub const ALL: [(&str, Measure); 35] = [
     ("environment-memory", crowd::memory),
     ("sqs-to-function", events::sqs_to_function),
     ("s3-to-function", events::s3_to_function),
+    ("stream-to-function", events::stream_to_function),
     ("http-api", http_api::request),
     ("http-api-throughput", http_api::throughput),
     ("http-api-routes", http_api::routes),
@@ -60,7 +62,10 @@ pub const ALL: [(&str, Measure); 35] = [
     ("durable-waiting", executions::waiting),
 ];
 
-fn timed(
+/// What takes many minutes: run only where it is asked for by its whole name.
+pub const LONG: [(&str, Measure); 1] = [("ten-million-items", large_table::ten_million_items)];
+
+pub fn timed(
     count: usize,
     mut work: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Duration>> {

@@ -1,9 +1,11 @@
-//! The same calls to other servers that run functions without containers, side by side with ours.
+//! The same calls to other servers, side by side with ours: to those that run functions without
+//! containers, and to those that have DynamoDB's tables.
 //!
 //! Each server is started here on loopback and ended here with all that it started. Every wait is
 //! bounded; a server that cannot be measured gets a row that says why.
 
 mod start;
+mod tables;
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use crate::statistics::{Samples, ms};
 use crate::{Tools, functions::invoke};
 
 use start::Running;
+pub use tables::compare as compare_tables;
 
 /// Functions of each runtime, each of which has one first call.
 const COLD: usize = 10;

@@ -139,55 +139,62 @@ fn write_service(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn start(
-    mut command: Command,
+    command: Command,
     folder: tempfile::TempDir,
     port: u16,
     prefix: Option<&'static str>,
 ) -> anyhow::Result<Running> {
-    let log_path = folder.path().join("output");
-    let log = std::fs::File::create(&log_path)?;
-    let began = Instant::now();
-    let child = command
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .with_context(|| format!("start {}", command.get_program().display()))?;
-    let mut running = Running {
+    let (child, started_in) = launch(command, folder.path(), port)?;
+    Ok(Running {
         process: Process::Other {
             child,
             _folder: folder,
         },
         invoke_port: port,
-        started_in: Duration::ZERO,
+        started_in,
         prefix,
-    };
+    })
+}
+
+/// Starts a program in a folder, and waits until it listens; says how long that took.
+pub(super) fn launch(
+    mut command: Command,
+    folder: &Path,
+    port: u16,
+) -> anyhow::Result<(Child, Duration)> {
+    let log_path = folder.join("output");
+    let log = std::fs::File::create(&log_path)?;
+    let began = Instant::now();
+    let mut child = command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("start {}", command.get_program().display()))?;
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         let said = || {
             let text = std::fs::read_to_string(&log_path).unwrap_or_default();
             text.split_whitespace().collect::<Vec<_>>().join(" ")
         };
-        if let Process::Other { child, .. } = &mut running.process
-            && let Some(status) = child.try_wait()?
-        {
+        if let Some(status) = child.try_wait()? {
             bail!("it ended with {status}: {:.300}", said());
         }
         if began.elapsed() > START_LIMIT {
+            processes::end(&mut child);
             bail!("it did not listen within {START_LIMIT:?}: {:.300}", said());
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    running.started_in = began.elapsed();
-    Ok(running)
+    Ok((child, began.elapsed()))
 }
 
 /// What `cargo xtask bench --peers` installed, or why it could not.
-fn installed(variable: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn installed(variable: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os(variable).map(PathBuf::from);
     path.context("it could not be installed; the reason is above")
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(super) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

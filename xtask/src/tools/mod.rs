@@ -19,7 +19,7 @@ use crate::run;
 
 pub use aws_cli::ensure as aws_cli;
 pub use node::ensure as javascript_sdk;
-pub use peers::{ministack, serverless};
+pub use peers::{dynoxide, ministack, moto, serverless};
 pub use python::ensure as python_clients;
 
 /// `cargo xtask tools`: fetches everything that is missing and says where everything is.
@@ -28,6 +28,10 @@ pub fn run() -> anyhow::Result<()> {
     println!("AWS CLI                         {}", aws.display());
     println!("Python, boto3, awslambdaric     {}", python.display());
     println!("AWS SDK for JavaScript          {}", node.display());
+    println!(
+        "DynamoDB's, for JavaScript      {}",
+        node::dynamodb()?.display()
+    );
     let client = node::runtime_client()?;
     println!("aws-lambda-ric                  {}", client.display());
     println!(

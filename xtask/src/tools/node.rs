@@ -18,6 +18,13 @@ const PACKAGES: [&str; 6] = [
     "@aws-sdk/client-cloudwatch-logs@3",
 ];
 
+/// Those of tables, in a folder of their own.
+const DYNAMODB: [&str; 3] = [
+    "@aws-sdk/client-dynamodb@3",
+    "@aws-sdk/client-dynamodb-streams@3",
+    "@aws-sdk/lib-dynamodb@3",
+];
+
 /// AWS's runtime client. Its native part is not built: what the client does without it is what our
 /// own is compared with.
 const RUNTIME_CLIENT: [&str; 2] = ["--ignore-scripts", "aws-lambda-ric@3"];
@@ -26,6 +33,13 @@ const RUNTIME_CLIENT: [&str; 2] = ["--ignore-scripts", "aws-lambda-ric@3"];
 pub fn ensure() -> anyhow::Result<PathBuf> {
     let home = folder().join("node");
     packages(&home, "the AWS SDK for JavaScript", &PACKAGES)?;
+    Ok(home)
+}
+
+/// The folder whose `node_modules` has the clients of DynamoDB.
+pub fn dynamodb() -> anyhow::Result<PathBuf> {
+    let home = folder().join("node-dynamodb");
+    packages(&home, "DynamoDB's clients for JavaScript", &DYNAMODB)?;
     Ok(home)
 }
 

@@ -149,6 +149,16 @@ pub fn attribute_updates(
             AttributeAction::Add if is_set || matches!(value, Attribute::N(_)) => {
                 Ok(Action::Add(path, value))
             }
+            // Not in the documentation, but in the service: a list is appended to.
+            AttributeAction::Add if matches!(value, Attribute::L(_)) => {
+                let empty = UpdateOperand::Value(Attribute::L(Vec::new()));
+                let list = UpdateOperand::IfNotExists(path.clone(), Box::new(empty));
+                let appended = UpdateOperand::ListAppend(
+                    Box::new(list),
+                    Box::new(UpdateOperand::Value(value)),
+                );
+                Ok(Action::Set(path, SetValue::Of(appended)))
+            }
             AttributeAction::Add => Err(Invalid::parameter(format!(
                 "ADD action is not supported for the type {}",
                 value.kind()
@@ -156,6 +166,19 @@ pub fn attribute_updates(
         }
     });
     actions.collect::<Result<_, _>>().map(Update)
+}
+
+/// Refuses an operator that joins nothing.
+pub fn check_operator(
+    operator: Option<ConditionalOperator>,
+    conditions: bool,
+) -> Result<(), Invalid> {
+    if operator.is_some() && !conditions {
+        return Err(Invalid::parameter(
+            "ConditionalOperator cannot be used without Filter or Expected",
+        ));
+    }
+    Ok(())
 }
 
 /// AttributesToGet: whole attributes, whatever their names.

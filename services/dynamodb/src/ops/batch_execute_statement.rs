@@ -86,6 +86,7 @@ async fn run(
     let statement = statements::parse(&request.statement, request.parameters)?;
     let named = statement.table().to_owned();
     *name = Some(named.clone());
+    statements::check_alone(&statement)?;
     if let Statement::Select {
         table,
         index,

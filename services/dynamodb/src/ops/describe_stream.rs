@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
-use super::streams::shard_id;
+use super::streams::{page, shard_id};
 use super::tables;
 use crate::DynamoDb;
 use crate::domain::stream::shown_sequence;
@@ -16,11 +16,14 @@ use crate::generated_dynamodbstreams::{
     Shard, StreamDescription, StreamStatus, StreamViewType,
 };
 
+const PAGE: usize = 100;
+
 pub async fn describe_stream(
     dynamodb: Arc<DynamoDb>,
     _: RequestContext,
     input: DescribeStreamInput,
 ) -> Result<DescribeStreamOutput, ServiceError> {
+    page(input.limit, PAGE)?;
     let (name, stream) = dynamodb.stream(&input.stream_arn).await?;
     let shard_id = shard_id(&stream);
     let shard = Shard {

@@ -20,6 +20,7 @@ pub async fn execute_statement(
     input: ExecuteStatementInput,
 ) -> Result<ExecuteStatementOutput, ServiceError> {
     let statement = statements::parse(&input.statement, input.parameters)?;
+    statements::check_alone(&statement)?;
     let returning = match statement {
         Statement::Select {
             table,
@@ -51,7 +52,7 @@ pub async fn execute_statement(
             });
         }
         Statement::Update { returning, .. } | Statement::Delete { returning, .. } => returning,
-        Statement::Insert { .. } => None,
+        Statement::Insert { .. } | Statement::Exists { .. } => None,
     };
     let table = statement.table().to_owned();
     let on_failure = input.return_values_on_condition_check_failure;

@@ -84,7 +84,8 @@ pub async fn execute_transaction(
         let done = done
             .await
             .unwrap_or_else(|_| Err(ServiceError::internal()))?;
-        (responses, done.consumed, Units::Write)
+        let units = done.units();
+        (responses, done.consumed, units)
     };
     let consumed: Vec<_> = consumed
         .iter()

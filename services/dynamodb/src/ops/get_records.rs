@@ -10,7 +10,7 @@ use store::Reader as _;
 use wire::Shape as _;
 
 use super::describe_stream::view_type;
-use super::streams::Iterator;
+use super::streams::{Iterator, page};
 use crate::DynamoDb;
 use crate::domain::stream::{Event, Record as Change, shown_sequence};
 use crate::domain::table::View;
@@ -36,10 +36,7 @@ pub async fn get_records(
     let now = dynamodb.clock.now();
     let mut iterator = Iterator::decode(&input.shard_iterator, now)?;
     let (_, stream) = dynamodb.stream(&iterator.arn).await?;
-    let limit = input
-        .limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(MOST_RECORDS);
+    let limit = page(input.limit, MOST_RECORDS)?;
     // Before the scan: what it then finds below, nothing can come before.
     let horizon = dynamodb.sequence.horizon(stream.id);
     let mut records = Vec::new();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use service::{RequestContext, ServiceError};
 use store::Key;
 
-use super::streams::StreamName;
+use super::streams::{StreamName, page};
 use super::tables::table_name;
 use crate::DynamoDb;
 use crate::error::store_failed;
@@ -21,10 +21,7 @@ pub async fn list_streams(
     context: RequestContext,
     input: ListStreamsInput,
 ) -> Result<ListStreamsOutput, ServiceError> {
-    let limit = input
-        .limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(PAGE);
+    let limit = page(input.limit, PAGE)?;
     let prefix = match &input.table_name {
         Some(table) => table_name(&context, table)?.key(),
         None => Key::of((context.account.as_str(), context.region.as_str())),

@@ -99,10 +99,7 @@ pub fn condition(
     match (expression, expected) {
         (Some(text), _) => expression::condition(Kind::Condition, text, placeholders).map(Some),
         (None, Some(expected)) => legacy::expected(expected, operator),
-        (None, None) if operator.is_some() => Err(Invalid::parameter(
-            "ConditionalOperator cannot be used without Filter or Expected",
-        )),
-        (None, None) => Ok(None),
+        (None, None) => legacy::check_operator(operator, false).map(|()| None),
     }
 }
 

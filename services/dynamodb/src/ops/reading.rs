@@ -98,6 +98,7 @@ impl Asked {
         context: &RequestContext,
         mut placeholders: Placeholders,
     ) -> Result<Reading, ServiceError> {
+        legacy::check_operator(self.operator, self.filter.is_some())?;
         let filter = match (&self.filter_expression, self.filter) {
             (Some(text), _) => Some(expression::condition(
                 Kind::Filter,

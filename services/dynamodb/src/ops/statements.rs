@@ -1,6 +1,7 @@
 //! What PartiQL statements come to: the same reads and writes as the other operations'.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -43,6 +44,11 @@ pub fn write(
         Statement::Select { .. } => {
             return Err(error::invalid("A SELECT statement writes nothing"));
         }
+        Statement::Exists { table, condition } => {
+            let (key, rest) = full_key(&condition, keys)?;
+            let there = Condition::Exists(hash);
+            (table, Write::Check, Some(key), Some(and(there, rest)))
+        }
         Statement::Insert { table, item } => (
             table,
             Write::Put(item),
@@ -57,11 +63,7 @@ pub fn write(
         } => {
             let (key, rest) = full_key(&condition, keys)?;
             // Unlike UpdateItem, a statement makes no item.
-            let there = Condition::Exists(hash);
-            let condition = match rest {
-                Some(rest) => Condition::And(Box::new(there), Box::new(rest)),
-                None => there,
-            };
+            let condition = and(Condition::Exists(hash), rest);
             (
                 table,
                 Write::Update {
@@ -87,6 +89,23 @@ pub fn write(
         is_insert,
         ..prepared
     })
+}
+
+/// Refuses what only a transaction can do.
+pub fn check_alone(statement: &Statement) -> Result<(), Invalid> {
+    match statement {
+        Statement::Exists { .. } => Err(Invalid::new(
+            "The EXISTS function can only be used in transactions",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn and(first: Condition, second: Option<Condition>) -> Condition {
+    match second {
+        Some(second) => Condition::And(Box::new(first), Box::new(second)),
+        None => first,
+    }
 }
 
 /// How a SELECT is to be run.
@@ -162,7 +181,11 @@ pub async fn select(
         }
     }
     if let Some(token) = reads.token {
-        let (row, _) = reading.start(read_token(&token)?)?;
+        let other = || error::invalid("NextToken does not match request");
+        let (row, _) = reading.start(read_token(&token)?).map_err(|_| other())?;
+        if !(scan.start.clone(), scan.end.clone()).contains(&row) {
+            return Err(other());
+        }
         scan = scan.after(row);
     }
     reading.run(dynamodb, scan).await

@@ -51,6 +51,18 @@ pub fn no_such_stream(arn: &str) -> ServiceError {
     ))
 }
 
+/// A page's length, which the service bounds and its model does not.
+pub fn page(limit: Option<i32>, most: usize) -> Result<usize, ServiceError> {
+    let wanted = limit.map_or(Some(most), |limit| usize::try_from(limit).ok());
+    wanted.filter(|wanted| *wanted <= most).ok_or_else(|| {
+        error::invalid(format!(
+            "1 validation error detected: Value '{}' at 'limit' failed to satisfy constraint: Member \
+             must have value less than or equal to {most}",
+            limit.unwrap_or_default()
+        ))
+    })
+}
+
 /// A stream has one shard, from its beginning to its end.
 pub fn shard_id(stream: &StreamRecord) -> String {
     let time = stream.created_at.millis();

@@ -13,7 +13,7 @@ use store::Key;
 use super::parameters;
 use super::writing::{PreparedWrite, Write};
 use crate::DynamoDb;
-use crate::domain::capacity::{Consumed, Units, report};
+use crate::domain::capacity::{Consumed, Units, read_units, report};
 use crate::domain::expression::{self, Condition, Placeholders};
 use crate::domain::value::{Item, item_size};
 use crate::domain::{Invalid, convert};
@@ -92,7 +92,7 @@ pub async fn transact_write_items(
         .consumed
         .iter()
         .filter_map(|(table, units)| {
-            report(input.return_consumed_capacity, table, units, Units::Write)
+            report(input.return_consumed_capacity, table, units, done.units())
         })
         .collect();
     Ok(TransactWriteItemsOutput {
@@ -135,7 +135,19 @@ pub fn digest(asked_for: &impl std::fmt::Debug) -> String {
 #[derive(Default)]
 pub struct Done {
     pub consumed: BTreeMap<String, Consumed>,
+    /// Whether an earlier request had done it, so that the items were only read.
+    is_repeated: bool,
     items: Vec<(String, PreparedWrite, Item)>,
+}
+
+impl Done {
+    pub fn units(&self) -> Units {
+        if self.is_repeated {
+            Units::Read
+        } else {
+            Units::Write
+        }
+    }
 }
 
 impl PreparedWrite {
@@ -162,7 +174,7 @@ impl DynamoDb {
                 .map_err(store_failed)?;
             if let Some(known) = known.filter(|known| known.at > now - TOKEN_LIVES) {
                 return if known.digest == token.digest {
-                    Ok(Done::default())
+                    self.repeat(&writes).await
                 } else {
                     Err(error::token_reused())
                 };
@@ -257,6 +269,23 @@ impl DynamoDb {
             if let Some(definition) = write.table.definition() {
                 self.note_expiry(&definition, Some(item));
             }
+        }
+        Ok(done)
+    }
+}
+
+impl DynamoDb {
+    /// What a request that repeats another consumes: it reads what that one has written.
+    async fn repeat(&self, writes: &[(String, PreparedWrite)]) -> Result<Done, ServiceError> {
+        let mut done = Done {
+            is_repeated: true,
+            ..Done::default()
+        };
+        for (table, write) in writes {
+            let size = self.item(&write.row()).await?.as_ref().map_or(0, item_size);
+            let consumed = done.consumed.entry(table.clone()).or_default();
+            // A transaction reads twice: once to prepare, once to commit.
+            consumed.table += 2.0 * read_units(size, true);
         }
         Ok(done)
     }

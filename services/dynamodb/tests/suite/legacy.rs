@@ -57,6 +57,47 @@ async fn old_parameters_still_mean_what_they_meant() {
 }
 
 #[tokio::test]
+async fn add_appends_to_a_list() {
+    let world = World::start().await;
+    world.table(json!({})).await;
+    for number in ["1", "2"] {
+        let add = json!({"Action": "ADD", "Value": {"L": [{"N": number}]}});
+        world
+            .update("a", 1, json!({"AttributeUpdates": {"list": add}}))
+            .await;
+    }
+    let list = json!({"L": [{"N": "1"}, {"N": "2"}]});
+    assert_eq!(world.get("a", 1).await["list"], list);
+}
+
+#[tokio::test]
+async fn an_operator_joins_conditions() {
+    let world = World::start().await;
+    world.table(json!({})).await;
+    let hash = json!({"pk": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}});
+    for (operation, input) in [
+        (
+            "Query",
+            json!({"TableName": "test", "KeyConditions": hash, "ConditionalOperator": "OR"}),
+        ),
+        (
+            "Scan",
+            json!({"TableName": "test", "ConditionalOperator": "OR"}),
+        ),
+        (
+            "PutItem",
+            json!({"TableName": "test", "Item": key("a", 1), "ConditionalOperator": "OR"}),
+        ),
+    ] {
+        assert_eq!(
+            world.invalid(operation, input).await,
+            "One or more parameter values were invalid: ConditionalOperator cannot be used without \
+             Filter or Expected"
+        );
+    }
+}
+
+#[tokio::test]
 async fn old_parameters_are_refused_in_aws_words() {
     let world = World::start().await;
     world.table(json!({})).await;

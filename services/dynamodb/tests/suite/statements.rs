@@ -69,6 +69,59 @@ async fn statements_do_what_operations_do() {
 }
 
 #[tokio::test]
+async fn a_transaction_of_statements_can_ask_without_writing() {
+    let world = filled().await;
+    let transaction = |checked: &str| {
+        json!({"TransactStatements": [
+            {"Statement": format!("EXISTS(SELECT * FROM test WHERE pk = 'a' AND sk = 1 AND {checked})")},
+            {"Statement": "UPDATE test SET n = 77 WHERE pk = 'a' AND sk = 2"},
+        ]})
+    };
+    let error = world
+        .call("ExecuteTransaction", transaction("n = 11"))
+        .await
+        .expect_err("n is 10");
+    assert_eq!(error.code, "TransactionCanceledException");
+    assert!(
+        error.message.ends_with("[ConditionalCheckFailed, None]"),
+        "{}",
+        error.message
+    );
+    assert_eq!(world.get("a", 2).await["n"], json!({"N": "20"}));
+    world.ok("ExecuteTransaction", transaction("n = 10")).await;
+    assert_eq!(world.get("a", 2).await["n"], json!({"N": "77"}));
+    assert_eq!(world.get("a", 1).await["n"], json!({"N": "10"}));
+
+    let alone = "EXISTS(SELECT * FROM test WHERE pk = 'a' AND sk = 1)";
+    let only_there = "The EXISTS function can only be used in transactions";
+    let message = world
+        .invalid("ExecuteStatement", request(alone, json!([])))
+        .await;
+    assert_eq!(message, only_there);
+    let batch = json!({"Statements": [{"Statement": alone}]});
+    let answer = world.ok("BatchExecuteStatement", batch).await;
+    assert_eq!(answer["Responses"][0]["Error"]["Message"], only_there);
+}
+
+#[tokio::test]
+async fn a_token_belongs_to_its_statement() {
+    let world = filled().await;
+    let select = |hash: &str| json!({"Statement": format!("SELECT * FROM test WHERE pk = '{hash}'"), "Limit": 4});
+    let page = world.ok("ExecuteStatement", select("a")).await;
+    let token = json!({"NextToken": page["NextToken"]});
+    let other = with(select("b"), token);
+    assert_eq!(
+        world.invalid("ExecuteStatement", other).await,
+        "NextToken does not match request"
+    );
+    let broken = with(select("a"), json!({"NextToken": "abc"}));
+    assert_eq!(
+        world.invalid("ExecuteStatement", broken).await,
+        "Given NextToken is invalid"
+    );
+}
+
+#[tokio::test]
 async fn selects_come_in_pages() {
     let world = filled().await;
     let mut found = Vec::new();

@@ -135,6 +135,30 @@ async fn iterators_begin_where_they_are_told() {
 }
 
 #[tokio::test]
+async fn pages_are_bounded() {
+    let (world, arn) = with_stream("KEYS_ONLY").await;
+    let start = iterator(&world, &arn, json!({"ShardIteratorType": "LATEST"})).await;
+    for (operation, input, most) in [
+        ("GetRecords", json!({"ShardIterator": start}), 1000),
+        ("DescribeStream", json!({"StreamArn": arn}), 100),
+        ("ListStreams", json!({}), 100),
+    ] {
+        world
+            .ok(operation, with(input.clone(), json!({"Limit": most})))
+            .await;
+        let more = with(input, json!({"Limit": most + 1}));
+        assert_eq!(
+            world.invalid(operation, more).await,
+            format!(
+                "1 validation error detected: Value '{}' at 'limit' failed to satisfy constraint: \
+                 Member must have value less than or equal to {most}",
+                most + 1
+            )
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_table_and_can_be_read_for_a_day() {
     let (world, arn) = with_stream("KEYS_ONLY").await;
     change(&world).await;

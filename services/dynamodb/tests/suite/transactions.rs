@@ -88,6 +88,10 @@ async fn a_token_means_one_transaction_for_ten_minutes() {
     assert_eq!(world.get("a", 1).await["n"], json!({"N": "1"}));
     let (code, _) = world.refused("TransactWriteItems", add("2")).await;
     assert_eq!(code, "IdempotentParameterMismatchException");
+    let again = with(add("1"), json!({"ReturnConsumedCapacity": "TOTAL"}));
+    let consumed = &world.ok("TransactWriteItems", again).await["ConsumedCapacity"][0];
+    assert_eq!(consumed["ReadCapacityUnits"], 2.0, "it only reads");
+    assert!(consumed.get("WriteCapacityUnits").is_none());
     world.advance(600);
     world.ok("TransactWriteItems", add("2")).await;
     assert_eq!(world.get("a", 1).await["n"], json!({"N": "3"}));

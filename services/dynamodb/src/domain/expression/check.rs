@@ -45,9 +45,9 @@ pub fn condition(raw: Raw, findings: &mut Findings) -> Condition {
                 findings.note(
                     Rank::OperandCount,
                     format!(
-                        "Invalid operator or function; operator or function: IN, number of \
-                         operands: {}",
-                        choices.len() + 1
+                        "The IN operator is provided with too many operands; number of operands: \
+                         {}",
+                        choices.len()
                     ),
                 );
             }
@@ -66,6 +66,10 @@ fn call(name: &str, arguments: Vec<Raw>, findings: &mut Findings) -> Condition {
         "attribute_type" | "begins_with" | "contains" => 2,
         "size" => {
             misused(name, findings);
+            return refused;
+        }
+        "if_not_exists" | "list_append" => {
+            not_allowed(name, "a condition", findings);
             return refused;
         }
         _ => {
@@ -145,6 +149,10 @@ fn operand(raw: Raw, findings: &mut Findings) -> Operand {
             misused(&name, findings);
             return refused;
         }
+        "if_not_exists" | "list_append" => {
+            not_allowed(&name, "a condition", findings);
+            return refused;
+        }
         _ => {
             unknown(&name, findings);
             return refused;
@@ -219,6 +227,14 @@ fn misused(name: &str, findings: &mut Findings) {
         format!(
             "The function is not allowed to be used this way in an expression; function: {name}"
         ),
+    );
+}
+
+/// A function of the other kind of expressions.
+pub fn not_allowed(name: &str, expression: &str, findings: &mut Findings) {
+    findings.note(
+        Rank::MisusedFunction,
+        format!("The function is not allowed in {expression} expression; function: {name}"),
     );
 }
 

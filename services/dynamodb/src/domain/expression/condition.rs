@@ -121,6 +121,7 @@ fn disjunction(cursor: &mut Cursor<'_>) -> Result<Part, String> {
     let mut left = conjunction(cursor)?;
     while cursor.is_word("OR") && must_be_condition(cursor, &left.raw)? {
         cursor.next();
+        cursor.count_operator();
         let right = condition(cursor, conjunction)?.raw;
         left = Raw::Or(Box::new(left.raw), Box::new(right)).into();
     }
@@ -131,6 +132,7 @@ fn conjunction(cursor: &mut Cursor<'_>) -> Result<Part, String> {
     let mut left = negation(cursor)?;
     while cursor.is_word("AND") && must_be_condition(cursor, &left.raw)? {
         cursor.next();
+        cursor.count_operator();
         let right = condition(cursor, negation)?.raw;
         left = Raw::And(Box::new(left.raw), Box::new(right)).into();
     }
@@ -146,6 +148,7 @@ fn must_be_condition(cursor: &Cursor<'_>, raw: &Raw) -> Result<bool, String> {
 
 fn negation(cursor: &mut Cursor<'_>) -> Result<Part, String> {
     if cursor.take_word("NOT") {
+        cursor.count_operator();
         let raw = cursor.nested(|cursor| condition(cursor, negation))?.raw;
         return Ok(Raw::Not(Box::new(raw)).into());
     }
@@ -161,10 +164,12 @@ fn comparison(cursor: &mut Cursor<'_>) -> Result<Part, String> {
         && let Some(comparator) = Comparator::of(cursor.peek())
     {
         cursor.next();
+        cursor.count_operator();
         let right = operand(cursor)?;
         return Ok(Raw::Compare(comparator, Box::new(left.raw), Box::new(right)).into());
     }
     if cursor.take_word("BETWEEN") {
+        cursor.count_operator();
         let low = operand(cursor)?;
         if !cursor.take_word("AND") {
             return Err(cursor.unexpected());
@@ -173,6 +178,7 @@ fn comparison(cursor: &mut Cursor<'_>) -> Result<Part, String> {
         return Ok(Raw::Between(Box::new(left.raw), Box::new(low), Box::new(high)).into());
     }
     if cursor.take_word("IN") {
+        cursor.count_operator();
         cursor.expect("(")?;
         let choices = operands(cursor)?;
         return Ok(Raw::In(Box::new(left.raw), choices).into());
@@ -220,6 +226,7 @@ fn primary(cursor: &mut Cursor<'_>) -> Result<Part, String> {
         Kind::Word if cursor.peek_at(1) == "(" => {
             let name = cursor.next().to_owned();
             cursor.next();
+            cursor.count_operator();
             let arguments = cursor.nested(operands)?;
             Ok(Raw::Call(name, arguments).into())
         }

@@ -7,6 +7,10 @@ use super::reserved::is_reserved;
 use crate::domain::path::{Path, Step};
 use crate::domain::value::Attribute;
 
+/// An expression may have so many operators and functions.
+const MOST_OPERATORS: usize = 300;
+/// And a path so many elements.
+const LONGEST_PATH: usize = 32;
 /// Parentheses and functions may lie this deep within each other: the parsers recurse.
 const DEEPEST: usize = 100;
 
@@ -15,6 +19,7 @@ pub struct Cursor<'a> {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    operators: usize,
     placeholders: &'a mut Placeholders,
     pub findings: Findings,
 }
@@ -26,6 +31,7 @@ impl<'a> Cursor<'a> {
             tokens,
             at: 0,
             depth: 0,
+            operators: 0,
             placeholders,
             findings: Findings::default(),
         }
@@ -117,6 +123,21 @@ impl<'a> Cursor<'a> {
         parsed
     }
 
+    /// Counts an operator or function that was read.
+    pub fn count_operator(&mut self) {
+        self.operators += 1;
+        if self.operators > MOST_OPERATORS {
+            // AWS counts no further either.
+            self.findings.note(
+                Rank::Operators,
+                format!(
+                    "The expression contains too many operators; operator count: {}",
+                    self.operators
+                ),
+            );
+        }
+    }
+
     /// `:value`
     pub fn value(&mut self) -> Attribute {
         let name = self.next();
@@ -142,16 +163,31 @@ impl<'a> Cursor<'a> {
                 if self.kind() != Kind::Digits {
                     return Err(self.unexpected());
                 }
-                let Ok(index) = self.peek().parse() else {
-                    return Err(self.unexpected());
-                };
-                self.next();
+                let digits = self.next();
+                // AWS's lists are counted in 32 bits.
+                let index = digits.parse::<i32>().ok();
+                let index = index.and_then(|index| usize::try_from(index).ok());
+                let index = index.unwrap_or_else(|| {
+                    self.findings.note(
+                        Rank::Paths,
+                        format!("List index is not within the allowable range; index: [{digits}]"),
+                    );
+                    0
+                });
                 path.steps.push(Step::Index(index));
                 self.expect("]")?;
             } else {
-                return Ok(path);
+                break;
             }
         }
+        let length = path.steps.len() + 1;
+        if length > LONGEST_PATH {
+            self.findings.note(
+                Rank::Paths,
+                format!("The document path has too many nesting levels; nesting levels: {length}"),
+            );
+        }
+        Ok(path)
     }
 
     fn path_name(&mut self) -> Result<String, String> {

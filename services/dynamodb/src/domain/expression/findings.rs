@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     Parentheses,
+    Operators,
     UnknownFunction,
     MisusedFunction,
     Reserved,

@@ -19,6 +19,8 @@ mod reserved;
 mod update;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use condition::{Comparator, Condition, Operand};

@@ -1,6 +1,6 @@
 //! Updates: what they are made of, and their grammar.
 
-use super::check::{needs_path, unknown, wrong_count, wrong_type};
+use super::check::{needs_path, not_allowed, unknown, wrong_count, wrong_type};
 use super::cursor::Cursor;
 use super::findings::Rank;
 use super::lexer::Kind;
@@ -138,6 +138,7 @@ fn arithmetic(first: UpdateOperand, cursor: &mut Cursor<'_>) -> Result<SetValue,
     let Some(sign) = ["+", "-"].into_iter().find(|sign| cursor.take(sign)) else {
         return Ok(SetValue::Of(first));
     };
+    cursor.count_operator();
     let second = operand(cursor)?;
     for side in [&first, &second] {
         match operand_kind(side) {
@@ -163,6 +164,7 @@ fn operand(cursor: &mut Cursor<'_>) -> Result<UpdateOperand, String> {
         Kind::Word if cursor.peek_at(1) == "(" => {
             let name = cursor.next().to_owned();
             cursor.next();
+            cursor.count_operator();
             let mut arguments = vec![cursor.nested(operand)?];
             while cursor.take(",") {
                 arguments.push(cursor.nested(operand)?);
@@ -177,9 +179,21 @@ fn operand(cursor: &mut Cursor<'_>) -> Result<UpdateOperand, String> {
 fn call(name: &str, mut arguments: Vec<UpdateOperand>, cursor: &mut Cursor<'_>) -> UpdateOperand {
     let findings = &mut cursor.findings;
     let refused = UpdateOperand::Value(Attribute::Null);
-    if !matches!(name, "if_not_exists" | "list_append") {
-        unknown(name, findings);
-        return refused;
+    match name {
+        "if_not_exists" | "list_append" => {}
+        "attribute_exists"
+        | "attribute_not_exists"
+        | "attribute_type"
+        | "begins_with"
+        | "contains"
+        | "size" => {
+            not_allowed(name, "an update", findings);
+            return refused;
+        }
+        _ => {
+            unknown(name, findings);
+            return refused;
+        }
     }
     if arguments.len() != 2 {
         wrong_count(name, arguments.len(), findings);

@@ -1,5 +1,7 @@
 //! Text to tokens.
 
+use std::fmt;
+
 use crate::domain::Invalid;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +15,19 @@ pub enum Token {
     Number(String),
     Parameter,
     Symbol(&'static str),
+}
+
+/// As it was written.
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(text) | Self::Number(text) => f.write_str(text),
+            Self::Quoted(name) => write!(f, "\"{name}\""),
+            Self::Text(text) => write!(f, "'{text}'"),
+            Self::Parameter => f.write_str("?"),
+            Self::Symbol(symbol) => f.write_str(symbol),
+        }
+    }
 }
 
 const SYMBOLS: [&str; 20] = [

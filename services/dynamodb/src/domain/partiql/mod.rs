@@ -33,6 +33,11 @@ pub enum Statement {
         table: String,
         item: Item,
     },
+    /// What a transaction asks of an item that it leaves as it is.
+    Exists {
+        table: String,
+        condition: Condition,
+    },
     Update {
         table: String,
         update: Update,
@@ -79,6 +84,7 @@ impl Statement {
         let parsed = statement::parse(parser::Parser::unchecked(tokens, parameters)).ok()?;
         Some(match parsed {
             Self::Select { table, index, .. } => ("PartiQLSelect", table, index),
+            Self::Exists { table, .. } => ("PartiQLSelect", table, None),
             Self::Insert { table, .. } => ("PartiQLInsert", table, None),
             Self::Update { table, .. } => ("PartiQLUpdate", table, None),
             Self::Delete { table, .. } => ("PartiQLDelete", table, None),
@@ -88,6 +94,7 @@ impl Statement {
     pub fn table(&self) -> &str {
         match self {
             Self::Select { table, .. }
+            | Self::Exists { table, .. }
             | Self::Insert { table, .. }
             | Self::Update { table, .. }
             | Self::Delete { table, .. } => table,

@@ -100,7 +100,7 @@ impl Parser {
 
     pub fn unexpected(&self) -> Invalid {
         match self.peek() {
-            Some(token) => malformed(&format!("unexpected {token:?}")),
+            Some(token) => malformed(&format!("unexpected {token}")),
             None => malformed("Unexpected end of the statement"),
         }
     }

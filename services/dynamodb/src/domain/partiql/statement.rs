@@ -18,6 +18,8 @@ pub fn parse(mut parser: Parser) -> Result<Statement, Invalid> {
         update(&mut parser)?
     } else if parser.take_word("DELETE") {
         delete(&mut parser)?
+    } else if parser.take_word("EXISTS") {
+        exists(&mut parser)?
     } else {
         return Err(parser.unexpected());
     };
@@ -69,6 +71,26 @@ fn select(parser: &mut Parser) -> Result<Statement, Invalid> {
         condition,
         order,
     })
+}
+
+/// `EXISTS(SELECT ...)`
+fn exists(parser: &mut Parser) -> Result<Statement, Invalid> {
+    parser.expect("(")?;
+    parser.expect_word("SELECT")?;
+    let selected = select(parser)?;
+    parser.expect(")")?;
+    match selected {
+        Statement::Select {
+            table,
+            index: None,
+            condition: Some(condition),
+            order: None,
+            ..
+        } => Ok(Statement::Exists { table, condition }),
+        _ => Err(Invalid::new(
+            "Where clause does not contain a mandatory equality on all key attributes",
+        )),
+    }
 }
 
 fn insert(parser: &mut Parser) -> Result<Statement, Invalid> {

@@ -104,6 +104,25 @@ fn an_update_names_one_item() {
 }
 
 #[test]
+fn a_check_is_about_one_item() {
+    let Statement::Exists { table, condition } =
+        parse("EXISTS(SELECT * FROM t WHERE pk = 'x' AND sk = 2 AND a = 5)")
+    else {
+        panic!("it is an EXISTS")
+    };
+    assert_eq!(table, "t");
+    let (key, rest) = full_key(&condition, &keys()).unwrap();
+    assert_eq!(key.len(), 2);
+    assert!(matches!(rest, Some(Condition::Compare(..))));
+    assert_eq!(
+        Statement::parse("EXISTS(SELECT * FROM t.i WHERE pk = 'x')", Vec::new())
+            .unwrap_err()
+            .0,
+        "Where clause does not contain a mandatory equality on all key attributes"
+    );
+}
+
+#[test]
 fn what_is_no_statement_is_refused() {
     for statement in [
         "",
@@ -117,6 +136,8 @@ fn what_is_no_statement_is_refused() {
         "SELECT * FROM t WHERE a = 'x",
         "SELECT * FROM t extra",
         "SELECT * FROM t WHERE a = #b",
+        "EXISTS(SELECT * FROM t WHERE a = 1",
+        "EXISTS(DELETE FROM t WHERE a = 1)",
     ] {
         let Invalid(error) = Statement::parse(statement, Vec::new()).expect_err(statement);
         assert!(
@@ -143,7 +164,7 @@ fn an_access_is_told_without_values() {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(
-        text in r#"(SELECT |INSERT INTO |UPDATE |DELETE |FROM |WHERE |SET |VALUE |AND |OR |NOT |IN |IS |[a-c]|"t"|'s'|[0-9.e]|[?()\[\]{}<>,=:*+-]| |\PC){0,30}"#,
+        text in r#"(SELECT |EXISTS|INSERT INTO |UPDATE |DELETE |FROM |WHERE |SET |VALUE |AND |OR |NOT |IN |IS |[a-c]|"t"|'s'|[0-9.e]|[?()\[\]{}<>,=:*+-]| |\PC){0,30}"#,
         parameters in prop::collection::vec(any_attribute(), 0..3),
     ) {
         let _ = Statement::parse(&text, parameters);
