@@ -21,6 +21,7 @@ mod clone;
 mod numbers;
 #[path = "../init/plan.rs"]
 mod plan;
+mod sharing;
 #[path = "../init/steps.rs"]
 mod steps;
 #[path = "../init/syscall.rs"]
@@ -283,14 +284,21 @@ struct Method {
 }
 
 const METH_NOARGS: c_int = 4;
+const METH_O: c_int = 8;
 /// What `PYTHON_ABI_VERSION` is for the stable ABI.
 const STABLE_ABI: c_int = 3;
 
-static mut METHODS: [Method; 2] = [
+static mut METHODS: [Method; 3] = [
     Method {
         name: c"serve".as_ptr(),
         function: Some(serve),
         flags: METH_NOARGS,
+        documentation: null(),
+    },
+    Method {
+        name: c"immortalise".as_ptr(),
+        function: Some(sharing::immortalise),
+        flags: METH_O,
         documentation: null(),
     },
     Method {
