@@ -43,11 +43,33 @@ def _everything():
     return list(seen.values())
 
 
+# What the interpreter needs for `bytes`, beside the bytes.
+_BYTES = sys.getsizeof(b"")
+_fillers = []
+
+
+def _fill_gaps():
+    """Takes the places that are free between objects, a few on each of many pages: what a fork makes
+    then lies close together, and no page is copied for it."""
+    for size in range(48, 513, 16):
+        in_a_row, last = 0, 0
+        for _ in range(1000):
+            filler = bytes(size - _BYTES)
+            _fillers.append(filler)
+            in_a_row = in_a_row + 1 if id(filler) == last + size else 0
+            last = id(filler)
+            if in_a_row * size > 1500:
+                # From here on they come from a place of their own.
+                break
+
+
 def serve():
     """Returns in each forked process, which then is what a fresh one would be."""
-    # Code that has run is specialised, and what it fills on first use is filled: once for all.
-    rehearsal.run(events=20)
+    # Code that has run often is specialised, and what it fills on first use is filled: once for all.
+    for _ in range(20):
+        rehearsal.run()
     gc.collect()
+    _fill_gaps()
     if _knows_immortals():
         # Counting references in a child would, too.
         _kagero_fork.immortalise(_everything())
