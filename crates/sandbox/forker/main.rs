@@ -6,19 +6,22 @@
 //! zygote it never returns: no Python runs there between two forks, so nothing that a fork copies
 //! ever changes.
 //!
-//! For each order the zygote clones a process into new namespaces, as a child of the server. That
-//! one carries out the setup of its plan, forks the payload and executes the sandbox's init, which
-//! from then on is the same as in every sandbox. The payload is forked by the C library, for it is
-//! to go on as a Python process; nothing but system calls is made by the one between.
+//! For each order the zygote clones a process into new namespaces, as a child of the server, which
+//! borrows the zygote's memory. That one carries out the setup of its plan, forks the payload and
+//! executes the sandbox's init, which from then on is the same as in every sandbox. The payload is
+//! forked by the C library, for it is to go on as a Python process; nothing but system calls is made
+//! by the one between.
 
 #![no_std]
 
+mod birth;
 #[path = "../init/clone.rs"]
 mod clone;
 #[path = "../init/numbers.rs"]
 mod numbers;
 #[path = "../init/plan.rs"]
 mod plan;
+mod sharing;
 #[path = "../init/steps.rs"]
 mod steps;
 #[path = "../init/syscall.rs"]
@@ -28,6 +31,7 @@ use core::ffi::{c_char, c_int, c_long, c_void};
 use core::mem::{MaybeUninit, size_of};
 use core::ptr::{null, null_mut, with_exposed_provenance};
 
+use birth::{Job, ProcessorNote};
 use clone::{CLONE_INTO_CGROUP, CloneArguments};
 use numbers as nr;
 use plan::{ForkOrder, Header, Report};
@@ -56,6 +60,7 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
         kind: plan::REPORT_SERVING,
         ..Report::default()
     };
+    let note = ProcessorNote::find();
     send(SERVER, &serving);
     loop {
         let mut fds = [0_i32; MOST_DESCRIPTORS];
@@ -63,7 +68,7 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
             // The server is gone.
             exit(0)
         };
-        let answer = carry_out(&order, &fds[..count]);
+        let answer = carry_out(&order, &fds[..count], note);
         let Some((pid, pidfd)) = answer else {
             // SAFETY: this is the forked process, with the interpreter's lock held as before.
             return unsafe { PyLong_FromLong(0) };
@@ -83,7 +88,11 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
 }
 
 /// Forks as ordered. `None` in the payload; in the zygote the pid, or the negated errno.
-fn carry_out(order: &ForkOrder, fds: &[i32]) -> Option<(isize, i32)> {
+fn carry_out(order: &ForkOrder, fds: &[i32], note: Option<ProcessorNote>) -> Option<(isize, i32)> {
+    let job = Job {
+        length: order.length as usize,
+        note,
+    };
     let into_cgroup = order.flags & CLONE_INTO_CGROUP != 0;
     let (plan_fd, mut kept) = (fds[0], &fds[1..]);
     let mut cgroup = -1;
@@ -100,8 +109,8 @@ fn carry_out(order: &ForkOrder, fds: &[i32]) -> Option<(isize, i32)> {
     let mut pidfd: i32 = -1;
     let mut pid = map_plan(plan::ADDRESS, plan_fd as usize, length);
     if pid >= 0 {
-        let arguments = CloneArguments {
-            flags: order.flags,
+        let mut arguments = CloneArguments {
+            flags: order.flags | birth::BORROWED,
             pidfd: &raw mut pidfd as u64,
             exit_signal: order.exit_signal,
             cgroup: cgroup as u64,
@@ -109,10 +118,10 @@ fn carry_out(order: &ForkOrder, fds: &[i32]) -> Option<(isize, i32)> {
         };
         // SAFETY: the interpreter's lock is held; each call has its counterpart on either side.
         unsafe { PyOS_BeforeFork() };
-        let size = size_of::<CloneArguments>();
-        pid = call(nr::CLONE3, [&raw const arguments as usize, size, 0, 0, 0, 0]);
+        // SAFETY: it borrows the memory, in which the clone changes nothing but the plan; of what
+        // the C library's `fork` does, nothing is left in who called it.
+        pid = unsafe { birth::clone_into(&mut arguments, become_sandbox, &job) };
         if pid == 0 {
-            become_sandbox(length);
             return None;
         }
         // SAFETY: as above.
@@ -127,8 +136,9 @@ fn carry_out(order: &ForkOrder, fds: &[i32]) -> Option<(isize, i32)> {
     Some((pid, pidfd))
 }
 
-/// In the clone: sets the sandbox up, and returns in the payload.
-fn become_sandbox(length: usize) {
+/// In the clone: sets the sandbox up, and returns in the payload alone.
+extern "C" fn become_sandbox(job: &Job) {
+    let length = job.length;
     // SAFETY: the plan is mapped and starts with its header.
     let header = unsafe { &*with_exposed_provenance::<Header>(plan::ADDRESS as usize) };
     let control = header.control as usize;
@@ -138,6 +148,9 @@ fn become_sandbox(length: usize) {
     // SAFETY: the C library's own fork, in a process that has one thread.
     let payload = unsafe { fork() };
     if payload == 0 {
+        if let Some(note) = job.note {
+            note.register();
+        }
         if let Err(failed) = run(header.payload, plan::PHASE_PAYLOAD) {
             give_up(control, &failed);
         }
@@ -181,7 +194,10 @@ fn become_init(control: usize, payload: usize) -> ! {
     let (empty, flags) = (c"".as_ptr() as usize, nr::AT_EMPTY_PATH);
     let arguments = arguments.as_ptr() as usize;
     let environment = environment.as_ptr() as usize;
-    call(nr::EXECVEAT, [INIT, empty, arguments, environment, flags, 0]);
+    call(
+        nr::EXECVEAT,
+        [INIT, empty, arguments, environment, flags, 0],
+    );
     exit(EXIT_FAILED)
 }
 
@@ -268,14 +284,21 @@ struct Method {
 }
 
 const METH_NOARGS: c_int = 4;
+const METH_O: c_int = 8;
 /// What `PYTHON_ABI_VERSION` is for the stable ABI.
 const STABLE_ABI: c_int = 3;
 
-static mut METHODS: [Method; 2] = [
+static mut METHODS: [Method; 3] = [
     Method {
         name: c"serve".as_ptr(),
         function: Some(serve),
         flags: METH_NOARGS,
+        documentation: null(),
+    },
+    Method {
+        name: c"immortalise".as_ptr(),
+        function: Some(sharing::immortalise),
+        flags: METH_O,
         documentation: null(),
     },
     Method {

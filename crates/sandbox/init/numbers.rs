@@ -9,6 +9,7 @@ mod calls {
     pub const EXECVEAT: usize = 322;
     pub const PIDFD_OPEN: usize = 434;
     pub const CLONE3: usize = 435;
+    pub const RSEQ: usize = 334;
     pub const CLOSE_RANGE: usize = 436;
     pub const MMAP: usize = 9;
     pub const MUNMAP: usize = 11;
@@ -34,6 +35,7 @@ mod calls {
     pub const EXECVEAT: usize = 281;
     pub const PIDFD_OPEN: usize = 434;
     pub const CLONE3: usize = 435;
+    pub const RSEQ: usize = 293;
     pub const CLOSE_RANGE: usize = 436;
     pub const CLOSE: usize = 57;
     pub const READ: usize = 63;
@@ -76,6 +78,7 @@ pub const SOL_SOCKET: i32 = 1;
 pub const SCM_RIGHTS: i32 = 1;
 pub const CMSG_LENGTH_ONE_FD: usize = 20;
 pub const CLONE_PIDFD: u64 = 0x1000;
+pub const CLONE_VM: u64 = 0x100;
 pub const CLONE_VFORK: u64 = 0x4000;
 pub const CLOSE_RANGE_CLOEXEC: usize = 4;
 pub const AT_EMPTY_PATH: usize = 0x1000;

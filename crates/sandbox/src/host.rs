@@ -16,7 +16,7 @@ use crate::memory_guard::MemoryGuard;
 use crate::network::PreparedNetwork;
 use crate::privilege;
 use crate::sandbox::Sandbox;
-use crate::skeleton::{self, Skeleton};
+use crate::skeleton::Skeleton;
 use crate::spec::{Bind, Limits, Spec};
 use crate::start;
 use crate::steps::landlock;
@@ -188,9 +188,8 @@ impl Inner {
 
     /// This uid's `/etc/passwd`, written now; a leased uid takes it along when it is given back.
     pub(crate) fn passwd(&self, uid: u32, gid: u32) -> Result<Bind, SandboxError> {
-        let path = self.passwd_dir.join(uid.to_string());
-        skeleton::file(&path, skeleton::passwd(uid, gid).as_bytes())
-            .map_err(SandboxError::host("write a passwd file"))?;
+        let written = self.uids.write_passwd(uid, gid);
+        let path = written.map_err(SandboxError::host("write a passwd file"))?;
         Ok(Bind::new(path, "/etc/passwd"))
     }
 }

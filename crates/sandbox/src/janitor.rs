@@ -7,6 +7,7 @@ use crate::SandboxError;
 use crate::cgroup::Cgroup;
 use crate::egress::WayOut;
 use crate::process::{Pidfd, wait_readable};
+use crate::renewal::Lent;
 use crate::tmp_disk::TmpDisk;
 use crate::uids::Lease;
 use crate::worker::Worker;
@@ -24,6 +25,8 @@ pub(crate) struct Remains {
     pub(crate) way_out: Option<WayOut>,
     /// Free again only when no process of the sandbox is left.
     pub(crate) uid: Option<Lease>,
+    /// Another's, perhaps, when no process of the sandbox is left.
+    pub(crate) network: Option<Lent>,
 }
 
 /// Handle to the thread; dropping it waits until everything is torn down.
@@ -50,11 +53,17 @@ fn bury(remains: Remains) {
         tmp,
         way_out,
         uid,
+        network,
     } = remains;
     let waited = wait_readable(init.as_fd(), Some(PATIENCE)).and_then(|()| init.try_reap());
     drop((tmp, way_out));
     match waited {
-        Ok(true) => drop(uid),
+        Ok(true) => {
+            drop(uid);
+            if let Some(network) = network {
+                network.give_back();
+            }
+        }
         outcome => {
             tracing::warn!(?outcome, uid = ?uid, "a killed sandbox does not end; its uid is lost");
             std::mem::forget(uid);

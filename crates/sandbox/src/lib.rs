@@ -33,6 +33,7 @@ mod privilege;
 mod process;
 #[path = "../init/syscall.rs"]
 mod raw;
+mod renewal;
 mod rights;
 mod sandbox;
 mod skeleton;

@@ -12,6 +12,7 @@ use std::thread;
 
 use crate::SandboxError;
 use crate::egress::Links;
+use crate::renewal::Home;
 use crate::steps::network::loopback_up_request;
 
 /// A network namespace with only the loopback interface, and listeners inside it.
@@ -21,6 +22,8 @@ pub struct PreparedNetwork {
     pub(crate) listeners: Vec<TcpListener>,
     /// What an environment in it finds as `/etc/resolv.conf`, where it has name servers.
     pub(crate) resolv_conf: Option<PathBuf>,
+    /// Where it goes when its sandbox has ended, if it may be another's then.
+    pub(crate) home: Option<Home>,
 }
 
 impl PreparedNetwork {
@@ -56,6 +59,17 @@ impl PreparedNetwork {
         Self::on_a_thread(|| {
             unshare()?;
             listen_with_links(ports)
+        })
+    }
+
+    /// Runs this on a thread of its own in a network namespace.
+    pub(crate) fn within<T: Send>(
+        namespace: &OwnedFd,
+        work: impl FnOnce() -> io::Result<T> + Send,
+    ) -> Result<T, SandboxError> {
+        Self::on_a_thread(|| {
+            enter(namespace)?;
+            work()
         })
     }
 
@@ -104,18 +118,24 @@ fn listen_with_links(ports: &[u16]) -> io::Result<(PreparedNetwork, Links)> {
 /// In the calling thread's network namespace.
 fn listen(ports: &[u16]) -> io::Result<PreparedNetwork> {
     bring_loopback_up()?;
-    let listen = |&port| {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    };
-    let listeners = ports.iter().map(listen).collect::<io::Result<_>>()?;
+    let listeners = listeners(ports)?;
     let namespace = File::open("/proc/thread-self/ns/net")?.into();
     Ok(PreparedNetwork {
         namespace,
         listeners,
         resolv_conf: None,
+        home: None,
     })
+}
+
+/// In the calling thread's network namespace.
+pub(crate) fn listeners(ports: &[u16]) -> io::Result<Vec<TcpListener>> {
+    let listen = |&port| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    ports.iter().map(listen).collect()
 }
 
 fn bring_loopback_up() -> io::Result<()> {

@@ -18,6 +18,7 @@ use crate::memory_guard::Watch;
 use crate::opening::Opening;
 use crate::plan_format::{COMMAND_CONTINUE, COMMAND_STOP, REPORT_EXITED, REPORT_SIGNALLED};
 use crate::process::{self, Pidfd};
+use crate::renewal::Lent;
 use crate::template::Kept;
 use crate::tmp_disk::{self, TmpDisk};
 use crate::uids::Lease;
@@ -43,6 +44,8 @@ pub struct Sandbox {
     /// Its `pasta`, where that leads it out.
     pub(crate) way_out: Option<WayOut>,
     pub(crate) uid: Option<Lease>,
+    /// Its network, where that may be another's when nothing went through it.
+    pub(crate) lent: Option<Lent>,
     pub(crate) exit: Mutex<Option<Exit>>,
     /// Held while init is told something that it answers.
     pub(crate) speaking: Mutex<()>,
@@ -308,6 +311,7 @@ impl Drop for Sandbox {
                 tmp: self.tmp.take(),
                 way_out: self.way_out.take(),
                 uid: self.uid.take(),
+                network: self.lent.take(),
             });
         }
     }

@@ -15,6 +15,7 @@ use crate::host::Inner;
 use crate::network::PreparedNetwork;
 use crate::opening::Opening;
 use crate::plan::{Call, Phase, Plan};
+use crate::renewal::Lent;
 use crate::sandbox::Sandbox;
 use crate::spec::{Bind, Identity, Limits, Network, Spec, Stdio, Stream};
 use crate::steps::identity::User;
@@ -44,6 +45,8 @@ pub(crate) struct Start<'a> {
     resolv_conf: Option<PathBuf>,
     pub(crate) uid: Option<Lease>,
     pub(crate) listeners: Vec<TcpListener>,
+    /// What goes back to the stock when the sandbox has ended.
+    pub(crate) lent: Option<Lent>,
     pub(crate) control: Control,
     pub(crate) cgroup: Option<Cgroup>,
     pub(crate) limits: Limits,
@@ -113,6 +116,7 @@ impl<'a> Start<'a> {
             resolv_conf: None,
             uid: None,
             listeners: Vec::new(),
+            lent: None,
             control,
             cgroup,
             limits,
@@ -156,7 +160,16 @@ impl<'a> Start<'a> {
             namespace,
             listeners,
             resolv_conf,
+            home,
         } = prepared;
+        if let Some(home) = home {
+            let namespace = namespace.try_clone();
+            self.lent = Some(Lent {
+                namespace: namespace.map_err(SandboxError::host("keep a network namespace"))?,
+                resolv_conf: resolv_conf.clone(),
+                home,
+            });
+        }
         self.resolv_conf = resolv_conf;
         self.isolated = true;
         self.listeners = listeners;

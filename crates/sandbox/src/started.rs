@@ -42,6 +42,7 @@ impl Start<'_> {
             namespaces,
             uid,
             listeners,
+            lent,
             control,
             cgroup,
             limits,
@@ -95,6 +96,7 @@ impl Start<'_> {
                     tmp: disk,
                     way_out,
                     uid,
+                    network: None,
                 });
                 return Err(error);
             }
@@ -112,6 +114,7 @@ impl Start<'_> {
             tmp: disk,
             way_out,
             uid,
+            lent,
             exit: Mutex::default(),
             speaking: Mutex::default(),
             opening: Mutex::new(opening),

@@ -1,10 +1,11 @@
 //! Network namespaces and control groups kept ready, so that a start only takes them.
 //!
 //! A thread makes the next ones in the background, for the port sets that have been asked for; an
-//! idle server that never started a sandbox holds none.
+//! idle server that never started a sandbox holds none. Networks that nothing went through come back
+//! (`renewal`).
 
 use std::collections::HashMap;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::SandboxError;
@@ -12,6 +13,7 @@ use crate::cgroup::{Cgroup, Cgroups};
 use crate::egress::Egress;
 use crate::later::Later;
 use crate::network::PreparedNetwork;
+use crate::renewal::{Home, Renewal, Returned};
 use crate::worker::Worker;
 
 /// Handle to the shelves and to the thread that fills them.
@@ -29,13 +31,14 @@ struct Shelves {
 }
 
 /// The ports of a network's listeners, and whether it has a way out.
-type Kind = (Vec<u16>, bool);
+pub(crate) type Kind = (Vec<u16>, bool);
 
-/// What a start took, or would have liked to.
+/// What a start took, or would have liked to; and what comes back.
 #[derive(Debug)]
-enum Taken {
+pub(crate) enum Taken {
     Network(Kind),
     Cgroup,
+    Back(Returned),
 }
 
 impl Stock {
@@ -63,13 +66,22 @@ impl Stock {
             return None;
         }
         let kind = (ports.to_owned(), egress);
-        let ready = lock(&self.shelves)
+        let mut ready = lock(&self.shelves)
             .networks
             .get_mut(&kind)
             .and_then(Vec::pop);
+        if let Some(ready) = &mut ready {
+            ready.home = self.home(ports, egress);
+        }
         // Fails only when the thread died; then every start makes its own.
         let _ = self.taken.send(Taken::Network(kind));
         ready
+    }
+
+    /// Where a network of this kind goes when its sandbox has ended.
+    pub(crate) fn home(&self, ports: &[u16], egress: bool) -> Option<Home> {
+        let stock = self.taken.sender().filter(|_| self.depth > 0)?;
+        Some(Home::new((ports.to_owned(), egress), stock))
     }
 
     pub(crate) fn cgroup(&self) -> Option<Cgroup> {
@@ -89,15 +101,48 @@ struct Source {
 }
 
 fn fill(taken: &Receiver<Taken>, shelves: &Mutex<Shelves>, depth: usize, source: &Source) {
-    for request in taken {
+    let mut renewal = Renewal::default();
+    loop {
+        let request = match renewal.pause() {
+            Some(pause) => taken.recv_timeout(pause),
+            None => taken.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
         let filled = match request {
-            Taken::Network(kind) => fill_networks(&kind, shelves, depth, &source.egress),
-            Taken::Cgroup => fill_cgroups(shelves, depth, &source.cgroups),
+            Ok(Taken::Network(kind)) => {
+                fill_networks(&kind, shelves, depth, &source.egress, &mut renewal)
+            }
+            Ok(Taken::Cgroup) => fill_cgroups(shelves, depth, &source.cgroups),
+            Ok(Taken::Back(returned)) => {
+                take_back(returned, shelves, depth, &mut renewal);
+                Ok(())
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return,
         };
         if let Err(error) = filled {
             tracing::warn!(%error, "make a network or control group ahead");
         }
+        while let Some(returned) = renewal.next_due() {
+            take_back(returned, shelves, depth, &mut renewal);
+        }
     }
+}
+
+/// Puts a network on its shelf again if it is as new. Those that come back may be twice as many as
+/// those made ahead: they cost nothing, and are wanted where sandboxes come and go.
+fn take_back(returned: Returned, shelves: &Mutex<Shelves>, depth: usize, renewal: &mut Renewal) {
+    let kind = returned.kind.clone();
+    let there = lock(shelves).networks.get(&kind).map_or(0, Vec::len);
+    if there < 2 * depth
+        && let Some(network) = renewal.renew(returned)
+    {
+        put(shelves, kind, network);
+    }
+}
+
+fn put(shelves: &Mutex<Shelves>, kind: Kind, network: PreparedNetwork) {
+    let mut shelves = lock(shelves);
+    shelves.networks.entry(kind).or_default().push(network);
 }
 
 fn fill_networks(
@@ -105,6 +150,7 @@ fn fill_networks(
     shelves: &Mutex<Shelves>,
     depth: usize,
     egress: &Later<Egress>,
+    renewal: &mut Renewal,
 ) -> Result<(), SandboxError> {
     while lock(shelves).networks.get(kind).map_or(0, Vec::len) < depth {
         let (ports, with_egress) = kind;
@@ -116,11 +162,8 @@ fn fill_networks(
         let Some(network) = network else {
             return Ok(());
         };
-        lock(shelves)
-            .networks
-            .entry(kind.clone())
-            .or_default()
-            .push(network);
+        renewal.note(kind, &network);
+        put(shelves, kind.clone(), network);
     }
     Ok(())
 }

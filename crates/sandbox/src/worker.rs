@@ -35,6 +35,11 @@ impl<T: Send + 'static> Worker<T> {
             None => Err(work),
         }
     }
+
+    /// For others to hand over work by; the handle's drop waits until they are gone.
+    pub(crate) fn sender(&self) -> Option<Sender<T>> {
+        self.work.clone()
+    }
 }
 
 impl<T> Drop for Worker<T> {

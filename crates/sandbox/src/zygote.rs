@@ -205,6 +205,7 @@ impl Drop for Zygote {
                 tmp: None,
                 way_out: None,
                 uid: None,
+                network: None,
             });
         }
     }

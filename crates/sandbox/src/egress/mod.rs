@@ -174,7 +174,10 @@ pub(crate) fn provide(inner: &Inner, network: Network) -> Result<Network, Sandbo
         return Ok(Network::Prepared(ready));
     }
     Ok(match egress.network(&listeners)? {
-        Some(prepared) => Network::Prepared(prepared),
+        Some(mut prepared) => {
+            prepared.home = inner.stock.home(&listeners, true);
+            Network::Prepared(prepared)
+        }
         None => Network::Isolated { listeners },
     })
 }

@@ -163,6 +163,7 @@ impl Drop for Seat {
             tmp: None,
             way_out: None,
             uid: None,
+            network: None,
         });
     }
 }

@@ -11,6 +11,7 @@ mod limits;
 mod network;
 mod pasta;
 mod probe;
+mod renewal;
 mod rig;
 mod runtimes;
 mod templates;

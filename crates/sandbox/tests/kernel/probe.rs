@@ -27,6 +27,7 @@ fn inside() {
         "connect by the device to" => connect_by_the_device(argument.parse().unwrap()),
         "connect until refused" => connect_until_refused(&argument),
         "send to" => send_to(&argument),
+        "leave" => crate::renewal::leave(&argument),
         "resolve" => resolve(&argument),
         "resolv.conf" => print_resolv_conf(),
         "serve" => serve(argument.parse().unwrap()),
