@@ -1,13 +1,16 @@
 //! WebSocket APIs: the handshake with its `$connect` route, and who manages connections.
 //!
-//! [`session`] is a connection's life, [`hub`] knows those that are open, [`events`] is what
-//! functions are told, [`manage`] is `@connections`.
+//! [`session`] is a connection's life, [`handshake`] what it keeps of its beginning, [`hub`] knows those
+//! that are open, [`orders`] is what they are told to do, [`events`] is what functions are told,
+//! [`manage`] is `@connections`.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html>
 
 mod events;
+mod handshake;
 mod hub;
 mod manage;
+mod orders;
 mod session;
 
 use std::sync::Arc;
