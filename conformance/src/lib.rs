@@ -14,7 +14,9 @@ mod server;
 
 pub use api::{Api, ROLE, log_tail, until};
 pub use archive::{add, zip, zip_with};
-pub use clients::{aws_cli, durable_sdk, javascript_folder, missing, node_runtime_client, python};
+pub use clients::{
+    aws_cli, browser, durable_sdk, javascript_folder, missing, node_runtime_client, python,
+};
 pub use http::{Answer, Client, Request};
 pub use script::{Script, Transcript};
 pub use server::{Server, free_port, kagero_binary, ordinary_uid};

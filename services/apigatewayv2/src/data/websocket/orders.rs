@@ -60,8 +60,11 @@ impl Orders {
         if self.room.is_closed() {
             return Err(Ended);
         }
-        let order = Order::Close { code, reason };
-        self.waiting.lock().push_back(order);
+        let mut waiting = self.waiting.lock();
+        // Once is enough: what may wait stays bounded.
+        if !matches!(waiting.back(), Some(Order::Close { .. })) {
+            waiting.push_back(Order::Close { code, reason });
+        }
         self.arrived.notify_one();
         Ok(())
     }
@@ -122,6 +125,7 @@ mod tests {
             async move { orders.send("8".into()).await }
         });
         // A close does not wait.
+        orders.close(1001, "Going away").unwrap();
         orders.close(1001, "Going away").unwrap();
         let mut came = Vec::new();
         for _ in 0..=WAITING + 1 {

@@ -36,6 +36,8 @@ const MOST_OF_A_FRAME: usize = 32 * 1024;
 /// How long a connection may be idle, and how long it may live.
 const IDLE: Duration = Duration::from_mins(10);
 const LIFE: Duration = Duration::from_hours(2);
+/// How long a client may take to make room for a message.
+const TAKES: Duration = Duration::from_secs(30);
 /// What is read of a connection at once, and what is written of it at once unless one message is more:
 /// most connections wait most of the time, and this is held by each of them.
 const READ_AT_ONCE: usize = 1024;
@@ -137,7 +139,13 @@ impl Session {
                             Ok(text) => Message::text(text),
                             Err(_) => Message::binary(bytes),
                         };
-                        if socket.send(message).await.is_err() {
+                        // A client that takes nothing must not hold its connection for ever.
+                        let until = clock.now() + TAKES;
+                        let is_sent = tokio::select! {
+                            sent = socket.send(message) => sent.is_ok(),
+                            () = clock.sleep_until(until) => false,
+                        };
+                        if !is_sent {
                             return end(1006, "");
                         }
                     }
