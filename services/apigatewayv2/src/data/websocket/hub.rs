@@ -22,8 +22,7 @@ pub struct Handle {
     pub source_ip: String,
     pub user_agent: String,
     pub orders: Orders,
-    /// Places for messages whose integrations run.
-    pub running: Semaphore,
+    running: Semaphore,
     /// In milliseconds, as timestamps count.
     last_active: AtomicI64,
 }
@@ -54,6 +53,24 @@ impl Handle {
 
     pub fn last_active(&self) -> Timestamp {
         Timestamp::from_millis(self.last_active.load(Ordering::Relaxed))
+    }
+}
+
+/// A place for a message whose integration runs, given back when it is dropped.
+pub struct Place(Arc<Handle>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.running.add_permits(1);
+    }
+}
+
+impl Handle {
+    /// Waits for a place.
+    pub async fn place(self: &Arc<Self>) -> Place {
+        let place = self.running.acquire().await;
+        place.expect("nobody closes the places").forget();
+        Place(Arc::clone(self))
     }
 }
 

@@ -21,9 +21,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::exchange::{Exchange, Facts};
 use super::super::target::Target;
-use super::events::{self, Happening};
+use super::events::Happening;
 use super::handshake::Handshake;
-use super::hub::Handle;
+use super::hub::{Handle, Place};
+use super::integrate::integrate;
 use super::orders::Order;
 use super::{Connected, complaint};
 use crate::ApiGatewayV2;
@@ -108,15 +109,18 @@ impl Session {
 
     async fn serve(&self, socket: &mut Socket) -> End {
         let clock = self.service.clock.clone();
+        let mut place = None;
         loop {
             let dies = self.handle.connected_at + LIFE;
             let deadline = dies.min(self.handle.last_active() + IDLE);
             tokio::select! {
-                message = socket.next() => {
+                // What could not be handled is not read: the client waits, and nothing piles up here.
+                found = self.handle.place(), if place.is_none() => place = Some(found),
+                message = socket.next(), if place.is_some() => {
                     self.handle.active(clock.now());
                     match message {
-                        Some(Ok(Message::Text(text))) => self.take(Bytes::from(text)),
-                        Some(Ok(Message::Binary(bytes))) => self.take(bytes),
+                        Some(Ok(Message::Text(text))) => self.take(Bytes::from(text), place.take()),
+                        Some(Ok(Message::Binary(bytes))) => self.take(bytes, place.take()),
                         Some(Ok(Message::Close(frame))) => {
                             let frame = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
                             let (code, reason) = frame.unwrap_or((1005, String::new()));
@@ -162,12 +166,12 @@ impl Session {
     }
 
     /// Handles a message beside others: AWS promises no order.
-    fn take(&self, body: Bytes) {
+    fn take(&self, body: Bytes, place: Option<Place>) {
         let message = self.exchange_for(Happening::Message);
         let (service, handle) = (Arc::clone(&self.service), Arc::clone(&self.handle));
         let id = self.id.clone();
         tokio::spawn(async move {
-            let _one = handle.running.acquire().await;
+            let _place = place;
             let answer = if let Some(mut exchange) = message {
                 answer(&service, &mut exchange, &body).await
             } else {
@@ -220,7 +224,7 @@ impl Session {
             return;
         }
         let event = exchange.disconnect_event(end.code, &end.reason);
-        let said = events::integrate(&self.service.plane, &exchange, &event, &Bytes::new()).await;
+        let said = integrate(&self.service.plane, &exchange, &event, &Bytes::new()).await;
         note(&self.service, &mut exchange, &said.map(|said| said.status));
     }
 }
@@ -249,7 +253,7 @@ async fn answer(service: &ApiGatewayV2, exchange: &mut Exchange, body: &Bytes) -
         return complain(exchange, "Too Many Requests");
     }
     let event = exchange.message_event(body);
-    let said = events::integrate(&service.plane, exchange, &event, body).await;
+    let said = integrate(&service.plane, exchange, &event, body).await;
     note(
         service,
         exchange,
