@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use indexmap::IndexMap;
+use proxy::invoke::function_arn;
 use proxy::request::{joined_header, lossy, pairs};
 use serde_json::Value;
 
@@ -136,10 +137,12 @@ impl Subject<'_> {
         let expression = integration
             .integration_response_selection_expression
             .as_deref();
-        // What AWS fixes it to, by the integration's type.
-        let usual = match integration.integration_type.as_str() {
-            "AWS" => "$integration.response.body.errorMessage",
-            _ => "$integration.response.statuscode",
+        // What AWS fixes it to, by what is behind the integration.
+        let uri = integration.integration_uri.as_deref().unwrap_or_default();
+        let usual = if integration.integration_type == "AWS" && function_arn(uri).is_some() {
+            "$integration.response.body.errorMessage"
+        } else {
+            "$integration.response.statuscode"
         };
         let selected = self.select(expression.or(Some(usual)));
         let Some(response) = taken(responses, selected.as_deref()) else {
