@@ -14,6 +14,8 @@ use service::{Principal, RequestContext};
 use tokio::io::DuplexStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::world::{FUNCTION, World};
 
@@ -91,6 +93,21 @@ async fn an_idle_connection_ends_after_ten_minutes() {
     assert_eq!(ask(&mut client, "and again").await, "and again");
     world.time.advance(Duration::from_mins(10));
     assert_eq!(closed(&mut client).await, 1001);
+}
+
+#[tokio::test]
+async fn a_clients_close_is_answered() {
+    let world = World::new().await;
+    let api = api(&world).await;
+    let mut client = dial(&world, &api).await;
+    assert_eq!(ask(&mut client, "hello").await, "hello");
+    let close = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "enough".into(),
+    };
+    client.send(Message::Close(Some(close))).await.unwrap();
+    assert_eq!(closed(&mut client).await, 1000);
+    assert!(client.next().await.is_none());
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ const IDLE: Duration = Duration::from_mins(10);
 const LIFE: Duration = Duration::from_hours(2);
 /// How long a client may take to make room for a message.
 const TAKES: Duration = Duration::from_secs(30);
+/// How long the end of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// What is read of a connection at once, and what is written of it at once unless one message is more:
 /// most connections wait most of the time, and this is held by each of them.
 const READ_AT_ONCE: usize = 1024;
@@ -84,7 +86,7 @@ impl Session {
 
     /// Serves the connection to its end, and then runs `$disconnect`.
     pub async fn run(self, upgrade: OnUpgrade) {
-        let end = match upgrade.await {
+        let (end, socket) = match upgrade.await {
             Ok(upgraded) => {
                 let config = WebSocketConfig::default()
                     .read_buffer_size(READ_AT_ONCE)
@@ -95,16 +97,15 @@ impl Session {
                 let mut socket =
                     WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
                 let end = self.serve(&mut socket).await;
-                // The client may be gone already.
-                let _ = socket.close(None).await;
-                end
+                (end, Some(socket))
             }
-            Err(error) => end(1006, &error.to_string()),
+            Err(error) => (end(1006, &error.to_string()), None),
         };
         self.handle.orders.end();
         self.service.plane.hub.remove(&self.id);
         // Boxed, as its call of the integration would make the task of each connection larger.
-        Box::pin(self.disconnected(&end)).await;
+        let disconnected = Box::pin(self.disconnected(&end));
+        tokio::join!(disconnected, Box::pin(part(socket)));
     }
 
     async fn serve(&self, socket: &mut Socket) -> End {
@@ -336,6 +337,21 @@ async fn close(socket: &mut Socket, code: u16, reason: &'static str) -> End {
     // The client may be gone already.
     let _ = socket.close(Some(frame)).await;
     end(code, reason)
+}
+
+/// Ends a connection as both sides agree to end it: answers the client's close, or waits for its answer
+/// to ours, as bytes that nobody has read would have the client told of a reset instead.
+async fn part(socket: Option<Socket>) {
+    let Some(mut socket) = socket else {
+        return;
+    };
+    let farewell = async {
+        // tungstenite keeps its answer to a close until the next write.
+        let _ = socket.flush().await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    // A client that says no more is left.
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }
 
 /// Tells a client what was wrong with what it sent.
