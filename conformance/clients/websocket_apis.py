@@ -179,6 +179,47 @@ with dial(guarded_host, "/dev?token=yes") as client:
     assert said["authorizer"] == {"principalId": "me", "who": "me"}, said
 print("handshakes ok", flush=True)
 
+# Templates make of a message what a function and a table's API take.
+table = boto3.client("dynamodb")
+table.create_table(
+    TableName="notes", BillingMode="PAY_PER_REQUEST",
+    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+table.get_waiter("table_exists").wait(TableName="notes")
+mapped = api.create_api(Name="mapped", ProtocolType="WEBSOCKET",
+                        RouteSelectionExpression="$request.body.action")["ApiId"]
+
+
+def integrate(key, response, **settings):
+    made = api.create_integration(
+        ApiId=mapped, TemplateSelectionExpression="\\$default", **settings)["IntegrationId"]
+    for selected, template in response.items():
+        api.create_integration_response(
+            ApiId=mapped, IntegrationId=made, IntegrationResponseKey=selected,
+            TemplateSelectionExpression="\\$default", ResponseTemplates={"$default": template})
+    route = api.create_route(ApiId=mapped, RouteKey=key, Target=f"integrations/{made}",
+                             RouteResponseSelectionExpression="$default")["RouteId"]
+    api.create_route_response(ApiId=mapped, RouteId=route, RouteResponseKey="$default")
+
+
+integrate("keep", {"200": '{"kept": true}', "$default": '{"kept": false}'},
+          IntegrationType="AWS", IntegrationMethod="POST", CredentialsArn=ROLE,
+          IntegrationUri=f"arn:aws:apigateway:{REGION}:dynamodb:action/PutItem",
+          RequestTemplates={"$default": """{"TableName": "$input.path('$.table')", "Item": {
+              "id": {"S": "$context.connectionId"}, "text": {"S": $input.json('$.text')}}}"""})
+integrate("$connect", {}, IntegrationType="MOCK",
+          RequestTemplates={"$default": '#if($input.params("who") == "me"){"statusCode": 200}'
+                                        '#else{"statusCode": 403}#end'})
+api.create_stage(ApiId=mapped, StageName="dev", AutoDeploy=True)
+mapped_host = f"{mapped}.execute-api.{REGION}.localhost:{PORT}"
+refused(403, mapped_host, "/dev?who=you")
+with dial(mapped_host, "/dev?who=me") as client:
+    assert ask(client, '{"action": "keep", "table": "none", "text": "x"}') == {"kept": False}
+    assert ask(client, json.dumps({"action": "keep", "table": "notes", "text": 'a "note"'})) == {"kept": True}
+    [item] = table.scan(TableName="notes")["Items"]
+    assert item["text"] == {"S": 'a "note"'}, item
+print("templates ok", flush=True)
+
 # AWS's limits: 32 KB a frame, 128 KB a message.
 for message in ("x" * (33 * 1024), ["x" * (32 * 1024)] * 5):
     with dial(host) as client:

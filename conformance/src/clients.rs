@@ -52,6 +52,12 @@ pub fn node_runtime_client() -> Option<PathBuf> {
     Some(tools().join("node-runtime-client")).filter(|folder| folder.join("complete").exists())
 }
 
+/// A headless browser, if one has been fetched.
+pub fn browser() -> Option<PathBuf> {
+    let program = "browser/usr/lib/chromium/chromium-headless-shell";
+    Some(tools().join(program)).filter(|program| program.exists())
+}
+
 /// The zip of a layer with AWS's durable execution SDK for a language: `python` or `node`.
 pub fn durable_sdk(language: &str) -> PathBuf {
     present(tools().join(format!("durable/{language}.zip")))

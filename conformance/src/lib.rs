@@ -15,7 +15,8 @@ mod server;
 pub use api::{Api, ROLE, log_tail, until};
 pub use archive::{add, zip, zip_with};
 pub use clients::{
-    aws_cli, durable_sdk, dynamodb_folder, javascript_folder, missing, node_runtime_client, python,
+    aws_cli, browser, durable_sdk, dynamodb_folder, javascript_folder, missing,
+    node_runtime_client, python,
 };
 pub use http::{Answer, Client, Request};
 pub use script::{Script, Transcript};

@@ -76,6 +76,25 @@ fn all_in_a_row() {
     ] {
         assert!(table.contains(line), "{line} in {table}");
     }
+
+    let diagram = run("6-whole-diagram", &server);
+    for line in [
+        "http\ta question\thttp.json\n",
+        "s3\tletter.txt\ts3.json\n",
+        "schedule\tthe rounds\tschedule.json\n",
+        "sqs\tan errand\tsqs.json\n",
+    ] {
+        assert!(diagram.contains(line), "{line} in {diagram}");
+    }
+    for (source, told) in [
+        ("http", "a question"),
+        ("s3", "letter.txt"),
+        ("schedule", "the rounds"),
+        ("sqs", "an errand"),
+    ] {
+        let object = format!("{{\"source\": \"{source}\", \"told\": \"{told}\"");
+        assert!(diagram.contains(&object), "{object} in {diagram}");
+    }
 }
 
 #[test]
@@ -100,4 +119,25 @@ fn a_url_shortener_on_an_http_api() {
         "{}",
         page.text()
     );
+}
+
+#[test]
+fn a_url_shorteners_page_in_a_browser() {
+    let Some(browser) = conformance::browser() else {
+        println!("skipped: `cargo xtask tools` found no headless browser");
+        return;
+    };
+    let server = Server::start();
+    let printed = run("http-api", &server);
+    let address = printed.lines().find_map(|line| line.strip_prefix("open "));
+    let script = root().join("conformance/clients/browser.py");
+    let transcript = Script::new(conformance::python(), &server)
+        .args(&[
+            script.to_str().unwrap(),
+            browser.to_str().unwrap(),
+            address.unwrap(),
+        ])
+        .run()
+        .expect_success();
+    assert_eq!(transcript.stdout, "the browser was led there\n");
 }

@@ -46,6 +46,10 @@ fn bytes_that_are_not_http() {
         "content-length: -5\r\n\r\n".to_owned(),
         "content-length: 99999999999999999999999\r\n\r\n".to_owned(),
         "content-length: 5\r\ncontent-length: 6\r\n\r\nhello!".to_owned(),
+        "host: y\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
+        "transfer-encoding: identity\r\n\r\n".to_owned(),
+        "transfer-encoding : chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        "x-folded: 1\r\n 2\r\n\r\n".to_owned(),
         "transfer-encoding: chunked\r\n\r\nnot a size\r\n".to_owned(),
         "transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n".to_owned(),
         format!("x-large: {}\r\n\r\n", "y".repeat(2_000_000)),
@@ -59,6 +63,14 @@ fn bytes_that_are_not_http() {
             "{rest:.40}: {answer:.200}"
         );
         assert!(server.is_healthy());
+    }
+    for method in ["CONNECT x:1", "TRACE /"] {
+        let head = format!("{method} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = exchange(&server, head.as_bytes());
+        assert!(
+            answer.starts_with("HTTP/1.1 405"),
+            "{method}: {answer:.200}"
+        );
     }
     let target = format!(
         "GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",

@@ -17,6 +17,7 @@ use service::{Anonymous, Body, CrossOrigin, HttpService, Origin, RequestContext,
 use sha2::{Digest, Sha256};
 
 use crate::access_log::Entry;
+use crate::ambiguous;
 use crate::authenticate::Caller;
 use crate::body::full;
 use crate::cors::{self, Verdict};
@@ -50,6 +51,10 @@ impl Gateway {
             operation: None,
             account: None,
         };
+        if let Some(status) = ambiguous::refusal(request.method(), request.headers()) {
+            entry.write_later(status);
+            return empty(status);
+        }
         let registry = self.registry();
         let addressed = registry.addressed(request.headers(), request.uri());
         let origin = match addressed {

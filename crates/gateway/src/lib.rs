@@ -5,6 +5,7 @@
 //! → [`authorize`] → the service. [`caller`] is the same road for calls from inside.
 
 mod access_log;
+mod ambiguous;
 mod answer;
 mod authenticate;
 mod authorize;

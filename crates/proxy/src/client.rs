@@ -83,6 +83,12 @@ impl Client {
         let answer = answer.map_err(|_| ClientError::Late(within))?;
         let mut answer =
             answer.map_err(|error| ClientError::Unusable(base::with_causes(&error)))?;
+        let status = answer.status().as_u16();
+        // 101 would make the caller's connection another one; the rest has no meaning.
+        if !(200..600).contains(&status) {
+            let why = format!("the status of the answer is {status}");
+            return Err(ClientError::Unusable(why));
+        }
         strip(answer.headers_mut());
         Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
     }
@@ -229,6 +235,28 @@ mod tests {
         assert_eq!(of("http://h/a?y=2", "", "x=1"), uri("http://h/a?y=2&x=1"));
         assert_eq!(of("http://h", "", ""), uri("http://h/"));
         assert_eq!(of("nonsense nonsense", "/", ""), None);
+    }
+
+    #[tokio::test]
+    async fn a_status_that_has_no_meaning_is_no_answer() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        for (status, is_answer) in [(101, false), (204, true), (599, true), (999, false)] {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+                .await
+                .unwrap();
+            let uri = format!("http://{}/", listener.local_addr().unwrap());
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 1_024]).await.unwrap();
+                let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\n\r\n");
+                stream.write_all(head.as_bytes()).await.unwrap();
+            });
+            let request = Request::get(uri).body(Bytes::new()).unwrap();
+            let answer = Client::new().send(request, Duration::from_mins(1)).await;
+            assert_eq!(answer.is_ok(), is_answer, "{status}");
+            server.await.unwrap();
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod cors;
 pub mod event;
 pub mod invoke;
 pub mod request;
+pub mod service_uri;
 pub mod signer;
 pub mod throttle;
 

@@ -241,6 +241,7 @@ impl Composer {
             logs: Arc::clone(&logs) as Arc<dyn LogSink>,
             client,
             authority: self.address.to_string(),
+            enforces_policies: !is_permissive,
         })
         .await
         .context("open API Gateway's APIs")?;

@@ -21,6 +21,8 @@ pub struct Compiled {
     pub route_responses: HashMap<String, Vec<RouteResponse>>,
     pub authorizers: HashMap<String, Arc<Authorizer>>,
     pub cors: Option<Cors>,
+    /// Mapping templates of a WebSocket API, read once, by their text.
+    pub templates: HashMap<String, Result<vtl::Template, vtl::ParseError>>,
     /// Whether some requests have to be signed.
     pub needs_signatures: bool,
 }
@@ -47,7 +49,16 @@ impl Compiled {
             route_responses: HashMap::new(),
             authorizers: HashMap::new(),
             cors: snapshot.cors.clone(),
+            templates: HashMap::new(),
         };
+        let requests = snapshot.integrations.iter();
+        let requests = requests.filter_map(|it| it.request_templates.as_ref());
+        let responses = snapshot.integration_responses.iter();
+        let responses = responses.filter_map(|it| it.response_templates.as_ref());
+        for text in requests.chain(responses).flat_map(|it| it.values()) {
+            let read = vtl::Template::parse(text);
+            compiled.templates.insert(text.clone(), read);
+        }
         for integration in &snapshot.integrations {
             let id = integration.integration_id.clone();
             let integration = Arc::new(integration.clone());

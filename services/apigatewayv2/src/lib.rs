@@ -2,10 +2,9 @@
 //!
 //! # What is absent
 //! Portals, routing rules of domains, private integrations (VPC links are recorded, and an
-//! integration through one answers 503), mutual TLS of custom domains, mapping templates of
-//! WebSocket APIs, their routes' API keys, models and parameters, client certificates, and service
-//! integrations other than SQS's and EventBridge's. Each is refused by name. Of a stage's logging only
-//! access logs are written.
+//! integration through one answers 503), mutual TLS of custom domains, API keys, models and parameters
+//! of WebSocket APIs' routes, client certificates, and service integrations of HTTP APIs other than SQS's
+//! and EventBridge's. Each is refused by name. Of a stage's logging only access logs are written.
 
 mod change;
 mod compiled;
@@ -48,6 +47,8 @@ pub struct Config {
     pub client: Client,
     /// Host and port in endpoints, for callers that did not come over HTTP.
     pub authority: String,
+    /// Whether callers are held to policies.
+    pub enforces_policies: bool,
 }
 
 /// What the operations work on.
@@ -78,6 +79,7 @@ pub async fn service(config: Config) -> Result<Arc<ApiGatewayV2>, StoreError> {
             config.api,
             config.logs,
             config.client,
+            config.enforces_policies,
         ),
         writer: tokio::sync::Mutex::new(()),
     }))

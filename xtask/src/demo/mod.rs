@@ -20,7 +20,7 @@ struct Exercise {
     function: &'static str,
 }
 
-const EXERCISES: [Exercise; 5] = [
+const EXERCISES: [Exercise; 6] = [
     Exercise {
         folder: "1-hello",
         title: "A function is created and called",
@@ -59,11 +59,19 @@ const EXERCISES: [Exercise; 5] = [
                   because of what the first one wrote.",
         function: "example-order-reactor",
     },
+    Exercise {
+        folder: "6-whole-diagram",
+        title: "The whole diagram: four ways to start a function, two places it writes to",
+        matters: "An upload, an HTTP request, a message and a schedule each started the same \
+                  function, and what it wrote is in a bucket and in a table: all that a serverless \
+                  application is made of, in one process on this machine.",
+        function: "example-recorder",
+    },
 ];
 
 pub fn run() -> anyhow::Result<()> {
     let began = Instant::now();
-    eprintln!("Kagero demo: five exercises of serverless, on this machine\n");
+    eprintln!("Kagero demo: six exercises of serverless, on this machine\n");
     let aws = step("an AWS CLI of version 2.13 or newer", tools::aws_cli)?;
     step(
         "the release build of kagero (minutes the first time)",
@@ -91,7 +99,7 @@ pub fn run() -> anyhow::Result<()> {
     picture::print(&server, &functions).context("the cold and warm picture")?;
     server.stop()?;
     println!(
-        "\nAll five exercises ran, and everything is stopped again ({:.0} s in all).\n\
+        "\nAll six exercises ran, and everything is stopped again ({:.0} s in all).\n\
          Your own: kagero serve, then point any AWS client at http://localhost:4566.",
         began.elapsed().as_secs_f64()
     );

@@ -2,6 +2,7 @@
 //! none that will do.
 
 mod aws_cli;
+mod browser;
 mod debian;
 mod durable;
 pub mod guest;
@@ -41,6 +42,9 @@ pub fn run() -> anyhow::Result<()> {
     let ruby = ruby::ensure()?;
     let ruby = ruby.map_or("none".to_owned(), |ruby| ruby.display().to_string());
     println!("Ruby                            {ruby}");
+    let browser = browser::ensure();
+    let browser = browser.map_or("none".to_owned(), |program| program.display().to_string());
+    println!("Browser                         {browser}");
     for program in images::ensure()? {
         println!("Container images                {}", program.display());
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
-use proxy::{access_log, address, answer, request};
+use proxy::{access_log, address, answer, request, signer};
 use service::{Access, Body, Demand, HttpService, Origin, RequestContext, ServiceError};
 use wire::Value;
 
@@ -277,12 +277,9 @@ fn call(
     };
     let authority = address::authority(&parts.headers, &parts.uri).unwrap_or_default();
     let host = address::host(authority);
-    let port = authority
-        .strip_prefix(host)
-        .and_then(|port| port.strip_prefix(':'));
-    let port = port.and_then(|port| port.parse().ok()).unwrap_or(80);
+    let (port, is_tls) = (signer::port(context, authority), signer::is_tls(context));
     let mut headers = parts.headers.clone();
-    request::add_forwarded(&mut headers, &source_ip, port, false);
+    request::add_forwarded(&mut headers, &source_ip, port, is_tls);
     let trace = context
         .trace
         .clone()

@@ -10,8 +10,10 @@ use http::{HeaderMap, Uri};
 use parking_lot::Mutex;
 use proxy::address::{self, Kind};
 use proxy::invoke;
+use proxy::request::decoded_path;
 use serde_json::{Map, Value as Json};
 
+use crate::domain::paths;
 use crate::records::{Api, Inventory, Place, Snapshot};
 use crate::run::router::Router;
 use crate::{ApiGateway, g};
@@ -95,7 +97,9 @@ impl Deployed {
 
     /// What policies and authorizers call a request: `…:api/stage/GET/pets/7`.
     pub fn method_arn(&self, method: &str, path: &str) -> Arn {
-        let rest = format!("{method}/{}", path.trim_start_matches('/'));
+        // As the router reads it: what is judged is what is matched.
+        let parts: Vec<String> = paths::parts(path).map(decoded_path).collect();
+        let rest = format!("{method}/{}", parts.join("/"));
         let place = &self.place;
         invoke::execute_arn(
             &place.region,

@@ -257,8 +257,8 @@ fn request_arn(exchange: &Exchange) -> base::Arn {
     let rest = if exchange.is_websocket() {
         exchange.route_key().to_owned()
     } else {
-        let path = target.path.trim_start_matches('/');
-        format!("{}/{path}", exchange.parts.method)
+        let path = decoded_path(&target.path);
+        format!("{}/{}", exchange.parts.method, path.trim_start_matches('/'))
     };
     execute_arn(&api.region, api.account, api.id(), stage, &rest)
 }

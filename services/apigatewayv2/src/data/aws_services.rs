@@ -64,6 +64,12 @@ const RECEIVE_MESSAGE: Subtype = Subtype {
         ("WaitTimeSeconds", Number),
     ],
 };
+const PURGE_QUEUE: Subtype = Subtype {
+    service: "sqs",
+    operation: "PurgeQueue",
+    required: &["QueueUrl"],
+    parameters: &[("QueueUrl", Text)],
+};
 const DELETE_MESSAGE: Subtype = Subtype {
     service: "sqs",
     operation: "DeleteMessage",
@@ -98,6 +104,7 @@ impl DataPlane {
             "SQS-SendMessage" => SEND_MESSAGE,
             "SQS-ReceiveMessage" => RECEIVE_MESSAGE,
             "SQS-DeleteMessage" => DELETE_MESSAGE,
+            "SQS-PurgeQueue" => PURGE_QUEUE,
             "EventBridge-PutEvents" => PUT_EVENTS,
             other => return Err(Failure::Broken(format!("there is no {other} here"))),
         };

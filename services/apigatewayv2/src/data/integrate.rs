@@ -249,7 +249,7 @@ fn endpoint(uri: &str, exchange: &Exchange) -> (String, String) {
 }
 
 /// A path as a URI has it.
-fn encoded(path: &str) -> String {
+pub fn encoded(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=:@".contains(&byte) {

@@ -17,6 +17,9 @@ use crate::domain::jwt::{Key, keys};
 const KEPT: Duration = Duration::from_hours(2);
 /// How soon they are asked for again because a token names one that is not there.
 const AGAIN: Duration = Duration::from_secs(30);
+/// How long an issuer that could not be asked is left alone: whoever sends tokens must not have it asked
+/// for each of them.
+const ALONE: Duration = Duration::from_secs(5);
 /// How long an issuer may take.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The largest document, in bytes.
@@ -30,7 +33,7 @@ pub struct Issuers {
 }
 
 struct Known {
-    keys: Arc<Vec<Key>>,
+    keys: Result<Arc<Vec<Key>>, String>,
     at: Timestamp,
 }
 
@@ -53,23 +56,29 @@ impl Issuers {
         now: Timestamp,
     ) -> Result<Arc<Vec<Key>>, String> {
         if let Some(known) = self.known.lock().get(issuer) {
-            let has_it = known.keys.iter().any(|key| key.id == key_id);
             let age = now.since(known.at);
-            if age < AGAIN || (has_it && age < KEPT) {
-                return Ok(Arc::clone(&known.keys));
+            let counts = match &known.keys {
+                Ok(keys) => {
+                    let has_it = keys.iter().any(|key| key.id == key_id);
+                    age < AGAIN || (has_it && age < KEPT)
+                }
+                Err(_) => age < ALONE,
+            };
+            if counts {
+                return known.keys.clone();
             }
         }
-        let keys = Arc::new(self.fetch(issuer).await?);
+        let keys = self.fetch(issuer).await.map(Arc::new);
         let mut known = self.known.lock();
         if known.len() >= MOST_ISSUERS {
             known.clear();
         }
         let fresh = Known {
-            keys: Arc::clone(&keys),
+            keys: keys.clone(),
             at: now,
         };
         known.insert(issuer.to_owned(), fresh);
-        Ok(keys)
+        keys
     }
 
     async fn fetch(&self, issuer: &str) -> Result<Vec<Key>, String> {

@@ -41,6 +41,8 @@ pub struct DataPlane {
     api: Arc<dyn ApiCaller>,
     logs: Arc<dyn LogSink>,
     client: Client,
+    /// Whether callers are held to policies.
+    enforces_policies: bool,
     /// By API, stage and route.
     buckets: Buckets<(String, String, String)>,
     grants: Cache,
@@ -56,6 +58,7 @@ impl DataPlane {
         api: Arc<dyn ApiCaller>,
         logs: Arc<dyn LogSink>,
         client: Client,
+        enforces_policies: bool,
     ) -> Self {
         Self {
             issuers: Issuers::new(client.clone()),
@@ -64,6 +67,7 @@ impl DataPlane {
             api,
             logs,
             client,
+            enforces_policies,
             buckets: Buckets::default(),
             grants: Cache::default(),
             hub: Hub::default(),
@@ -121,8 +125,9 @@ impl HttpService for Front {
         let mut action = "execute-api:Invoke";
         let resource = target.map_or_else(String::new, |target| {
             let is_websocket = target.api.record.protocol_type == WEBSOCKET;
-            let path = target.path.trim_start_matches('/');
-            let mut rest = format!("{}/{path}", request.method);
+            // Routes are found by the decoded path: what is judged is the same.
+            let path = proxy::request::decoded_path(&target.path);
+            let mut rest = format!("{}/{}", request.method, path.trim_start_matches('/'));
             if is_websocket && target.path.starts_with(websocket::CONNECTIONS) {
                 action = "execute-api:ManageConnections";
             } else if is_websocket {

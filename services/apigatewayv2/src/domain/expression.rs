@@ -25,17 +25,22 @@ pub struct Sources<'a> {
 
 /// A text with its expressions put in; `None` if it is one expression and there is no value.
 pub fn evaluate(text: &str, sources: &Sources<'_>) -> Option<String> {
+    evaluate_with(text, &|expression| value(expression, sources))
+}
+
+/// The same, with values from elsewhere.
+pub fn evaluate_with(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     if let Some(expression) = text.strip_prefix('$')
         && !expression.starts_with('{')
     {
-        return value(expression, sources);
+        return value(expression);
     }
     if let Some(expression) = text
         .strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'))
         .filter(|inner| !inner.contains('}'))
     {
-        return value(expression, sources);
+        return value(expression);
     }
     let mut out = String::new();
     let mut rest = text;
@@ -47,7 +52,7 @@ pub fn evaluate(text: &str, sources: &Sources<'_>) -> Option<String> {
             rest = after;
             continue;
         };
-        out.push_str(&value(&after[..end], sources).unwrap_or_default());
+        out.push_str(&value(&after[..end]).unwrap_or_default());
         rest = &after[end + 1..];
     }
     out.push_str(rest);

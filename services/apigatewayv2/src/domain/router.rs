@@ -75,11 +75,13 @@ impl Router {
 
     /// The best route for a request; `path` is as the client encoded it.
     pub fn find(&self, method: &str, path: &str) -> Option<Match> {
-        let rest = path.strip_prefix('/').unwrap_or(path);
-        let segments: Vec<String> = if rest.is_empty() {
+        // A slash divides the path even where it is encoded, as AWS has it: so no variable but a greedy
+        // one ever has a slash in it.
+        let decoded = decoded_path(path.strip_prefix('/').unwrap_or(path));
+        let segments: Vec<&str> = if decoded.is_empty() {
             Vec::new()
         } else {
-            rest.split('/').map(decoded_path).collect()
+            decoded.split('/').collect()
         };
         let mut budget = MOST_STEPS;
         let whole = self.root.find(method, &segments, &mut budget);
@@ -97,12 +99,12 @@ const MOST_STEPS: usize = 10_000;
 
 impl Node {
     /// A route whose path is as long as this one.
-    fn find(&self, method: &str, segments: &[String], budget: &mut usize) -> Option<&Arc<Route>> {
+    fn find(&self, method: &str, segments: &[&str], budget: &mut usize) -> Option<&Arc<Route>> {
         *budget = budget.checked_sub(1)?;
         let Some((first, rest)) = segments.split_first() else {
             return self.ends.find(method);
         };
-        let literal = self.literals.get(first);
+        let literal = self.literals.get(*first);
         literal
             .and_then(|node| node.find(method, rest, budget))
             .or_else(|| {
@@ -115,12 +117,12 @@ impl Node {
     fn find_greedy(
         &self,
         method: &str,
-        segments: &[String],
+        segments: &[&str],
         budget: &mut usize,
     ) -> Option<&Arc<Route>> {
         *budget = budget.checked_sub(1)?;
         let (first, rest) = segments.split_first()?;
-        let literal = self.literals.get(first);
+        let literal = self.literals.get(*first);
         literal
             .and_then(|node| node.find_greedy(method, rest, budget))
             .or_else(|| {
@@ -134,7 +136,7 @@ impl Node {
     }
 }
 
-fn parameters(key: &str, segments: &[String]) -> Map<String, Value> {
+fn parameters(key: &str, segments: &[&str]) -> Map<String, Value> {
     let mut parameters = Map::new();
     let Some(key) = RouteKey::parse(key) else {
         return parameters;
@@ -142,7 +144,7 @@ fn parameters(key: &str, segments: &[String]) -> Map<String, Value> {
     for (at, segment) in key.segments.iter().enumerate() {
         let value = match segment {
             Segment::Literal(_) => continue,
-            Segment::Variable(name) => (name, segments.get(at).cloned().unwrap_or_default()),
+            Segment::Variable(name) => (name, (*segments.get(at).unwrap_or(&"")).to_owned()),
             Segment::Greedy(name) => (name, segments.get(at..).unwrap_or_default().join("/")),
         };
         parameters.insert((*value.0).to_owned(), Value::String(value.1));
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(it.parameters["x"], " y");
         assert_eq!(it.parameters["rest"], "c/d/e");
         assert_eq!(found(&router, "PUT", "/a/1").as_deref(), Some("ANY /a/{x}"));
-        for none in ["/a/", "/a/1/b/", "/a/1/b", "/", "/b"] {
+        for none in ["/a/1%2F2", "/a/", "/a/1/b/", "/a/1/b", "/", "/b"] {
             assert_eq!(found(&router, "GET", none), None, "{none}");
         }
     }

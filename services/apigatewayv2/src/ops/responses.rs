@@ -2,7 +2,7 @@
 //! UpdateIntegrationResponse, DeleteIntegrationResponse, and the same of RouteResponse: both are of
 //! WebSocket APIs.
 
-use service::{RequestContext, ServiceError};
+use service::RequestContext;
 use wire::Value;
 
 use super::{Answer, State, get_child, list_children, nothing, text};
@@ -21,8 +21,6 @@ pub trait Response: Child {
     fn key(&self) -> &str;
     fn parent(&self) -> &str;
     fn with_ids(self, parent: String, id: String) -> Self;
-    /// Refuses what is not there.
-    fn check(&self) -> Result<(), ServiceError>;
 }
 
 impl Response for IntegrationResponse {
@@ -44,13 +42,6 @@ impl Response for IntegrationResponse {
             parent,
             integration_response_id,
             ..self
-        }
-    }
-
-    fn check(&self) -> Result<(), ServiceError> {
-        match self.response_templates.iter().flatten().next() {
-            Some(_) => Err(error::not_yet("mapping templates of WebSocket APIs")),
-            None => Ok(()),
         }
     }
 }
@@ -76,10 +67,6 @@ impl Response for RouteResponse {
             ..self
         }
     }
-
-    fn check(&self) -> Result<(), ServiceError> {
-        Ok(())
-    }
 }
 
 fn id<T: Response>(input: &Value) -> String {
@@ -99,7 +86,6 @@ pub async fn create<T: Response>(state: State, context: RequestContext, input: V
     }
     find::<T::Parent>(&change.api, &parent)?;
     let response: T = shape::record(members)?;
-    response.check()?;
     let mut others = T::all(&change.api).values();
     if others.any(|other| other.parent() == parent && other.key() == response.key()) {
         return Err(error::conflict(format!(
@@ -134,7 +120,6 @@ pub async fn update<T: Response>(state: State, context: RequestContext, input: V
     let mut change = state.change(&context, &api).await?;
     let before = find::<T>(&change.api, &id)?;
     let response: T = shape::changed(&*before, members, T::MERGED)?;
-    response.check()?;
     let response = change.put(response)?;
     change.commit().await?;
     Ok(shape::shown(&*response))

@@ -4,5 +4,6 @@
 
 mod configuration;
 mod requests;
+mod socket_mappings;
 mod sockets;
 mod world;

@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use serde_json::{Value as Json, json};
 use service::ServiceError;
 
-use crate::world::World;
+use crate::world::{FUNCTION, World};
 
 fn get(api: &str, path: &str) -> http::request::Builder {
     Request::get(path).header(
@@ -141,7 +141,8 @@ async fn shapes_that_mean_harm_are_answered_like_any_other() {
     let world = World::new().await;
     let id = world.api("GET /files/{name}", "2.0").await;
     for (path, status) in [
-        ("/files/..%2f..%2fetc", 200),
+        ("/files/..%2f..%2fetc", 404),
+        ("/files/..%252f", 200),
         ("/files/../secret", 404),
         ("//files/x", 404),
         ("/files/%ff%00", 200),
@@ -151,6 +152,39 @@ async fn shapes_that_mean_harm_are_answered_like_any_other() {
         assert_eq!(response.status(), status, "{path}");
     }
     let calls = world.outside.calls.lock();
-    assert_eq!(calls[0].0["pathParameters"], json!({"name": "../../etc"}));
+    assert_eq!(calls[0].0["pathParameters"], json!({"name": "..%2f"}));
     assert_eq!(calls.len(), 2);
+}
+
+#[tokio::test]
+async fn a_path_is_judged_as_it_is_matched() {
+    let world = World::new().await;
+    let id = world.api("GET /{proxy+}", "2.0").await;
+    let policy = |effect: &str, path: &str| {
+        json!({"Action": "execute-api:Invoke", "Effect": effect,
+            "Resource": format!("arn:aws:execute-api:*:*:*/*/GET/{path}")})
+    };
+    let says = json!({"principalId": "me", "policyDocument": {"Version": "2012-10-17",
+        "Statement": [policy("Allow", "*"), policy("Deny", "admin/*")]}});
+    let uri = format!(
+        "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{FUNCTION}/invocations"
+    );
+    let authorizer = json!({"ApiId": id, "Name": "a", "AuthorizerType": "REQUEST",
+        "AuthorizerUri": uri, "AuthorizerPayloadFormatVersion": "1.0",
+        "AuthorizerResultTtlInSeconds": 60, "IdentitySource": ["$request.header.who"]});
+    let authorizer = world.ok("CreateAuthorizer", authorizer).await;
+    let routes = world.ok("GetRoutes", json!({ "ApiId": id })).await;
+    let input = json!({"ApiId": id, "RouteId": routes["Items"][0]["RouteId"],
+        "AuthorizationType": "CUSTOM", "AuthorizerId": authorizer["AuthorizerId"]});
+    world.ok("UpdateRoute", input).await;
+    *world.outside.answer.lock() = Some(Ok(says));
+    for (path, status) in [
+        ("/pets/1", 200),
+        ("/admin/x", 403),
+        ("/%61dmin/x", 403),
+        ("/admin%2Fx", 403),
+    ] {
+        let (response, _) = world.send(get(&id, path).header("who", "me"), "").await;
+        assert_eq!(response.status(), status, "{path}");
+    }
 }

@@ -14,10 +14,12 @@ use service::{Principal, RequestContext};
 use tokio::io::DuplexStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::world::World;
+use crate::world::{FUNCTION, World};
 
-type Client = WebSocketStream<DuplexStream>;
+pub type Client = WebSocketStream<DuplexStream>;
 
 /// An API whose `$default` answers with what it got.
 async fn api(world: &World) -> String {
@@ -40,7 +42,7 @@ async fn api(world: &World) -> String {
 }
 
 /// A client's connection, by way of hyper as in the gateway.
-async fn dial(world: &World, api: &str) -> Client {
+pub async fn dial(world: &World, api: &str) -> Client {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let front = apigatewayv2::endpoint(&world.service);
     let now = world.time.clock();
@@ -64,7 +66,7 @@ async fn dial(world: &World, api: &str) -> Client {
     tokio_tungstenite::client_async(uri, near).await.unwrap().0
 }
 
-async fn ask(client: &mut Client, text: &str) -> String {
+pub async fn ask(client: &mut Client, text: &str) -> String {
     client.send(Message::text(text)).await.unwrap();
     let answer = client.next().await.unwrap().unwrap();
     answer.into_text().unwrap().to_string()
@@ -94,6 +96,21 @@ async fn an_idle_connection_ends_after_ten_minutes() {
 }
 
 #[tokio::test]
+async fn a_clients_close_is_answered() {
+    let world = World::new().await;
+    let api = api(&world).await;
+    let mut client = dial(&world, &api).await;
+    assert_eq!(ask(&mut client, "hello").await, "hello");
+    let close = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "enough".into(),
+    };
+    client.send(Message::Close(Some(close))).await.unwrap();
+    assert_eq!(closed(&mut client).await, 1000);
+    assert!(client.next().await.is_none());
+}
+
+#[tokio::test]
 async fn a_busy_connection_ends_after_two_hours() {
     let world = World::new().await;
     let api = api(&world).await;
@@ -114,4 +131,42 @@ async fn connections_end_with_their_api() {
     assert_eq!(ask(&mut client, "hello").await, "hello");
     world.ok("DeleteApi", json!({ "ApiId": api })).await;
     assert_eq!(closed(&mut client).await, 1001);
+}
+
+/// Lets everything else go as far as it can.
+async fn settle() {
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_handled_is_not_read() {
+    const FLOOD: usize = 200;
+    let world = World::new().await;
+    let api = api(&world).await;
+    let input = json!({"ApiId": api, "IntegrationType": "AWS_PROXY", "IntegrationUri": FUNCTION});
+    let made = world.ok("CreateIntegration", input).await;
+    let target = format!("integrations/{}", made["IntegrationId"].as_str().unwrap());
+    let route = json!({"ApiId": api, "RouteKey": "slow", "Target": target});
+    world.ok("CreateRoute", route).await;
+    let client = dial(&world, &api).await;
+    let (mut sink, mut stream) = client.split();
+    let outside = Arc::clone(&world.outside);
+    let held = outside.ends.lock().await;
+    let flood = tokio::spawn(async move {
+        let message = json!({"action": "slow", "pad": "x".repeat(4_096)}).to_string();
+        for _ in 0..FLOOD {
+            sink.send(Message::text(message.clone())).await.unwrap();
+        }
+        sink.send(Message::text("the last")).await.unwrap();
+    });
+    settle().await;
+    assert_eq!(world.outside.calls.lock().len(), 32);
+    assert!(!flood.is_finished(), "the client waits for room");
+    drop(held);
+    let answer = stream.next().await.unwrap().unwrap();
+    assert_eq!(answer.into_text().unwrap().as_str(), "the last");
+    flood.await.unwrap();
+    assert_eq!(world.outside.calls.lock().len(), FLOOD);
 }

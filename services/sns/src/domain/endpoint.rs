@@ -88,7 +88,12 @@ mod tests {
 
     #[test]
     fn telephone_numbers_have_single_separators_between_digits() {
-        for good in ["+15551234567", "+1-555-123-4567", "1.555.1234567", "555/1234567"] {
+        for good in [
+            "+15551234567",
+            "+1-555-123-4567",
+            "1.555.1234567",
+            "555/1234567",
+        ] {
             assert!(is_phone_number(good), "{good}");
         }
         for bad in [

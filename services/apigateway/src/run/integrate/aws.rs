@@ -5,6 +5,7 @@
 use base::{Arn, Region};
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request};
+use proxy::service_uri::{ServiceUri, role_session};
 use service::Principal;
 
 use super::body::outgoing;
@@ -13,35 +14,6 @@ use super::{Answered, lambda, within};
 use crate::run::call::Call;
 use crate::run::refusal::Refusal;
 use crate::{ApiGateway, g};
-
-/// A service's API, as an integration's URI names it.
-#[derive(Debug, PartialEq, Eq)]
-struct Target<'u> {
-    region: &'u str,
-    /// `bucket` of `bucket.s3`.
-    subdomain: Option<&'u str>,
-    service: &'u str,
-    action: Option<&'u str>,
-    path: &'u str,
-}
-
-fn target(arn: &Arn) -> Option<Target<'_>> {
-    let (subdomain, service) = match arn.account.rsplit_once('.') {
-        Some((subdomain, service)) => (Some(subdomain), service),
-        None => (None, arn.account.as_str()),
-    };
-    let (action, path) = match arn.resource.strip_prefix("action/") {
-        Some(action) => (Some(action), ""),
-        None => (None, arn.resource.strip_prefix("path/")?),
-    };
-    Some(Target {
-        region: &arn.region,
-        subdomain,
-        service,
-        action,
-        path,
-    })
-}
 
 pub async fn run(
     service: &ApiGateway,
@@ -55,7 +27,7 @@ pub async fn run(
         &out.parameters,
     );
     let arn: Option<Arn> = uri.parse().ok();
-    let Some(target) = arn.as_ref().and_then(target) else {
+    let Some(target) = arn.as_ref().and_then(ServiceUri::of) else {
         tracing::warn!(
             api = call.deployed.api_id,
             uri,
@@ -63,7 +35,7 @@ pub async fn run(
         );
         return Err(Refusal::configuration());
     };
-    if target.service == "lambda" && target.path.contains("/functions/") {
+    if target.is_function() {
         return lambda::custom(service, call, integration, out).await;
     }
     if service.enforces_policies {
@@ -77,11 +49,7 @@ pub async fn run(
     }
     let mut query = String::new();
     add_query(&mut query, &out.parameters);
-    let bucket = target
-        .subdomain
-        .map(|bucket| format!("/{bucket}"))
-        .unwrap_or_default();
-    let mut path = format!("{bucket}/{}", target.path.trim_start_matches('/'));
+    let mut path = target.path();
     if !query.is_empty() {
         path.push(if path.contains('?') { '&' } else { '?' });
         path.push_str(&query);
@@ -138,46 +106,5 @@ fn principal(call: &Call, integration: &g::Integration) -> Result<Principal, Ref
             .unwrap_or(Principal::Root { account }));
     }
     let role: Arn = credentials.parse().map_err(|_| Refusal::configuration())?;
-    let name = role.resource.rsplit('/').next().unwrap_or_default();
-    let session = "BackplaneAssumeRoleSession";
-    Ok(Principal::Session {
-        arn: Arn::global("sts", account, format!("assumed-role/{name}/{session}")),
-        role_arn: role.clone(),
-        session_id: format!("{}:{session}", role.resource),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn services_by_path_and_by_action() {
-        let read = |text: &str| {
-            let arn: Arn = text.parse().unwrap();
-            target(&arn).map(|target| {
-                let Target {
-                    subdomain,
-                    service,
-                    action,
-                    path,
-                    ..
-                } = target;
-                format!("{subdomain:?} {service} {action:?} {path}")
-            })
-        };
-        assert_eq!(
-            read("arn:aws:apigateway:us-east-1:sqs:path/000000000000/q").as_deref(),
-            Some("None sqs None 000000000000/q")
-        );
-        assert_eq!(
-            read("arn:aws:apigateway:us-east-1:dynamodb:action/PutItem").as_deref(),
-            Some("None dynamodb Some(\"PutItem\") ")
-        );
-        assert_eq!(
-            read("arn:aws:apigateway:us-east-1:b.s3:path/k").as_deref(),
-            Some("Some(\"b\") s3 None k")
-        );
-        assert_eq!(read("arn:aws:apigateway:us-east-1:s3:other"), None);
-    }
+    Ok(role_session(&role, account))
 }

@@ -2,25 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use base::Timestamp;
-use bytes::Bytes;
-use parking_lot::{Mutex, RwLock};
-use tokio::sync::mpsc;
+use parking_lot::RwLock;
+use tokio::sync::Semaphore;
 
-/// Messages that may wait for their client.
-const WAITING: usize = 8;
+use super::orders::Orders;
 
-/// What a connection is told to do.
-#[derive(Debug)]
-pub enum Order {
-    /// Text, where it is UTF-8.
-    Send(Bytes),
-    Close {
-        code: u16,
-        reason: &'static str,
-    },
-}
+/// Messages of one connection whose integrations run at once.
+const AT_ONCE: usize = 32;
 
 /// A connection, as others see it.
 #[derive(Debug)]
@@ -30,8 +21,10 @@ pub struct Handle {
     pub connected_at: Timestamp,
     pub source_ip: String,
     pub user_agent: String,
-    pub orders: mpsc::Sender<Order>,
-    last_active: Mutex<Timestamp>,
+    pub orders: Orders,
+    running: Semaphore,
+    /// In milliseconds, as timestamps count.
+    last_active: AtomicI64,
 }
 
 impl Handle {
@@ -41,26 +34,43 @@ impl Handle {
         connected_at: Timestamp,
         source_ip: String,
         user_agent: String,
-    ) -> (Arc<Self>, mpsc::Receiver<Order>) {
-        let (orders, receiver) = mpsc::channel(WAITING);
-        let handle = Self {
+    ) -> Arc<Self> {
+        Arc::new(Self {
             api,
             stage,
             connected_at,
             source_ip,
             user_agent,
-            orders,
-            last_active: Mutex::new(connected_at),
-        };
-        (Arc::new(handle), receiver)
+            orders: Orders::default(),
+            running: Semaphore::new(AT_ONCE),
+            last_active: AtomicI64::new(connected_at.millis()),
+        })
     }
 
     pub fn active(&self, now: Timestamp) {
-        *self.last_active.lock() = now;
+        self.last_active.store(now.millis(), Ordering::Relaxed);
     }
 
     pub fn last_active(&self) -> Timestamp {
-        *self.last_active.lock()
+        Timestamp::from_millis(self.last_active.load(Ordering::Relaxed))
+    }
+}
+
+/// A place for a message whose integration runs, given back when it is dropped.
+pub struct Place(Arc<Handle>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.running.add_permits(1);
+    }
+}
+
+impl Handle {
+    /// Waits for a place.
+    pub async fn place(self: &Arc<Self>) -> Place {
+        let place = self.running.acquire().await;
+        place.expect("nobody closes the places").forget();
+        Place(Arc::clone(self))
     }
 }
 
@@ -89,11 +99,8 @@ impl Hub {
         let all = self.0.read();
         for handle in all.values() {
             if api.is_none_or(|api| handle.api == api) {
-                // One whose orders wait is ended by what follows: its API is gone.
-                let _ = handle.orders.try_send(Order::Close {
-                    code: 1001,
-                    reason: "Going away",
-                });
+                // One that ends already needs no order.
+                let _ = handle.orders.close(1001, "Going away");
             }
         }
     }

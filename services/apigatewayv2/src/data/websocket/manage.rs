@@ -15,7 +15,7 @@ use service::Body;
 
 use super::super::target::Target;
 use super::CONNECTIONS;
-use super::hub::Order;
+use super::orders::Ended;
 use super::session::MOST_OF_A_MESSAGE;
 use crate::ApiGatewayV2;
 
@@ -49,14 +49,10 @@ pub async fn answer(
             let Some(handle) = found else {
                 return gone();
             };
-            let sent = handle
-                .orders
-                .send_timeout(Order::Send(message), PATIENCE)
-                .await;
-            match sent {
-                Ok(()) => empty(StatusCode::OK),
-                Err(tokio::sync::mpsc::error::SendTimeoutError::Closed(_)) => gone(),
-                Err(tokio::sync::mpsc::error::SendTimeoutError::Timeout(_)) => error(
+            match tokio::time::timeout(PATIENCE, handle.orders.send(message)).await {
+                Ok(Ok(())) => empty(StatusCode::OK),
+                Ok(Err(Ended)) => gone(),
+                Err(_) => error(
                     StatusCode::TOO_MANY_REQUESTS,
                     "LimitExceededException",
                     "The client does not take what was sent before",
@@ -83,14 +79,10 @@ pub async fn answer(
             let Some(handle) = found else {
                 return gone();
             };
-            let close = Order::Close {
-                code: 1000,
-                reason: "Connection Closed Normally",
-            };
-            if handle.orders.send(close).await.is_err() {
-                return gone();
+            match handle.orders.close(1000, "Connection Closed Normally") {
+                Ok(()) => empty(StatusCode::NO_CONTENT),
+                Err(Ended) => gone(),
             }
-            empty(StatusCode::NO_CONTENT)
         }
         _ => error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden"),
     }

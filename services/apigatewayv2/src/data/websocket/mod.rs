@@ -1,13 +1,18 @@
 //! WebSocket APIs: the handshake with its `$connect` route, and who manages connections.
 //!
-//! [`session`] is a connection's life, [`hub`] knows those that are open, [`events`] is what
-//! functions are told, [`manage`] is `@connections`.
+//! [`session`] is a connection's life, [`handshake`] what it keeps of its beginning, [`hub`] knows those
+//! that are open, [`orders`] is what they are told to do, [`events`] is what functions are told,
+//! [`integrate`] calls what is behind a route, by way of [`mapping`], [`manage`] is `@connections`.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html>
 
 mod events;
+mod handshake;
 mod hub;
+mod integrate;
 mod manage;
+mod mapping;
+mod orders;
 mod session;
 
 use std::sync::Arc;
@@ -34,6 +39,7 @@ use super::target::Target;
 use crate::ApiGatewayV2;
 pub use events::Happening;
 pub use hub::Hub;
+use integrate::integrate;
 use session::Session;
 
 /// Where management requests go, below the stage.
@@ -149,7 +155,7 @@ async fn connect(
         _ => {}
     }
     let event = exchange.connect_event();
-    match events::integrate(plane, exchange, &event, &Bytes::new()).await {
+    match integrate(plane, exchange, &event, &Bytes::new()).await {
         Ok(said) if said.status.is_success() => {
             let mut headers = HeaderMap::new();
             if let Some(protocol) = said.headers.get(SEC_WEBSOCKET_PROTOCOL) {

@@ -13,7 +13,6 @@ use futures::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -22,8 +21,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::exchange::{Exchange, Facts};
 use super::super::target::Target;
-use super::events::{self, Happening};
-use super::hub::{Handle, Order};
+use super::events::Happening;
+use super::handshake::Handshake;
+use super::hub::{Handle, Place};
+use super::integrate::integrate;
+use super::orders::Order;
 use super::{Connected, complaint};
 use crate::ApiGatewayV2;
 use crate::domain::expression::in_body;
@@ -35,19 +37,21 @@ const MOST_OF_A_FRAME: usize = 32 * 1024;
 /// How long a connection may be idle, and how long it may live.
 const IDLE: Duration = Duration::from_mins(10);
 const LIFE: Duration = Duration::from_hours(2);
-/// Messages of one connection whose integrations run at once.
-const AT_ONCE: usize = 32;
-/// Buffers of a connection: most of them wait most of the time.
-const BUFFER: usize = 4 * 1024;
+/// How long a client may take to make room for a message.
+const TAKES: Duration = Duration::from_secs(30);
+/// How long the end of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// What is read of a connection at once, and what is written of it at once unless one message is more:
+/// most connections wait most of the time, and this is held by each of them.
+const READ_AT_ONCE: usize = 1024;
+const WRITTEN_AT_ONCE: usize = 4 * 1024;
 
 pub struct Session {
     service: Arc<ApiGatewayV2>,
-    /// The handshake, from which every exchange is made.
-    exchange: Box<Exchange>,
+    /// From which every exchange is made.
+    handshake: Box<Handshake>,
     id: String,
     handle: Arc<Handle>,
-    orders: mpsc::Receiver<Order>,
-    running: Arc<Semaphore>,
 }
 
 /// Why a connection ended.
@@ -60,13 +64,11 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 impl Session {
     /// Makes the connection known; its client has yet to hear that it may begin.
-    pub fn open(service: &Arc<ApiGatewayV2>, mut exchange: Exchange) -> Self {
-        // Its own copy has what the front door adds; most connections wait most of the time.
-        exchange.parts.headers = http::HeaderMap::new();
+    pub fn open(service: &Arc<ApiGatewayV2>, exchange: Exchange) -> Self {
         let target = &exchange.target;
         let connected = exchange.connected.as_ref();
         let id = connected.map(|it| it.id.clone()).unwrap_or_default();
-        let (handle, orders) = Handle::new(
+        let handle = Handle::new(
             target.api.id().to_owned(),
             target.stage.stage_name.clone(),
             connected.map(|it| it.at).unwrap_or_default(),
@@ -76,48 +78,50 @@ impl Session {
         service.plane.hub.add(id.clone(), Arc::clone(&handle));
         Self {
             service: Arc::clone(service),
-            exchange: Box::new(exchange),
+            handshake: Box::new(Handshake::new(exchange)),
             id,
             handle,
-            orders,
-            running: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 
     /// Serves the connection to its end, and then runs `$disconnect`.
-    pub async fn run(mut self, upgrade: OnUpgrade) {
-        let end = match upgrade.await {
+    pub async fn run(self, upgrade: OnUpgrade) {
+        let (end, socket) = match upgrade.await {
             Ok(upgraded) => {
                 let config = WebSocketConfig::default()
-                    .read_buffer_size(BUFFER)
-                    .write_buffer_size(BUFFER)
+                    .read_buffer_size(READ_AT_ONCE)
+                    .write_buffer_size(WRITTEN_AT_ONCE)
                     .max_message_size(Some(MOST_OF_A_MESSAGE))
                     .max_frame_size(Some(MOST_OF_A_FRAME));
                 let io = TokioIo::new(upgraded);
                 let mut socket =
                     WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
                 let end = self.serve(&mut socket).await;
-                // The client may be gone already.
-                let _ = socket.close(None).await;
-                end
+                (end, Some(socket))
             }
-            Err(error) => end(1006, &error.to_string()),
+            Err(error) => (end(1006, &error.to_string()), None),
         };
+        self.handle.orders.end();
         self.service.plane.hub.remove(&self.id);
-        self.disconnected(&end).await;
+        // Boxed, as its call of the integration would make the task of each connection larger.
+        let disconnected = Box::pin(self.disconnected(&end));
+        tokio::join!(disconnected, Box::pin(part(socket)));
     }
 
-    async fn serve(&mut self, socket: &mut Socket) -> End {
+    async fn serve(&self, socket: &mut Socket) -> End {
         let clock = self.service.clock.clone();
+        let mut place = None;
         loop {
             let dies = self.handle.connected_at + LIFE;
             let deadline = dies.min(self.handle.last_active() + IDLE);
             tokio::select! {
-                message = socket.next() => {
+                // What could not be handled is not read: the client waits, and nothing piles up here.
+                found = self.handle.place(), if place.is_none() => place = Some(found),
+                message = socket.next(), if place.is_some() => {
                     self.handle.active(clock.now());
                     match message {
-                        Some(Ok(Message::Text(text))) => self.take(Bytes::from(text)),
-                        Some(Ok(Message::Binary(bytes))) => self.take(bytes),
+                        Some(Ok(Message::Text(text))) => self.take(Bytes::from(text), place.take()),
+                        Some(Ok(Message::Binary(bytes))) => self.take(bytes, place.take()),
                         Some(Ok(Message::Close(frame))) => {
                             let frame = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
                             let (code, reason) = frame.unwrap_or((1005, String::new()));
@@ -133,19 +137,24 @@ impl Session {
                         None => return end(1006, ""),
                     }
                 }
-                order = self.orders.recv() => match order {
-                    Some(Order::Send(bytes)) => {
+                order = self.handle.orders.next() => match order {
+                    Order::Send(bytes) => {
                         self.handle.active(clock.now());
                         let message = match String::from_utf8(bytes.to_vec()) {
                             Ok(text) => Message::text(text),
                             Err(_) => Message::binary(bytes),
                         };
-                        if socket.send(message).await.is_err() {
+                        // A client that takes nothing must not hold its connection for ever.
+                        let until = clock.now() + TAKES;
+                        let is_sent = tokio::select! {
+                            sent = socket.send(message) => sent.is_ok(),
+                            () = clock.sleep_until(until) => false,
+                        };
+                        if !is_sent {
                             return end(1006, "");
                         }
                     }
-                    Some(Order::Close { code, reason }) => return close(socket, code, reason).await,
-                    None => return close(socket, 1001, "Going away").await,
+                    Order::Close { code, reason } => return close(socket, code, reason).await,
                 },
                 () = clock.sleep_until(deadline) => {
                     let now = clock.now();
@@ -158,12 +167,12 @@ impl Session {
     }
 
     /// Handles a message beside others: AWS promises no order.
-    fn take(&self, body: Bytes) {
+    fn take(&self, body: Bytes, place: Option<Place>) {
         let message = self.exchange_for(Happening::Message);
         let (service, handle) = (Arc::clone(&self.service), Arc::clone(&self.handle));
-        let (running, id) = (Arc::clone(&self.running), self.id.clone());
+        let id = self.id.clone();
         tokio::spawn(async move {
-            let _one = running.acquire_owned().await;
+            let _place = place;
             let answer = if let Some(mut exchange) = message {
                 answer(&service, &mut exchange, &body).await
             } else {
@@ -172,14 +181,14 @@ impl Session {
             };
             if let Some(answer) = answer {
                 // A client that is gone hears nothing more.
-                let _ = handle.orders.send(Order::Send(answer)).await;
+                let _ = handle.orders.send(answer).await;
             }
         });
     }
 
     /// An exchange of this connection, with what its stage serves now. `None` if that is gone.
     fn exchange_for(&self, happening: Happening) -> Option<Exchange> {
-        let before = &self.exchange;
+        let before = self.handshake.bare();
         let api = self.service.directory.api(before.target.api.id())?;
         let stage = Arc::clone(api.stages.get(&before.target.stage.stage_name)?);
         let compiled = api.served(&stage)?;
@@ -202,7 +211,7 @@ impl Session {
             request_id: RequestId::random(),
             at: now,
             facts: Facts::default(),
-            ..(**before).clone()
+            ..self.handshake.exchange()
         })
     }
 
@@ -216,7 +225,7 @@ impl Session {
             return;
         }
         let event = exchange.disconnect_event(end.code, &end.reason);
-        let said = events::integrate(&self.service.plane, &exchange, &event, &Bytes::new()).await;
+        let said = integrate(&self.service.plane, &exchange, &event, &Bytes::new()).await;
         note(&self.service, &mut exchange, &said.map(|said| said.status));
     }
 }
@@ -245,7 +254,7 @@ async fn answer(service: &ApiGatewayV2, exchange: &mut Exchange, body: &Bytes) -
         return complain(exchange, "Too Many Requests");
     }
     let event = exchange.message_event(body);
-    let said = events::integrate(&service.plane, exchange, &event, body).await;
+    let said = integrate(&service.plane, exchange, &event, body).await;
     note(
         service,
         exchange,
@@ -328,6 +337,21 @@ async fn close(socket: &mut Socket, code: u16, reason: &'static str) -> End {
     // The client may be gone already.
     let _ = socket.close(Some(frame)).await;
     end(code, reason)
+}
+
+/// Ends a connection as both sides agree to end it: answers the client's close, or waits for its answer
+/// to ours, as bytes that nobody has read would have the client told of a reset instead.
+async fn part(socket: Option<Socket>) {
+    let Some(mut socket) = socket else {
+        return;
+    };
+    let farewell = async {
+        // tungstenite keeps its answer to a close until the next write.
+        let _ = socket.flush().await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    // A client that says no more is left.
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }
 
 /// Tells a client what was wrong with what it sent.

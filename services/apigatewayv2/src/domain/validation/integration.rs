@@ -9,15 +9,15 @@ use crate::error::{bad_request, not_yet};
 use crate::records::{HTTP, Integration};
 
 /// Service integrations that are there: subtypes of `AWS_PROXY`.
-const SUBTYPES: [&str; 4] = [
+const SUBTYPES: [&str; 5] = [
     "EventBridge-PutEvents",
+    "SQS-PurgeQueue",
     "SQS-SendMessage",
     "SQS-ReceiveMessage",
     "SQS-DeleteMessage",
 ];
 /// Those that AWS has besides.
-const OTHER_SUBTYPES: [&str; 7] = [
-    "SQS-PurgeQueue",
+const OTHER_SUBTYPES: [&str; 6] = [
     "AppConfig-GetConfiguration",
     "Kinesis-PutRecord",
     "StepFunctions-StartExecution",
@@ -71,15 +71,18 @@ fn check_websocket_integration(it: &Integration) -> Result<(), ServiceError> {
     let Some(uri) = &it.integration_uri else {
         return Err(bad_request("IntegrationUri is a required parameter"));
     };
-    let has_templates = it.request_templates.iter().flatten().next().is_some();
-    if has_templates {
-        return Err(not_yet("mapping templates of WebSocket APIs"));
-    }
     let names_function =
         uri.contains("${stageVariables.") || proxy::invoke::function_arn(uri).is_some();
+    let names_service = || {
+        let arn: Option<base::Arn> = uri.parse().ok();
+        arn.is_some_and(|arn| proxy::service_uri::ServiceUri::of(&arn).is_some())
+    };
     match it.integration_type.as_str() {
-        "AWS" if !names_function => Err(not_yet(
-            "AWS integrations of WebSocket APIs with other services than Lambda",
+        "AWS" if !names_function && !names_service() => Err(bad_request(format!(
+            "Invalid ARN specified in the request: {uri}"
+        ))),
+        "AWS" if !names_function && it.credentials_arn.is_none() => Err(bad_request(
+            "CredentialsArn is a required parameter for integrations with an AWS service",
         )),
         "AWS_PROXY" if !names_function => Err(bad_request(format!(
             "Invalid function ARN or invalid uri: {uri}"
