@@ -63,7 +63,9 @@ impl Descriptor {
             | "application/vnd.docker.image.rootfs.diff.tar" => Ok(Compression::None),
             "application/vnd.oci.image.layer.v1.tar+gzip"
             | "application/vnd.docker.image.rootfs.diff.tar.gzip" => Ok(Compression::Gzip),
-            "application/vnd.oci.image.layer.v1.tar+zstd" => Ok(Compression::Zstd),
+            // Docker has no name of its own for it in its schema; its builder writes this one.
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+            | "application/vnd.docker.image.rootfs.diff.tar.zstd" => Ok(Compression::Zstd),
             other => Err(PullError::Unsupported(format!("the layer type {other}"))),
         }
     }

@@ -82,6 +82,12 @@ async fn serve(mut connection: TcpStream, answer: Arc<Behaviour>, log: Arc<Mutex
         let (name, value) = line.split_once(": ")?;
         name.eq_ignore_ascii_case("authorization").then_some(value)
     });
+    // Seen as a part of the path.
+    let range = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("range").then_some(value)
+    });
+    let path = range.map_or_else(|| path.clone(), |range| format!("{path}#{range}"));
     log.lock().unwrap().push(path.clone());
     let said = match answer(&path, authorization) {
         Answer::Says(status, headers, body) => {
@@ -311,6 +317,26 @@ async fn stalls_and_ends_are_noticed() {
     };
     let refused = gone.resolve().await.unwrap_err();
     assert!(matches!(&refused, PullError::Unavailable(why) if why.contains("cannot be reached")));
+}
+
+#[tokio::test]
+async fn a_blob_is_read_on_from_where_it_broke_off() {
+    for broken in [|| Answer::BreaksOff, || Answer::Stalls] {
+        for (rest, has_ranges) in [("thing", true), ("something", false)] {
+            let registry = Registry::new(move |path, _| match path.split_once('#') {
+                None => broken(),
+                Some((_, "bytes=4-")) => {
+                    let code = if has_ranges { 206 } else { 200 };
+                    Answer::Says(code, Vec::new(), rest.into())
+                }
+                Some(_) => status(416),
+            })
+            .await;
+            let read = layer(&registry.remote(None)).await.unwrap();
+            assert_eq!(String::from_utf8(read).unwrap(), "something");
+            assert_eq!(registry.asked().len(), 2);
+        }
+    }
 }
 
 #[tokio::test]

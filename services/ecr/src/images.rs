@@ -124,8 +124,8 @@ fn check(
         return Err(error::images_missing(id, &missing));
     }
     let tagged = tag.and_then(|tag| contents.tags.get(tag));
-    if let (Some(tag), Some(other)) = (tag, tagged)
-        && other != digest
+    // Not even for the same image: ECR compares no digests here.
+    if let (Some(tag), Some(_)) = (tag, tagged)
         && contents.record.mutability.fixes(tag)
     {
         return Err(error::tag_exists(id, tag));

@@ -2,18 +2,21 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
 
+mod blob;
 mod challenge;
 mod client;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use futures::stream;
 use http::header::WWW_AUTHENTICATE;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+};
 use http::{Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -106,7 +109,9 @@ impl Credentials {
 }
 
 /// One repository of a registry. Plain HTTP on loopback, TLS everywhere else.
-pub struct Remote {
+pub struct Remote(Arc<Registry>);
+
+struct Registry {
     client: Client,
     registry: String,
     repository: String,
@@ -122,17 +127,25 @@ impl Remote {
         credentials: Option<Credentials>,
         config: RemoteConfig,
     ) -> Self {
-        Self {
+        Self(Arc::new(Registry {
             client: Client::default(),
             registry: reference.registry.clone(),
             repository: reference.repository.clone(),
             credentials,
             authorization: Mutex::new(None),
             config,
-        }
+        }))
     }
+}
 
-    async fn get(&self, path: &str, accept: Option<&str>) -> Result<Response<Incoming>, PullError> {
+impl Registry {
+    /// What is there, from a byte on; a registry may send it from the first one all the same.
+    async fn get(
+        &self,
+        path: &str,
+        accept: Option<&str>,
+        from: u64,
+    ) -> Result<Response<Incoming>, PullError> {
         let scheme = if client::is_loopback(&self.registry) {
             "http"
         } else {
@@ -142,7 +155,7 @@ impl Remote {
         let mut wait = self.config.back_off;
         let mut attempt = 1;
         loop {
-            let failed = match self.try_get(&url, accept).await {
+            let failed = match self.try_get(&url, accept, from).await {
                 Err(Failed::ForNow { why, after }) => (why, after),
                 Err(Failed::ForGood(error)) => return Err(error),
                 Ok(response) => return Ok(response),
@@ -157,7 +170,12 @@ impl Remote {
     }
 
     /// Asks once: proves who asks if the registry wants that, and follows where it leads.
-    async fn try_get(&self, url: &str, accept: Option<&str>) -> Result<Response<Incoming>, Failed> {
+    async fn try_get(
+        &self,
+        url: &str,
+        accept: Option<&str>,
+        from: u64,
+    ) -> Result<Response<Incoming>, Failed> {
         let mut url: Uri = url
             .parse()
             .map_err(|_| invalid("its name makes no address"))?;
@@ -174,10 +192,15 @@ impl Remote {
             headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
             let accept = accept.and_then(|accept| HeaderValue::try_from(accept).ok());
             headers.extend(accept.map(|value| (ACCEPT, value)));
+            if from > 0 {
+                let range = HeaderValue::try_from(format!("bytes={from}-"));
+                headers.extend(range.ok().map(|value| (RANGE, value)));
+            }
             let response = self.client.get(&url, headers, self.config.stall).await?;
             let status = response.status();
             match status {
                 StatusCode::OK => return Ok(response),
+                StatusCode::PARTIAL_CONTENT if from > 0 => return Ok(response),
                 StatusCode::UNAUTHORIZED if is_own && !has_proved => {
                     has_proved = true;
                     self.prove(&response).await?;
@@ -265,25 +288,19 @@ impl Source for Remote {
                                 application/vnd.oci.image.index.v1+json, \
                                 application/vnd.docker.distribution.manifest.list.v2+json";
         let path = format!("manifests/{reference}");
-        let response = self.get(&path, Some(ACCEPTED)).await?;
+        let response = self.0.get(&path, Some(ACCEPTED), 0).await?;
         let kind = response.headers().get(CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()?.split(';').next());
         let media_type = kind.map(|kind| kind.trim().to_owned());
         let is_told = |kind: &String| kind.starts_with("application/vnd.");
         Ok(Manifest {
             media_type: media_type.filter(is_told),
-            content: self.collect(response).await?,
+            content: self.0.collect(response).await?,
         })
     }
 
     async fn blob(&self, digest: Digest) -> Result<Content, PullError> {
-        let response = self.get(&format!("blobs/{digest}"), None).await?;
-        let stall = self.config.stall;
-        let chunks = stream::try_unfold(response.into_body(), move |mut body| async move {
-            let chunk = next(&mut body, stall).await?;
-            Ok(chunk.map(|chunk| (chunk, body)))
-        });
-        Ok(Box::pin(chunks))
+        blob::open(&self.0, format!("blobs/{digest}")).await
     }
 }
 

@@ -90,8 +90,23 @@ async fn immutable_tags_stay_where_they_are() {
         .request("PUT", "/v2/app/manifests/v1", &kind, manifest("two"))
         .await;
     assert_eq!(over.status(), 400);
-    // The same image again is no overwriting.
-    world.push_image("app", "one", "v1").await;
+    // Nor is the same image taken again, as on ECR.
+    let again = world
+        .request("PUT", "/v2/app/manifests/v1", &kind, manifest("one"))
+        .await;
+    assert_eq!(again.status(), 400);
+    let mut again = put("v1");
+    again["imageManifest"] = json!(manifest("one"));
+    let (code, _) = world.refused("PutImage", again).await;
+    assert_eq!(code, "ImageTagAlreadyExistsException");
+    let by_digest = format!(
+        "/v2/app/manifests/{}",
+        oci::Digest::of(manifest("one").as_bytes())
+    );
+    let by_digest = world
+        .request("PUT", &by_digest, &kind, manifest("one"))
+        .await;
+    assert_eq!(by_digest.status(), 201);
 }
 
 #[tokio::test]
