@@ -69,6 +69,9 @@ pub(crate) fn write(folder: &Path) -> io::Result<()> {
         fs::remove_dir_all(folder)?;
     }
     make_folder(folder)?;
+    for place in crate::packs::PLACES {
+        make_folder(&folder.join(place))?;
+    }
     for (name, content) in FILES.iter().chain([&FORK_MODULE, &HOOKS]) {
         let path = folder.join(name);
         let parent = path.parent().expect("every name has a folder");

@@ -4,8 +4,10 @@
 mod aws_cli;
 mod debian;
 mod durable;
+mod go;
 pub mod guest;
 mod images;
+mod java;
 mod node;
 mod objects;
 mod peers;
@@ -37,6 +39,12 @@ pub fn run() -> anyhow::Result<()> {
     let ruby = ruby::ensure()?;
     let ruby = ruby.map_or("none".to_owned(), |ruby| ruby.display().to_string());
     println!("Ruby                            {ruby}");
+    for program in java::ensure()? {
+        println!("Java                            {}", program.display());
+    }
+    let go = go::ensure()?;
+    let go = go.map_or("none".to_owned(), |go| go.display().to_string());
+    println!("Go                              {go}");
     for program in images::ensure()? {
         println!("Container images                {}", program.display());
     }

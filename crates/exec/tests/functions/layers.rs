@@ -354,6 +354,7 @@ fn node_below_opt() -> Option<(tempfile::TempDir, InterpreterSearch)> {
     std::fs::set_permissions(folder.path(), anybody).unwrap();
     let search = InterpreterSearch {
         path: Some(programs.into()),
+        packs: None,
         home: None,
     };
     Some((folder, search))
