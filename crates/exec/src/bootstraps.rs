@@ -41,6 +41,8 @@ const FILES: &[(&str, &[u8])] = files![
     "node/lib/errors.cjs",
     "node/lib/frames.cjs",
     "node/lib/handler.cjs",
+    "node/lib/modules-hooks.mjs",
+    "node/lib/modules.cjs",
     "node/lib/output.cjs",
     "node/lib/streaming.cjs",
     "node/rehearsal/index.js",

@@ -76,6 +76,13 @@ exports.handler = async () =>
         "{answer}"
     );
     assert_eq!(answer[1], "function");
+    let module = "
+import { SQSClient } from '@aws-sdk/client-sqs';
+export const handler = async () => typeof new SQSClient({ region: 'us-east-1' }).send;
+";
+    let module = world.function("nodejs20.x", "app.handler", &[("app.mjs", module)]);
+    let outcome = world.run(&Arc::new(module), &json!({})).await.unwrap();
+    assert_eq!(document(&outcome), "function");
 }
 
 #[tokio::test(flavor = "multi_thread")]
