@@ -155,12 +155,11 @@ lam.put_function_code_signing_config(
     CodeSigningConfigArn=signing["CodeSigningConfigArn"], FunctionName=NAME)
 lam.update_function_configuration(
     FunctionName=NAME, DeadLetterConfig={"TargetArn": letters}, Description="changed",
-    Environment={"Variables": {"A": "1", "B": ""}}, EphemeralStorage={"Size": 1024},
+    Environment={"Variables": {"ONE": "1", "NONE": ""}}, EphemeralStorage={"Size": 1024},
     Layers=[layer["LayerVersionArn"]], MemorySize=256, Timeout=30,
     LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "WARN",
                    "LogGroup": "/planned/logs"},
     TracingConfig={"Mode": "Active"},
-    SnapStart={"ApplyOn": "PublishedVersions"},
 )
 updated()
 lam.update_function_code(FunctionName=NAME, ZipFile=second, Architectures=["x86_64"])
@@ -173,11 +172,11 @@ lam.tag_resource(Resource=arn, Tags={"team": "two", "new": "yes"})
 lam.untag_resource(Resource=arn, TagKeys=["stage"])
 planned(
     code_sha256=digest(second), code_signing_config_arn=signing["CodeSigningConfigArn"],
-    dead_letter=letters, description="changed", environment={"A": "1", "B": ""},
+    dead_letter=letters, description="changed", environment={"ONE": "1", "NONE": ""},
     ephemeral_storage=1024, layers=[layer["LayerVersionArn"]], memory_size=256, timeout=30,
     logging={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "WARN",
              "LogGroup": "/planned/logs"},
-    tracing="Active", snap_start="PublishedVersions", reserved=5, version="2",
+    tracing="Active", reserved=5, version="2",
     qualified_arn=f"{arn}:2", source_code_size=len(second), tags={"team": "two", "new": "yes"},
 )
 same("the tags", lam.list_tags(Resource=arn)["Tags"], wanted["tags"])
@@ -192,7 +191,8 @@ same("the concurrency", lam.get_function_concurrency(
 lam.delete_function_code_signing_config(FunctionName=NAME)
 lam.update_function_configuration(
     FunctionName=NAME, DeadLetterConfig={"TargetArn": ""}, Environment={"Variables": {}}, Layers=[],
-    SnapStart={"ApplyOn": "None"}, TracingConfig={"Mode": "PassThrough"}, FileSystemConfigs=[],
+    EphemeralStorage={"Size": 512}, SnapStart={"ApplyOn": "PublishedVersions"},
+    TracingConfig={"Mode": "PassThrough"}, FileSystemConfigs=[],
     KMSKeyArn="", VpcConfig={"SubnetIds": [], "SecurityGroupIds": []},
     LoggingConfig={"LogFormat": "Text", "LogGroup": f"/aws/lambda/{NAME}"},
 )
@@ -203,7 +203,8 @@ emptied = function()
 same("the environment", emptied["environment"] or None, None)
 wanted.pop("environment")
 planned(
-    code_signing_config_arn="", dead_letter=None, layers=[], snap_start="None",
+    code_signing_config_arn="", dead_letter=None, layers=[], snap_start="PublishedVersions",
+    ephemeral_storage=512,
     tracing="PassThrough", reserved=-1,
     logging={"LogFormat": "Text", "LogGroup": f"/aws/lambda/{NAME}"},
 )
@@ -265,7 +266,7 @@ lam.put_function_recursion_config(FunctionName=NAME, RecursiveLoop="Allow")
 same("the recursion", lam.get_function_recursion_config(FunctionName=NAME)["RecursiveLoop"], "Allow")
 lam.put_runtime_management_config(FunctionName=NAME, UpdateRuntimeOn="FunctionUpdate")
 read = lam.get_runtime_management_config(FunctionName=NAME)
-same("runtime management", (read["UpdateRuntimeOn"], read["FunctionArn"]), ("FunctionUpdate", arn))
+same("runtime management", read["UpdateRuntimeOn"], "FunctionUpdate")
 
 # aws_lambda_event_source_mapping.
 made = lam.create_event_source_mapping(
