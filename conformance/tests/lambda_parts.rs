@@ -19,6 +19,18 @@ fn boto3() {
     );
 }
 
+/// The calls and comparisons of Terraform's AWS provider.
+#[test]
+fn what_terraform_reads_is_what_it_set() {
+    let server = Server::start();
+    let script = root().join("conformance/clients/terraform.py");
+    let transcript = Script::new(python(), &server)
+        .args(&[script.to_str().unwrap()])
+        .run()
+        .expect_success();
+    assert_eq!(transcript.stdout, "no drift\n");
+}
+
 /// The same of Node.js; the client's native part is left out, which it can do without.
 #[test]
 #[allow(clippy::print_stderr, reason = "a test that is skipped says why")]

@@ -188,6 +188,17 @@ pub enum Runtime {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch what runtimes have on Lambda and this machine has not, checked by its digest: `java`
+    /// (AWS's runtime client), `python` (boto3), `nodejs` (the AWS SDK), `nodejs18` to `nodejs24`
+    /// (the interpreter)
+    Install {
+        /// What to fetch; nothing lists what there is
+        packs: Vec<String>,
+
+        /// Folder to keep it in [default: the cache folder of this user]
+        #[arg(long, env = "KAGERO_PACKS", value_name = "FOLDER")]
+        into: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

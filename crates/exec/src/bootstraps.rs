@@ -46,6 +46,8 @@ const FILES: &[(&str, &[u8])] = files![
     "node/lib/errors.cjs",
     "node/lib/frames.cjs",
     "node/lib/handler.cjs",
+    "node/lib/modules-hooks.mjs",
+    "node/lib/modules.cjs",
     "node/lib/output.cjs",
     "node/lib/streaming.cjs",
     "node/rehearsal/index.js",
@@ -127,6 +129,9 @@ fn write(folder: &Path) -> io::Result<()> {
         fs::remove_dir_all(folder)?;
     }
     make_folder(folder)?;
+    for place in crate::packs::PLACES {
+        make_folder(&folder.join(place))?;
+    }
     for (name, content) in FILES.iter().chain([&FORK_MODULE, &HOOKS]) {
         let path = folder.join(name);
         let parent = path.parent().expect("every name has a folder");

@@ -18,6 +18,7 @@ mod invocation;
 mod logging;
 mod logs;
 mod nursery;
+pub mod packs;
 mod ports;
 mod readiness;
 mod runtime_api;

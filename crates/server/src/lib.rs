@@ -10,6 +10,7 @@ mod egress;
 mod encryption_key;
 mod late;
 mod open_files;
+pub mod packs;
 mod recent;
 mod root_key;
 mod sockets;

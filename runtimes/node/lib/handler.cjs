@@ -14,6 +14,7 @@ const {
   MalformedHandlerName,
   UserCodeSyntaxError,
 } = require("./errors.cjs");
+const { extendImports } = require("./modules.cjs");
 
 // Who requires a function's file, as what is missing is told.
 const REQUIRER = "/var/runtime/index.mjs";
@@ -55,7 +56,10 @@ async function open(root, folder, module, file) {
     if (file === undefined) {
       return createRequire(REQUIRER)(resolvePackage(root, folder, module));
     }
-    if (isModule(root, file)) return await import(pathToFileURL(file).href);
+    if (isModule(root, file)) {
+      extendImports();
+      return await import(pathToFileURL(file).href);
+    }
     return createRequire(REQUIRER)(file);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error);

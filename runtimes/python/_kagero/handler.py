@@ -27,7 +27,8 @@ def set_up_path(task_root):
     runtime = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     first = [task_root, *_layer_folders(), "/opt/python", "/var/runtime"]
     rest = [path for path in sys.path if path != runtime and path not in first]
-    sys.path[:] = first + rest
+    # Last, what a pack brings: what the function or a layer has of the same is used instead.
+    sys.path[:] = first + rest + ["/var/runtime/packages"]
 
 
 def _layer_folders():

@@ -5,8 +5,10 @@ mod aws_cli;
 mod browser;
 mod debian;
 mod durable;
+mod go;
 pub mod guest;
 mod images;
+mod java;
 mod node;
 mod objects;
 mod peers;
@@ -45,6 +47,12 @@ pub fn run() -> anyhow::Result<()> {
     let browser = browser::ensure();
     let browser = browser.map_or("none".to_owned(), |program| program.display().to_string());
     println!("Browser                         {browser}");
+    for program in java::ensure()? {
+        println!("Java                            {}", program.display());
+    }
+    let go = go::ensure()?;
+    let go = go.map_or("none".to_owned(), |go| go.display().to_string());
+    println!("Go                              {go}");
     for program in images::ensure()? {
         println!("Container images                {}", program.display());
     }

@@ -25,7 +25,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(command) => block_on(events::run(command)),
         Command::Replay(args) => block_on(events::replay(args)),
         Command::Doctor(args) => Ok(doctor::run(&args)),
-        Command::Runtime(command) => Ok(runtime::run(&command)),
+        Command::Runtime(command) => runtime::run(&command),
         Command::Reset(args) => block_on(reset::run(args)),
     }
 }

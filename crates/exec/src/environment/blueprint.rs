@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sandbox::{Bind, Completion, Identity, Limits, Network, Spec};
 
 use super::container;
+use super::java;
 use super::start::StartError;
 use super::variables::{LAYERS_ROOT, TASK_ROOT, generic_variables};
 use crate::bootstraps;
@@ -17,6 +18,7 @@ use crate::extensions;
 use crate::function::{Code, FunctionSpec};
 use crate::images::CodeImage;
 use crate::nursery::Recipe;
+use crate::packs;
 use crate::runtimes::{Family, Resolved};
 
 pub(super) const HOSTNAME: &str = "localhost";
@@ -103,6 +105,9 @@ pub(super) fn dedicated(
     let needs = resolved.interpreter.as_ref();
     let needs = needs.and_then(|one| one.needs.as_deref());
     let mut spec = with_runtime(program, args, needs, bootstraps);
+    let family = function.runtime.family();
+    let pack = resolved.pack.as_deref();
+    spec.root.binds.extend(packs::bind(family, pack));
     spec.cwd = PathBuf::from(TASK_ROOT);
     spec.identity = identity;
     spec.root.binds.push(Bind::new(code, TASK_ROOT));
@@ -119,6 +124,8 @@ pub(crate) fn generic(recipe: &Recipe, bootstraps: &Path) -> Spec {
     let args = recipe.args.clone();
     let needs = recipe.needs.as_deref();
     let mut spec = with_runtime(recipe.program.clone(), args, needs, bootstraps);
+    let pack = recipe.pack.as_deref();
+    spec.root.binds.extend(packs::bind(recipe.family, pack));
     let variables = generic_variables(&recipe.program);
     spec.env = variables
         .into_iter()
@@ -203,7 +210,8 @@ pub(crate) fn command(
     function: &FunctionSpec,
     resolved: &Resolved,
 ) -> Option<(PathBuf, Vec<OsString>)> {
-    let program = resolved.interpreter.as_ref()?.path.clone();
+    let interpreter = resolved.interpreter.as_ref()?;
+    let program = interpreter.path.clone();
     let bootstrap = |path: &str| OsString::from(format!("{}/{path}", bootstraps::GUEST));
     let args = match function.runtime.family() {
         // Without `site`, whose `.pth` files can cost more than all the rest, and without the
@@ -218,6 +226,7 @@ pub(crate) fn command(
             vec![heap.into(), bootstrap("node/bootstrap.cjs")]
         }
         Family::Ruby => vec![bootstrap("ruby/bootstrap.rb")],
+        Family::Java => java::arguments(function, interpreter.version),
         _ => return None,
     };
     Some((program, args))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sandbox::{ForkSpec, Host, Limits, Sandbox, SandboxError, Spec, Zygote};
 
-use super::connections::{Connections, ProgramEnds, Sockets};
+use super::connections::{Client, Connections, ProgramEnds, Sockets};
 use super::link::{Frames, Link};
 use super::start::{StartError, internal};
 use super::variables::rehearsal_variables;
@@ -73,16 +73,15 @@ impl Wiring {
 }
 
 impl Maker {
-    /// `frames`: whether our own bootstrap is at the other end; `launcher`: whether it is started by
-    /// a launcher.
+    /// `launcher`: whether the program is started by a launcher.
     pub(super) fn wire(
         &self,
-        frames: bool,
+        client: Client,
         launcher: bool,
         outbound: Outbound,
     ) -> Result<Wiring, StartError> {
         let (connections, ends) =
-            Connections::open(frames, launcher).map_err(internal("open pipes"))?;
+            Connections::open(client, launcher).map_err(internal("open pipes"))?;
         let (sockets, network) =
             Sockets::open(outbound, self.gateway).map_err(internal("open sockets"))?;
         let names = Names {
@@ -124,7 +123,7 @@ impl Maker {
     /// Executes what is nobody's.
     pub(crate) async fn generic(&self, recipe: &Recipe) -> Result<Body, StartError> {
         let spec = blueprint::generic(recipe, &self.runtime_dir);
-        let wiring = self.wire(true, false, recipe.outbound)?;
+        let wiring = self.wire(Client::Own, false, recipe.outbound)?;
         self.execute(spec, wiring).await
     }
 
@@ -155,7 +154,7 @@ impl Maker {
             sockets,
             network,
             names,
-        } = self.wire(true, false, outbound)?;
+        } = self.wire(Client::Own, false, outbound)?;
         let (stdio, inherit) = ends.into_parts();
         let spec = ForkSpec {
             hostname: blueprint::HOSTNAME.to_owned(),

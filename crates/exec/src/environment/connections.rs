@@ -10,6 +10,7 @@ use crate::config::Outbound;
 use crate::extensions::{COMMAND_FD, LauncherPipes, NEWS_FD, OUTPUT_FD};
 use crate::frames::{CONTROL_FD, FrameSocket, LOG_FD};
 use crate::logs::Pipes;
+use crate::runtimes::Family;
 
 /// Port of the Runtime API inside environments, as in Lambda.
 const RUNTIME_API_PORT: u16 = 9001;
@@ -32,20 +33,43 @@ pub(super) struct ProgramEnds {
     inherit: Vec<(OwnedFd, i32)>,
 }
 
+/// What is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    /// Our own bootstrap.
+    Own,
+    /// AWS's client of a managed runtime: the Runtime API, and log records.
+    Managed,
+    /// Whatever speaks the Runtime API.
+    Any,
+}
+
+impl Client {
+    pub(super) fn of(family: Family) -> Self {
+        match family {
+            Family::Provided => Self::Any,
+            Family::Java => Self::Managed,
+            _ => Self::Own,
+        }
+    }
+}
+
 impl Connections {
-    /// `frames`: whether our own bootstrap is at the other end; `launcher`: whether it is started by
-    /// a launcher.
-    pub(super) fn open(frames: bool, launcher: bool) -> io::Result<(Self, ProgramEnds)> {
+    /// `launcher`: whether the program is started by a launcher.
+    pub(super) fn open(client: Client, launcher: bool) -> io::Result<(Self, ProgramEnds)> {
         let (raw, stdout) = std::io::pipe()?;
         let stderr = stdout.try_clone()?.into();
         let mut inherit = Vec::new();
         let (mut socket, mut records) = (None, None);
-        if frames {
+        if client == Client::Own {
             let (ours, theirs) = FrameSocket::pair()?;
-            let (reader, writer) = std::io::pipe()?;
             inherit.push((theirs, CONTROL_FD));
+            socket = Some(ours);
+        }
+        if client != Client::Any {
+            let (reader, writer) = std::io::pipe()?;
             inherit.push((writer.into(), LOG_FD));
-            (socket, records) = (Some(ours), Some(reader.into()));
+            records = Some(reader.into());
         }
         let mut launcher_pipes = None;
         if launcher {

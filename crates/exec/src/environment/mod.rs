@@ -21,6 +21,7 @@ mod exit;
 mod farewell;
 mod init;
 mod invoke;
+mod java;
 mod link;
 mod owner;
 mod registry;

@@ -13,6 +13,7 @@ use sandbox::Host;
 use service::ports::LogStream;
 
 use super::body::{Body, Maker, Wiring, blocking, failed};
+use super::connections::Client;
 use super::owner::Owner;
 use super::variables::LAYERS_ROOT;
 use super::{Booting, Core, Environment, Keeper, MemoryPeak, Registry, Shelf};
@@ -144,9 +145,9 @@ impl Launcher {
             let variables = owner.variables(&body.names);
             (body, variables)
         } else {
-            let frames = function.runtime.family() != Family::Provided;
+            let client = Client::of(function.runtime.family());
             let launcher = !to_launch.is_empty();
-            let wiring = self.maker.wire(frames, launcher, outbound)?;
+            let wiring = self.maker.wire(client, launcher, outbound)?;
             self.execute(&owner, wiring, starting.template).await?
         };
         let telemetry = Telemetry::new(Arc::downgrade(&body.sandbox), function.logging.format);

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::connections::Client;
 use crate::bootstraps;
+use crate::frames::LOG_FD;
 use crate::function::{Code, Container, FunctionSpec};
 use crate::logging::LogFormat;
 use crate::ports::FunctionCredentials;
@@ -162,6 +164,9 @@ fn reserved(
         ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
         ("TZ", ":UTC".to_owned()),
     ];
+    if Client::of(function.runtime.family()) == Client::Managed {
+        reserved.push(("_LAMBDA_TELEMETRY_LOG_FD", LOG_FD.to_string()));
+    }
     // An image's runtime is its own.
     if !matches!(function.code, Code::Container(_)) {
         let name = format!("AWS_Lambda_{}", function.runtime);

@@ -6,6 +6,10 @@
 //! records. Kind 4 is a piece of an event that the next record of kind 4 or 1 goes on with: where
 //! several threads or processes write, only short records are sure to stay whole.
 //!
+//! The clients of AWS's own for managed runtimes have a prefix of their own: a big-endian `u32` whose
+//! upper half is `0xa55a`, a `u32` length, and microseconds where bit 1 of the first says so. Each of
+//! their records is one event.
+//!
 //! What came of a record is passed on before the rest is there: its length, which a function may
 //! have made up, is nothing that the server keeps room for.
 
@@ -17,6 +21,8 @@ use bytes::Buf;
 use super::lines::{Lines, MAX_EVENT_BYTES, clamp};
 
 const PREFIX: usize = 16;
+/// How the prefix begins that AWS's own clients write.
+const MANAGED: [u8; 2] = [0xa5, 0x5a];
 /// The age of what an environment wrote before it froze for long. A record that is older, or of a
 /// time to come, bears no time of this machine's.
 const OLDEST: Duration = Duration::from_hours(24);
@@ -135,6 +141,15 @@ impl Records {
 impl Record {
     /// `None` if this is no prefix of a record.
     fn read(mut prefix: &[u8], now: Timestamp) -> Option<Self> {
+        if prefix.starts_with(&MANAGED) {
+            let [_, left, high, low] = [(); 4].map(|()| prefix.get_u32());
+            let micros = i64::from(high) << 32 | i64::from(low);
+            return Some(Self {
+                kind: Kind::Event,
+                at: possible(Timestamp::from_millis(micros / 1_000), now),
+                left: left as usize,
+            });
+        }
         let kind = match prefix.get_u32_le() {
             1 => Kind::Event,
             2 => Kind::Output,
@@ -144,10 +159,15 @@ impl Record {
         };
         let left = prefix.get_u32_le() as usize;
         let at = Timestamp::from_millis(prefix.get_i64_le());
-        let possible = at <= now && now.since(at) <= OLDEST;
-        let at = if possible { at } else { now };
+        let at = possible(at, now);
         Some(Self { kind, at, left })
     }
+}
+
+/// The instant that a record bears, or now if it cannot be true.
+fn possible(at: Timestamp, now: Timestamp) -> Timestamp {
+    let possible = at <= now && now.since(at) <= OLDEST;
+    if possible { at } else { now }
 }
 
 /// Adds to an event, and gives the pieces that make it too long for one. A line end may follow.
@@ -184,6 +204,17 @@ mod tests {
         bytes.extend_from_slice(&at.to_le_bytes());
         bytes.extend_from_slice(text);
         bytes
+    }
+
+    #[test]
+    fn records_of_managed_runtimes_are_events() {
+        let mut bytes = vec![0xa5, 0x5a, 0, 0x12, 0, 0, 0, 7];
+        bytes.extend_from_slice(&42_500_u64.to_be_bytes());
+        bytes.extend_from_slice(b"one\ntwo");
+        let expected = vec![(42, "one\ntwo\n".to_owned())];
+        assert_eq!(events(&[&bytes]), expected);
+        let (first, rest) = bytes.split_at(9);
+        assert_eq!(events(&[first, rest]), expected);
     }
 
     fn events(chunks: &[&[u8]]) -> Vec<(i64, String)> {

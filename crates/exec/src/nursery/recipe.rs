@@ -16,6 +16,8 @@ pub(crate) struct Recipe {
     pub(crate) args: Vec<OsString>,
     /// What the interpreter needs to see beside `/usr`.
     pub(crate) needs: Option<PathBuf>,
+    /// The pack that its functions see.
+    pub(crate) pack: Option<PathBuf>,
     /// What it reaches beyond itself.
     pub(crate) outbound: Outbound,
     /// The folder of the images that it may become.
@@ -36,6 +38,10 @@ impl Recipe {
             return None;
         };
         let family = function.runtime.family();
+        // AWS's client is told its function when it starts.
+        if family == Family::Java {
+            return None;
+        }
         let mut names = function.environment.keys();
         if names.any(|name| name == EXEC_WRAPPER || is_read_at_start(family, name)) {
             return None;
@@ -55,6 +61,7 @@ impl Recipe {
             program,
             args,
             needs: interpreter.needs.clone(),
+            pack: resolved.pack.clone(),
             outbound,
             stash: image.root().to_owned(),
         })

@@ -81,6 +81,19 @@ impl Interpreter {
         })
     }
 
+    /// The Java behind this path, by what its installation says of itself.
+    pub(crate) fn java(path: &Path) -> Option<Self> {
+        let path = executable(path)?;
+        let prefix = path.parent()?.parent()?;
+        let version = java_version(&fs::read_to_string(prefix.join("release")).ok()?)?;
+        let needs = (!seen_anyway(prefix)).then(|| prefix.to_owned());
+        Some(Self {
+            path,
+            version,
+            needs,
+        })
+    }
+
     /// The Node.js behind this path; `None` if it is a shim. Node is one file.
     pub(crate) fn node(path: &Path) -> Option<Self> {
         let path = executable(path)?;
@@ -112,6 +125,21 @@ fn version_of(path: &Path) -> Option<Version> {
     let folder = path.parent()?.parent()?.file_name()?.to_str()?;
     let named = Version::find_in(folder).filter(|_| folder.matches('.').count() >= 2);
     named.or_else(|| ask(path))
+}
+
+/// From a `release` file. What was called 1.8 is 8 since.
+fn java_version(release: &str) -> Option<Version> {
+    let mut lines = release.lines();
+    let named = lines.find_map(|line| line.strip_prefix("JAVA_VERSION="))?;
+    let version = Version::find_in(named)?;
+    Some(match version.major {
+        1 => Version {
+            major: version.minor,
+            minor: version.patch,
+            patch: 0,
+        },
+        _ => version,
+    })
 }
 
 fn ask(path: &Path) -> Option<Version> {
@@ -146,6 +174,15 @@ mod tests {
         );
         assert_eq!(Version::find_in("python3.9"), version(3, 9, 0));
         assert_eq!(Version::find_in("python"), None);
+    }
+
+    #[test]
+    fn a_java_is_of_the_version_that_its_release_names() {
+        let major = |text: &str| java_version(text).map(|version| version.major);
+        let new = "IMPLEMENTOR=\"Debian\"\nJAVA_VERSION=\"17.0.15\"\n";
+        assert_eq!(major(new), Some(17));
+        assert_eq!(major("JAVA_VERSION=\"1.8.0_412\"\n"), Some(8));
+        assert_eq!(major("OS_NAME=\"Linux\"\n"), None);
     }
 
     #[test]

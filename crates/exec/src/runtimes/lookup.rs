@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::interpreter::{Interpreter, Version};
 use super::table::{Family, Runtime};
+use crate::packs::{self, Pack};
 
 /// Where to look for interpreters.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct InterpreterSearch {
     pub path: Option<OsString>,
     /// The user's home folder, where version managers install.
     pub home: Option<PathBuf>,
+    /// Where packs are installed.
+    pub packs: Option<PathBuf>,
 }
 
 /// What runs a runtime on this host.
@@ -27,6 +30,8 @@ pub(crate) struct Resolved {
     pub(crate) interpreter: Option<Interpreter>,
     /// Set when it is not the version the runtime names.
     pub(crate) warning: Option<String>,
+    /// The folder of a pack that its functions see.
+    pub(crate) pack: Option<PathBuf>,
 }
 
 impl Resolved {
@@ -86,20 +91,32 @@ impl Interpreters {
                 return Ok(Resolved {
                     interpreter: None,
                     warning: None,
+                    pack: None,
                 });
             }
             Family::Python => ("Python", self.search.pythons(runtime.version())),
             Family::Node => ("Node.js", self.search.nodes(runtime.version())),
             Family::Ruby => ("Ruby", self.search.rubies(runtime.version())),
-            Family::Java | Family::Dotnet | Family::Go => {
+            Family::Java => ("Java", self.search.javas(runtime.version())),
+            Family::Dotnet | Family::Go => {
                 return Err(format!(
-                    "{runtime} cannot run yet; python*, nodejs*, ruby* and provided.* can"
+                    "{runtime} has no runtime here; publish the function self-contained and use \
+                     provided.al2023"
                 ));
             }
         };
         let interpreter = candidates.ok_or_else(|| {
             format!("{runtime} needs {name}, and no {name} was found on this host")
         })?;
+        let packs = self.search.packs.as_deref();
+        let pack = packs::of_family(runtime.family()).and_then(|pack| pack.find(packs?));
+        if runtime.family() == Family::Java && pack.is_none() {
+            return Err(format!(
+                "{runtime} needs AWS's runtime interface client for Java: install it with \
+                 `kagero runtime install {}`",
+                Pack::Java.name()
+            ));
+        }
         let warning = (!matches(runtime, interpreter.version)).then(|| {
             format!(
                 "{runtime} runs on {name} {}, the nearest version on this host ({})",
@@ -117,17 +134,19 @@ impl Interpreters {
             warning => Ok(Resolved {
                 interpreter: Some(interpreter),
                 warning,
+                pack,
             }),
         }
     }
 }
 
 impl InterpreterSearch {
-    /// From the variables that `variable` gives: `PATH` and `HOME`.
+    /// From the variables that `variable` gives: `PATH` and `HOME`, and those of [`packs::folder`].
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         Self {
             path: variable("PATH"),
             home: variable("HOME").map(PathBuf::from),
+            packs: packs::folder(variable),
         }
     }
 
@@ -151,7 +170,8 @@ impl InterpreterSearch {
 
     /// The Node.js nearest to this version.
     fn nodes(&self, (wanted, _): (u32, u32)) -> Option<Interpreter> {
-        let found = self.folders(NODE_HOMES).into_iter();
+        let installed = self.packs.iter().flat_map(|packs| packs::programs(packs));
+        let found = self.folders(NODE_HOMES).into_iter().chain(installed);
         let mut found: Vec<_> = found
             .filter_map(|folder| Interpreter::node(&folder.join("node")))
             .collect();
@@ -169,6 +189,18 @@ impl InterpreterSearch {
         let wanted = ordinal(major, minor);
         found.sort_by_key(|ruby| distance(ordinal(ruby.version.major, ruby.version.minor), wanted));
         found.into_iter().next()
+    }
+
+    /// The Java of this version; else the next newer one, since an older one runs nothing that was
+    /// compiled for a newer; else the newest.
+    fn javas(&self, (wanted, _): (u32, u32)) -> Option<Interpreter> {
+        let system = expand(Path::new("/usr/lib/jvm"), "*/bin");
+        let found = self.folders(JAVA_HOMES).into_iter().chain(system);
+        let found = found.filter_map(|folder| Interpreter::java(&folder.join("java")));
+        found.min_by_key(|java| {
+            let major = java.version.major;
+            (major < wanted, major.abs_diff(wanted))
+        })
     }
 
     /// Every folder that may hold an interpreter, in the order of preference.
@@ -218,6 +250,14 @@ const RUBY_HOMES: &[&str] = &[
     ".asdf/installs/ruby/*/bin",
 ];
 
+/// Where SDKMAN, IntelliJ, mise and asdf put Javas, below the home folder.
+const JAVA_HOMES: &[&str] = &[
+    ".sdkman/candidates/java/*/bin",
+    ".jdks/*/bin",
+    ".local/share/mise/installs/java/*/bin",
+    ".asdf/installs/java/*/bin",
+];
+
 /// Folders that match a pattern of names and `*`, those with the newest version first.
 fn expand(base: &Path, pattern: &str) -> Vec<PathBuf> {
     let mut folders = vec![base.to_owned()];
@@ -264,7 +304,7 @@ fn distance(version: u32, wanted: u32) -> (u32, bool) {
 fn matches(runtime: Runtime, version: Version) -> bool {
     let (major, minor) = runtime.version();
     match runtime.family() {
-        Family::Node => version.major == major,
+        Family::Node | Family::Java => version.major == major,
         _ => (version.major, version.minor) == (major, minor),
     }
 }
@@ -303,8 +343,13 @@ mod tests {
     #[test]
     fn runtimes_without_support_say_so() {
         let interpreters = Interpreters::new(InterpreterSearch::default(), false);
-        let reason = interpreters.resolve("java21".parse().unwrap()).unwrap_err();
-        assert!(reason.starts_with("java21 cannot run yet"), "{reason}");
+        let reason = interpreters
+            .resolve("dotnet8".parse().unwrap())
+            .unwrap_err();
+        assert!(
+            reason.starts_with("dotnet8 has no runtime here"),
+            "{reason}"
+        );
     }
 
     #[test]

@@ -227,7 +227,10 @@ exports.handler = async () => [one, two, process.env.NODE_PATH];
             ),
         ],
     );
-    let function = world.function("nodejs20.x", "index.handler", &[("index.js", CODE)]);
+    let module = "import one from 'one';\nimport two from 'two';\n\
+                  export const handler = async () => [one, two];\n";
+    let files = [("index.js", CODE), ("esm.mjs", module)];
+    let function = world.function("nodejs20.x", "index.handler", &files);
     let function = with_layers(&world, function, &[layer]);
     let nothing = [("index.js", "exports.handler = async () => null;")];
     let plain = world.function("nodejs20.x", "index.handler", &nothing);
@@ -242,6 +245,11 @@ exports.handler = async () => [one, two, process.env.NODE_PATH];
         .unwrap();
     assert_eq!(parked.start, StartTier::Parked);
     assert_eq!(document(&parked), expected);
+    let mut module = function.clone();
+    module.handler = "esm.handler".to_owned();
+    module.key.name.push_str("-module");
+    let imported = world.run(&Arc::new(module), &json!({})).await.unwrap();
+    assert_eq!(document(&imported), json!(["one", "two"]));
     let mut own = function;
     own.environment.insert("NODE_OPTIONS".into(), String::new());
     own.key.name.push_str("-own");
@@ -354,6 +362,7 @@ fn node_below_opt() -> Option<(tempfile::TempDir, InterpreterSearch)> {
     std::fs::set_permissions(folder.path(), anybody).unwrap();
     let search = InterpreterSearch {
         path: Some(programs.into()),
+        packs: None,
         home: None,
     };
     Some((folder, search))

@@ -25,7 +25,10 @@ pub async fn get_function(
         .runner
         .runtime_note(&version.record.settings.runtime)
         .await;
-    let reserved = record.reserved_concurrency;
+    // It belongs to the whole function: a version or an alias is shown without.
+    let reserved = record
+        .reserved_concurrency
+        .filter(|_| name.qualifier.is_none());
     Ok(GetFunctionResponse {
         configuration: Some(answer::current(version, &name.arn(), note)),
         code: Some(location(&lambda, &context, &version.record.code)),
