@@ -3,9 +3,14 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
 
+use parking_lot::Mutex;
+
+use crate::error::InvokeError;
 use crate::runtimes::Interpreter;
 
 /// Where environments see the folder.
@@ -63,8 +68,61 @@ const HOOKS: (&str, &[u8]) = (
     include_bytes!("../../../runtimes/python/snapshot_restore_py.py"),
 );
 
+/// The files on their way to a folder, beside the rest of the server's start: making some fifty
+/// files is a good part of it.
+#[derive(Debug)]
+pub(crate) struct Bootstraps {
+    written: OnceLock<Result<(), String>>,
+    writing: Mutex<Option<JoinHandle<io::Result<()>>>>,
+}
+
+impl Bootstraps {
+    /// Begins to write every file anew, on a thread.
+    pub(crate) fn write(folder: PathBuf) -> io::Result<Arc<Self>> {
+        let writing = thread::Builder::new()
+            .name(String::from("bootstraps"))
+            .spawn(move || write(&folder))?;
+        Ok(Arc::new(Self {
+            written: OnceLock::new(),
+            writing: Mutex::new(Some(writing)),
+        }))
+    }
+
+    /// Resolves once all are written. Whoever starts anything waits for it.
+    pub(crate) async fn written(self: &Arc<Self>) -> Result<(), InvokeError> {
+        if let Some(Ok(())) = self.written.get() {
+            return Ok(());
+        }
+        let bootstraps = Arc::clone(self);
+        let waited = tokio::task::spawn_blocking(move || bootstraps.join()).await;
+        let written = waited.unwrap_or_else(|error| Err(error.to_string()));
+        written.map_err(|cause| InvokeError::Internal {
+            action: "write the runtime bootstraps",
+            cause,
+        })
+    }
+
+    fn join(&self) -> Result<(), String> {
+        let written = self.written.get_or_init(|| {
+            let writing = self.writing.lock().take();
+            match writing.map(JoinHandle::join) {
+                Some(Ok(written)) => written.map_err(|error| error.to_string()),
+                Some(Err(_)) | None => Err(String::from("the thread that writes them ended")),
+            }
+        });
+        written.clone()
+    }
+}
+
+impl Drop for Bootstraps {
+    fn drop(&mut self) {
+        // Nobody wants them any more, but nothing must be written to a folder that is being removed.
+        let _ = self.join();
+    }
+}
+
 /// Writes every file anew.
-pub(crate) fn write(folder: &Path) -> io::Result<()> {
+fn write(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -125,4 +183,44 @@ fn open_to_all(folder: &Path) -> io::Result<()> {
 fn make_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o755))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_finds_every_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = folder.path().join("runtime");
+        fs::create_dir(&runtime).unwrap();
+        fs::write(runtime.join("of an earlier run"), "").unwrap();
+        let bootstraps = Bootstraps::write(runtime.clone()).unwrap();
+        bootstraps.written().await.unwrap();
+        bootstraps.written().await.unwrap();
+        for (name, content) in FILES.iter().chain([&FORK_MODULE, &HOOKS]) {
+            assert_eq!(fs::read(runtime.join(name)).unwrap(), *content, "{name}");
+        }
+        assert!(!runtime.join("of an earlier run").exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_made_is_told_to_each_who_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let bootstraps = Bootstraps::write(file.join("runtime")).unwrap();
+        for _ in 0..2 {
+            let error = bootstraps.written().await.unwrap_err();
+            assert!(error.to_string().contains("write the runtime bootstraps"));
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_once_they_are_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = folder.path().join("runtime");
+        drop(Bootstraps::write(runtime.clone()).unwrap());
+        assert!(runtime.join(HOOKS.0).exists(), "the thread was waited for");
+    }
 }

@@ -8,7 +8,7 @@ use base::{AccountId, Region};
 use parking_lot::{Mutex, RwLock};
 
 use crate::awaited::Awaited;
-use crate::bootstraps;
+use crate::bootstraps::Bootstraps;
 use crate::config::{ExecConfig, Outbound};
 use crate::detached::Detached;
 use crate::dispatch::{
@@ -34,6 +34,7 @@ pub struct Exec {
 
 struct Inner {
     host: Host,
+    bootstraps: Arc<Bootstraps>,
     pools: RwLock<Pools>,
     concurrency: Concurrency,
     closing: AtomicBool,
@@ -41,16 +42,18 @@ struct Inner {
 }
 
 impl Exec {
-    /// Writes the bootstraps and prepares the host. Blocks for some milliseconds; needs a tokio
-    /// runtime only from the first invocation on.
+    /// Prepares the host, and has the bootstraps written meanwhile. Blocks for some milliseconds;
+    /// needs a tokio runtime only from the first invocation on.
     pub fn new(mut config: ExecConfig, ports: ExecPorts) -> Result<Arc<Self>, ExecError> {
         if config.outbound != Outbound::None {
             config.sandbox.egress.get_or_insert_default();
         }
-        bootstraps::write(&config.runtime_dir).map_err(|source| ExecError::Bootstraps {
-            path: config.runtime_dir.clone(),
-            source,
-        })?;
+        let folder = config.runtime_dir.clone();
+        let bootstraps =
+            Bootstraps::write(folder.clone()).map_err(|source| ExecError::Bootstraps {
+                path: folder,
+                source,
+            })?;
         let host = sandbox::Host::open(&config.sandbox).map_err(ExecError::Sandbox)?;
         let interpreters = Interpreters::new(config.interpreters.clone(), config.strict_runtimes);
         let concurrency = Concurrency::new(Limits::new(&config));
@@ -82,6 +85,7 @@ impl Exec {
         };
         let inner = Inner {
             host,
+            bootstraps,
             pools: RwLock::default(),
             concurrency,
             closing: AtomicBool::new(false),
@@ -142,6 +146,10 @@ impl Exec {
     /// Says that this function was deployed and will be called soon: its runtime gets ready, and
     /// its code. Nothing runs of the function itself.
     pub async fn expect(&self, function: &FunctionSpec) {
+        if let Err(error) = self.inner.bootstraps.written().await {
+            tracing::warn!(%error, "get ready for a function that was deployed");
+            return;
+        }
         self.inner.host.launcher.expect(function).await;
     }
 
@@ -153,6 +161,7 @@ impl Exec {
     /// [`PrepareError::Init`] when its init or its hooks fail, within 130 seconds or the function's
     /// timeout, whichever is longer.
     pub async fn prepare(&self, function: &Arc<FunctionSpec>) -> Result<(), PrepareError> {
+        self.inner.bootstraps.written().await?;
         self.inner.host.launcher.prepare(function).await
     }
 
@@ -287,6 +296,7 @@ impl Inner {
         if let Some(pool) = known.filter(|pool| pool.serves(function)) {
             return Ok(pool);
         }
+        self.bootstraps.written().await?;
         let watch = watch(function).await?;
         let gauges = self.concurrency.gauges(&function.key);
         let pool = Pool::new(Arc::clone(function), gauges, self.host.clone(), watch);
