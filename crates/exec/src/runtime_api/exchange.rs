@@ -15,6 +15,8 @@ use crate::invocation::InvokeEvent;
 /// An event with its deadline.
 #[derive(Debug)]
 pub(super) struct Offer {
+    /// The event's id as text.
+    pub(super) id: Arc<str>,
     pub(super) event: InvokeEvent,
     pub(super) deadline: Timestamp,
 }
@@ -77,7 +79,7 @@ struct State {
     /// Whether the answer has begun, as a stream.
     streaming: bool,
     /// The id of the invocation that was answered last.
-    answered: Option<String>,
+    answered: Option<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,8 +120,13 @@ impl Exchange {
     }
 
     pub(super) fn offer(&self, event: InvokeEvent, deadline: Timestamp) {
+        let offer = Arc::new(Offer {
+            id: event.request_id.to_string().into(),
+            event,
+            deadline,
+        });
         let mut state = self.state.lock();
-        state.offer = Some(Arc::new(Offer { event, deadline }));
+        state.offer = Some(offer);
         state.answer = None;
         state.streaming = false;
         self.for_runtime.notify_one();
@@ -187,7 +194,7 @@ impl Exchange {
     /// The runtime answers the invocation of this id.
     pub(super) fn post(&self, id: &str, posted: Posted) -> Result<(), Refusal> {
         let mut state = self.state.lock();
-        let current = state.owed(id)?.event.request_id.to_string();
+        let current = Arc::clone(&state.owed(id)?.id);
         state.answer = Some(match posted {
             Posted::Response(payload) => Answer::Response(payload),
             Posted::Error(document) => Answer::Error {
@@ -221,13 +228,9 @@ impl Exchange {
 
 impl State {
     /// The event of this id, if the runtime has it and owes its answer.
-    fn owed(&self, id: &str) -> Result<Arc<Offer>, Refusal> {
+    fn owed(&self, id: &str) -> Result<&Arc<Offer>, Refusal> {
         match &self.offer {
-            Some(offer)
-                if self.phase == Phase::Running && offer.event.request_id.to_string() == id =>
-            {
-                Ok(Arc::clone(offer))
-            }
+            Some(offer) if self.phase == Phase::Running && &*offer.id == id => Ok(offer),
             None if self.answered.as_deref() == Some(id) => Err(Refusal::InvalidState),
             _ => Err(Refusal::InvalidRequestId),
         }

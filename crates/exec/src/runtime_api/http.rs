@@ -1,6 +1,7 @@
 //! The Runtime API's HTTP form: paths, headers, statuses and error bodies.
 
 use std::convert::Infallible;
+use std::io::Cursor;
 use std::sync::Arc;
 
 use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -14,15 +15,17 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::exchange::{Exchange, Offer, Posted, Refusal};
+use super::quick::{self, Left};
 use crate::environment::error_document;
 use crate::extensions::ExtensionHost;
 use crate::telemetry::Api;
 
-const VERSION: &str = "/2018-06-01/runtime/";
+pub(super) const VERSION: &str = "/2018-06-01/runtime/";
 /// `streaming` on a response that is to be sent on while it comes.
 const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
@@ -72,15 +75,39 @@ async fn serve_connection(stream: TcpStream, served: Arc<Served>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "turn off delays on a runtime's connection");
     }
-    let service = service_fn(|request| {
+    let exchange = served.exchange.clone();
+    let answer = |request| {
         let served = Arc::clone(&served);
-        async move { Ok::<_, Infallible>(route(request, &served).await) }
+        async move { route(request, &served).await }
+    };
+    if let Err(error) = connection(stream, exchange.as_deref(), answer).await {
+        tracing::debug!(%error, "a runtime's connection ended");
+    }
+}
+
+/// Serves the calls of a runtime, as long as they are plain, and whatever follows the first that
+/// is not.
+pub(super) async fn connection<F: Future<Output = Answer>>(
+    stream: TcpStream,
+    exchange: Option<&Exchange>,
+    answer: impl Fn(Request<Incoming>) -> F,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (stream, received) = match exchange {
+        None => (stream, Bytes::new()),
+        Some(exchange) => match quick::serve(stream, exchange).await? {
+            Left::Odd(stream, received) => (stream, received),
+            Left::Nothing => return Ok(()),
+        },
+    };
+    let (incoming, outgoing) = stream.into_split();
+    let stream = tokio::io::join(Cursor::new(received).chain(incoming), outgoing);
+    let service = service_fn(|request| {
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a runtime's connection ended");
-    }
+    Ok(connection.await?)
 }
 
 async fn route(request: Request<Incoming>, served: &Served) -> Answer {
@@ -119,7 +146,12 @@ async fn small(body: Incoming) -> Option<Bytes> {
     whole.ok().map(Collected::to_bytes)
 }
 
-async fn runtime(head: &Parts, path: &str, body: Incoming, exchange: &Exchange) -> Answer {
+pub(super) async fn runtime(
+    head: &Parts,
+    path: &str,
+    body: Incoming,
+    exchange: &Exchange,
+) -> Answer {
     match (&head.method, path) {
         (&Method::GET, "invocation/next") => next(exchange.next().await.as_ref()),
         (&Method::POST, "init/error") => init_error(&head.headers, body, exchange).await,
@@ -139,15 +171,27 @@ async fn runtime(head: &Parts, path: &str, body: Incoming, exchange: &Exchange) 
 }
 
 fn next(offer: &Offer) -> Answer {
-    let event = &offer.event;
-    let mut answer = Response::new(Full::new(event.payload.clone()));
+    let mut answer = Response::new(Full::new(offer.event.payload.clone()));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let deadline = offer.deadline.millis().to_string();
-    let id = event.request_id.to_string();
-    let fields = [
-        ("lambda-runtime-aws-request-id", Some(id.as_str())),
-        ("lambda-runtime-deadline-ms", Some(deadline.as_str())),
+    for (name, value) in fields(offer, &offer.deadline.millis().to_string()) {
+        // A client context with line ends in it cannot be a header, here as on Lambda.
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    answer
+}
+
+/// The headers that tell of an event, but for those that it has no value for.
+pub(super) fn fields<'a>(
+    offer: &'a Offer,
+    deadline: &'a str,
+) -> [(&'static str, Option<&'a str>); 7] {
+    let event = &offer.event;
+    [
+        ("lambda-runtime-aws-request-id", Some(&*offer.id)),
+        ("lambda-runtime-deadline-ms", Some(deadline)),
         (
             "lambda-runtime-invoked-function-arn",
             Some(event.invoked_arn.as_str()),
@@ -162,14 +206,7 @@ fn next(offer: &Offer) -> Answer {
             event.cognito_identity.as_deref(),
         ),
         ("lambda-runtime-aws-tenant-id", event.tenant.as_deref()),
-    ];
-    for (name, value) in fields {
-        // A client context with line ends in it cannot be a header, here as on Lambda.
-        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    answer
+    ]
 }
 
 async fn response(id: &str, body: Incoming, exchange: &Exchange) -> Answer {
@@ -315,7 +352,7 @@ pub(crate) fn accepted() -> Answer {
     json(StatusCode::ACCEPTED, &serde_json::json!({ "status": "OK" }))
 }
 
-fn posted(posted: Result<(), Refusal>) -> Answer {
+pub(super) fn posted(posted: Result<(), Refusal>) -> Answer {
     match posted {
         Ok(()) => accepted(),
         Err(Refusal::InvalidRequestId) => failure(
@@ -355,7 +392,7 @@ pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
     answer
 }
 
-fn not_found() -> Answer {
+pub(super) fn not_found() -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from_static(b"404 page not found\n")));
     *answer.status_mut() = StatusCode::NOT_FOUND;
     answer

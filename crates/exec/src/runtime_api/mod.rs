@@ -5,7 +5,9 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 mod exchange;
+mod head;
 mod http;
+mod quick;
 
 use std::io;
 use std::net::TcpListener;
