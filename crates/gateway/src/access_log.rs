@@ -19,8 +19,11 @@ pub struct Entry {
 
 impl Entry {
     /// Writes the line once the worker has sent the answer, which must not wait for it. Needs a
-    /// tokio runtime.
+    /// tokio runtime. A task that nobody reads a line of would still be one to wake a worker for.
     pub fn write_later(self, status: StatusCode) {
+        if !is_wanted() {
+            return;
+        }
         let took = self.began.elapsed();
         tokio::spawn(async move { self.write(status, took) });
     }
@@ -47,4 +50,19 @@ impl Entry {
             self.path,
         );
     }
+}
+
+/// Whether the filter lets such lines through, which may go by the names of their fields.
+fn is_wanted() -> bool {
+    tracing::event_enabled!(
+        target: "access",
+        tracing::Level::INFO,
+        status,
+        ms,
+        service,
+        operation,
+        account,
+        id,
+        message
+    )
 }

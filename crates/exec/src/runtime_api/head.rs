@@ -181,6 +181,8 @@ impl<'a> Iterator for Lines<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -293,8 +295,9 @@ mod tests {
             "(POST|PUT) /2018-06-01/runtime/invocation/[0-9a-f-]{36}/(response|error) HTTP/1.[01]",
         ];
         let bytes = (line, prop::collection::vec(field, 0..5)).prop_map(|(line, fields)| {
-            let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
-            format!("{line}\r\n{fields}\r\n").into_bytes()
+            let end = [String::new(), String::new()];
+            let lines: Vec<_> = iter::once(line).chain(fields).chain(end).collect();
+            lines.join("\r\n").into_bytes()
         });
         // Of three, one is damaged in a byte.
         let damage =

@@ -195,7 +195,7 @@ async fn ended(stream: &TcpStream, received: &mut BytesMut) {
             Err(_) => return,
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Whether it can be a header's value.
