@@ -118,8 +118,9 @@ fn carry_out(order: &ForkOrder, fds: &[i32], note: Option<ProcessorNote>) -> Opt
         };
         // SAFETY: the interpreter's lock is held; each call has its counterpart on either side.
         unsafe { PyOS_BeforeFork() };
-        // SAFETY: it borrows the memory, in which the clone changes nothing but the plan; of what
-        // the C library's `fork` does, nothing is left in who called it.
+        // SAFETY: it borrows the memory, in which the clone changes nothing but the plan; the C
+        // library's `fork`, of a process with one thread, takes no lock that a killed clone could
+        // leave behind.
         pid = unsafe { birth::clone_into(&mut arguments, become_sandbox, &job) };
         if pid == 0 {
             return None;
