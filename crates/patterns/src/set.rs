@@ -127,22 +127,26 @@ impl<K: Clone + Eq + Hash + Ord> PatternSet<K> {
         keys
     }
 
-    fn add(&mut self, key: K, branch: Branch) -> usize {
+    fn add(&mut self, key: K, mut branch: Branch) -> usize {
         let slot = self.vacant.pop().unwrap_or_else(|| {
             self.branches.push(None);
             self.branches.len() - 1
         });
-        let field = branch
-            .fields
-            .iter()
-            .filter(|field| !field.any_of.contains(&Matcher::Absent))
-            .min_by_key(|field| self.company(field));
+        let fields = branch.fields.iter().enumerate();
+        let field = fields
+            .filter(|(_, field)| !field.any_of.contains(&Matcher::Absent))
+            .min_by_key(|(_, field)| self.company(field))
+            .map(|(at, _)| at);
         match field {
-            Some(field) => self
-                .fields
-                .entry(field.path.clone())
-                .or_default()
-                .add(field, slot),
+            Some(at) => {
+                // Who is found by a field mostly matches there: the others tell sooner.
+                let field = branch.fields.remove(at);
+                self.fields
+                    .entry(field.path.clone())
+                    .or_default()
+                    .add(&field, slot);
+                branch.fields.push(field);
+            }
             None => self.always.push(slot),
         }
         self.branches[slot] = Some((key, branch));
