@@ -121,7 +121,7 @@ pub fn columns(item: &Item, paths: &[Path]) -> Item {
         for step in &path.steps {
             match step {
                 Step::Name(below) => name.clone_from(below),
-                Step::Index(at) => name.push_str(&format!("[{at}]")),
+                Step::Index(at) => name = format!("{name}[{at}]"),
             }
         }
         Some((name, path.get(item)?.clone()))

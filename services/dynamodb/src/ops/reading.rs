@@ -12,7 +12,7 @@ use crate::DynamoDb;
 use crate::domain::capacity::{Consumed, Units, read_units, report};
 use crate::domain::expression::{self, Condition, Kind, Placeholders};
 use crate::domain::key::{KeyBytes, KeySchema};
-use crate::domain::path::{Path, columns, project};
+use crate::domain::path::{Path, project};
 use crate::domain::table::{Definition, Index, Projection};
 use crate::domain::value::Item;
 use crate::domain::{Invalid, convert, legacy};
@@ -128,7 +128,7 @@ impl Asked {
                 consistent: self.consistent == Some(true),
                 select: self.select,
                 projection,
-                as_columns: false,
+                shape: project,
                 projected_by,
                 filter,
                 limit: self.limit,
@@ -138,6 +138,9 @@ impl Asked {
     }
 }
 
+/// Makes of an item what the paths choose.
+type Shape = fn(&Item, &[Path]) -> Item;
+
 /// What a request asks for, as far as the table does not matter.
 pub struct Wanted<'a> {
     pub table: &'a str,
@@ -145,8 +148,8 @@ pub struct Wanted<'a> {
     pub consistent: bool,
     pub select: Option<Select>,
     pub projection: Option<Vec<Path>>,
-    /// Whether what is projected comes as PartiQL's columns.
-    pub as_columns: bool,
+    /// How an item is shown by the projection.
+    pub shape: Shape,
     /// The parameter that the projection came from.
     pub projected_by: &'static str,
     pub filter: Option<Condition>,
@@ -160,7 +163,7 @@ pub struct Reading {
     index: Option<Index>,
     consistent: bool,
     projection: Option<Vec<Path>>,
-    as_columns: bool,
+    shape: Shape,
     filter: Option<Condition>,
     count_only: bool,
     whole_items: bool,
@@ -209,7 +212,7 @@ impl Reading {
             index,
             consistent: wanted.consistent,
             projection: wanted.projection,
-            as_columns: wanted.as_columns,
+            shape: wanted.shape,
             filter: wanted.filter,
             count_only: wanted.select == Some(Select::Count),
             whole_items,
@@ -297,8 +300,7 @@ impl Reading {
         let consumed = self.consumed(&found);
         dynamodb.charge_read(&self.definition, &consumed);
         let shown = |item: Item| match &self.projection {
-            Some(paths) if self.as_columns => convert::to_api(columns(&item, paths)),
-            Some(paths) => convert::to_api(project(&item, paths)),
+            Some(paths) => convert::to_api((self.shape)(&item, paths)),
             None => convert::to_api(item),
         };
         let items = found.items.into_iter().map(shown).collect();

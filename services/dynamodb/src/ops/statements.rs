@@ -145,7 +145,7 @@ pub async fn select(
         consistent: reads.consistent,
         select: columns.is_some().then_some(Select::SpecificAttributes),
         projection: columns,
-        as_columns: true,
+        shape: path::columns,
         projected_by: "ProjectionExpression",
         filter: None,
         limit: reads.limit,
