@@ -14,6 +14,8 @@ use crate::{Row, Tools, floors, table};
 
 /// Events sent first, that are not measured.
 const WARM_UP: usize = 20;
+/// Between events. Those of a stream come one after the other, so that they are given more time.
+const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) fn sqs_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
     const MESSAGES: usize = 300;
@@ -41,7 +43,7 @@ pub(super) fn sqs_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
         let input = json!({"QueueUrl": queue, "MessageBody": body});
         json_call(&mut connection, "sqs", "AmazonSQS.SendMessage", &input).map(drop)
     };
-    let latencies = latencies(MESSAGES, &mut send)?;
+    let latencies = latencies(MESSAGES, PAUSE, &mut send)?;
     let seen = sightings(&mut connection, "on-message", MESSAGES + WARM_UP)?;
     let samples = differences(&latencies, seen);
     Ok(vec![Row {
@@ -82,7 +84,7 @@ pub(super) fn s3_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
             .expect("s3", "PUT", &format!("/bench-bucket/{key}"), "", &content)
             .map(drop)
     };
-    let latencies = latencies(OBJECTS, &mut put)?;
+    let latencies = latencies(OBJECTS, PAUSE, &mut put)?;
     let seen = sightings(&mut connection, "on-object", OBJECTS + WARM_UP)?;
     let samples = differences(&latencies, seen);
     Ok(vec![Row {
@@ -126,7 +128,7 @@ pub(super) fn stream_to_function(tools: &Tools) -> anyhow::Result<Vec<Row>> {
         let input = json!({"TableName": "bench", "Item": item});
         table::call(&mut connection, "PutItem", &input).map(drop)
     };
-    let latencies = latencies(WRITES, &mut write)?;
+    let latencies = latencies(WRITES, 4 * PAUSE, &mut write)?;
     let seen = sightings(&mut connection, "on-change", WRITES + WARM_UP)?;
     let samples = differences(&latencies, seen);
     Ok(vec![Row {
@@ -154,6 +156,7 @@ fn map(connection: &mut Connection, mapping: &Value) -> anyhow::Result<()> {
 /// Sends events one at a time, spaced so that each meets an idle system, and notes when.
 fn latencies(
     count: usize,
+    pause: Duration,
     send: &mut dyn FnMut(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<HashMap<String, u64>> {
     let mut sent = HashMap::new();
@@ -164,7 +167,7 @@ fn latencies(
         if number >= WARM_UP {
             sent.insert(id, at);
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(pause);
     }
     Ok(sent)
 }

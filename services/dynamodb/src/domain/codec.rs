@@ -198,7 +198,7 @@ pub mod tests {
         leaf.prop_recursive(4, 32, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Attribute::L),
-                prop::collection::btree_map("[a-c]{0,3}", inner, 0..6).prop_map(Attribute::M),
+                prop::collection::btree_map("[a-c]{1,3}", inner, 0..6).prop_map(Attribute::M),
             ]
         })
     }

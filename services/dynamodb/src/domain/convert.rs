@@ -25,7 +25,12 @@ pub fn attribute(given: AttributeValue) -> Result<Attribute, Invalid> {
 fn items_at(given: BTreeMap<String, AttributeValue>, depth: usize) -> Result<Item, Invalid> {
     given
         .into_iter()
-        .map(|(name, value)| Ok((name, attribute_at(value, depth)?)))
+        .map(|(name, value)| {
+            if name.is_empty() {
+                return Err(Invalid::new("Empty attribute name"));
+            }
+            Ok((name, attribute_at(value, depth)?))
+        })
         .collect()
 }
 

@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn items_read_back(item in prop::collection::btree_map(".{0,9}", any_attribute(), 0..6)) {
+        fn items_read_back(item in prop::collection::btree_map(".{1,9}", any_attribute(), 0..6)) {
             let Value::Object(members) = write(&item) else { panic!("an object") };
             prop_assert_eq!(read(members).unwrap(), item);
         }

@@ -114,6 +114,21 @@ pub fn project(item: &Item, paths: &[Path]) -> Item {
     projected
 }
 
+/// The same as columns of PartiQL: each value by itself, under the last of the path's names.
+pub fn columns(item: &Item, paths: &[Path]) -> Item {
+    let column = |path: &Path| {
+        let mut name = path.head.clone();
+        for step in &path.steps {
+            match step {
+                Step::Name(below) => name.clone_from(below),
+                Step::Index(at) => name = format!("{name}[{at}]"),
+            }
+        }
+        Some((name, path.get(item)?.clone()))
+    };
+    paths.iter().filter_map(column).collect()
+}
+
 fn project_value(value: &Attribute, paths: &[&[Step]]) -> Option<Attribute> {
     if paths.iter().any(|path| path.is_empty()) {
         return Some(value.clone());
@@ -181,6 +196,20 @@ mod tests {
             "Two document paths overlap with each other; must remove or rewrite one of these paths; \
              path one: [a, b, [1]], path two: [a, b]"
         );
+    }
+
+    #[test]
+    fn a_column_has_the_last_name_of_its_path() {
+        let number = |text: &str| Attribute::S(text.into());
+        let list = Attribute::L(vec![number("0"), number("1")]);
+        let map = Attribute::M([("x".into(), number("x")), ("l".into(), list)].into());
+        let item: Item = [("m".into(), map)].into();
+        let found = columns(
+            &item,
+            &[path("m", &["x"]), path("m", &["l", "1"]), path("m", &["y"])],
+        );
+        let expected = [("x".into(), number("x")), ("l[1]".into(), number("1"))];
+        assert_eq!(found, expected.into());
     }
 
     #[test]

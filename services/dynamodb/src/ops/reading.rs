@@ -128,6 +128,7 @@ impl Asked {
                 consistent: self.consistent == Some(true),
                 select: self.select,
                 projection,
+                shape: project,
                 projected_by,
                 filter,
                 limit: self.limit,
@@ -137,6 +138,9 @@ impl Asked {
     }
 }
 
+/// Makes of an item what the paths choose.
+type Shape = fn(&Item, &[Path]) -> Item;
+
 /// What a request asks for, as far as the table does not matter.
 pub struct Wanted<'a> {
     pub table: &'a str,
@@ -144,6 +148,8 @@ pub struct Wanted<'a> {
     pub consistent: bool,
     pub select: Option<Select>,
     pub projection: Option<Vec<Path>>,
+    /// How an item is shown by the projection.
+    pub shape: Shape,
     /// The parameter that the projection came from.
     pub projected_by: &'static str,
     pub filter: Option<Condition>,
@@ -157,6 +163,7 @@ pub struct Reading {
     index: Option<Index>,
     consistent: bool,
     projection: Option<Vec<Path>>,
+    shape: Shape,
     filter: Option<Condition>,
     count_only: bool,
     whole_items: bool,
@@ -205,6 +212,7 @@ impl Reading {
             index,
             consistent: wanted.consistent,
             projection: wanted.projection,
+            shape: wanted.shape,
             filter: wanted.filter,
             count_only: wanted.select == Some(Select::Count),
             whole_items,
@@ -292,7 +300,7 @@ impl Reading {
         let consumed = self.consumed(&found);
         dynamodb.charge_read(&self.definition, &consumed);
         let shown = |item: Item| match &self.projection {
-            Some(paths) => convert::to_api(project(&item, paths)),
+            Some(paths) => convert::to_api((self.shape)(&item, paths)),
             None => convert::to_api(item),
         };
         let items = found.items.into_iter().map(shown).collect();

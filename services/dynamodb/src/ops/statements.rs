@@ -12,7 +12,7 @@ use super::writing::{PreparedWrite, Write};
 use crate::domain::expression::Condition;
 use crate::domain::key::{KeyBytes, ordered_key};
 use crate::domain::partiql::{Order, Statement, full_key, key_condition};
-use crate::domain::path::{Path, project};
+use crate::domain::path::{self, Path};
 use crate::domain::value::{Attribute, Item};
 use crate::domain::{Invalid, codec, convert};
 use crate::generated::{
@@ -145,6 +145,7 @@ pub async fn select(
         consistent: reads.consistent,
         select: columns.is_some().then_some(Select::SpecificAttributes),
         projection: columns,
+        shape: path::columns,
         projected_by: "ProjectionExpression",
         filter: None,
         limit: reads.limit,
@@ -221,7 +222,7 @@ pub fn shown(
 ) -> Option<BTreeMap<String, AttributeValue>> {
     let item = item.filter(|item| rest.is_none_or(|rest| rest.holds(item)))?;
     Some(convert::to_api(match columns {
-        Some(columns) => project(&item, columns),
+        Some(paths) => path::columns(&item, paths),
         None => item,
     }))
 }

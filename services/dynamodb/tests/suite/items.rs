@@ -121,6 +121,18 @@ async fn writes_are_refused_in_aws_words() {
             "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
         ),
         (
+            item(with(key("a", 1), json!({"v": {"M": {"": {"S": "x"}}}}))),
+            "Empty attribute name",
+        ),
+        (
+            json!({
+                "TableName": "test", "Item": key("a", 1),
+                "ConditionExpression": "attribute_exists(#a)",
+                "ExpressionAttributeNames": {"#a": ""},
+            }),
+            "ExpressionAttributeNames contains invalid value: Empty attribute name for key #a",
+        ),
+        (
             item(with(key("a", 1), json!({"v": {"N": "x"}}))),
             "The parameter cannot be converted to a numeric value: x",
         ),

@@ -36,6 +36,11 @@ async fn statements_do_what_operations_do() {
     let select = "SELECT sk FROM \"test\" WHERE pk = ? AND sk > 1 AND n < 50 ORDER BY sk DESC";
     let found = run(&world, select, json!([{"S": "a"}])).await;
     assert_eq!(range_keys(&found), [4, 3, 2]);
+    let list = json!({"m": {"M": {"l": {"L": [{"S": "x"}, {"S": "y"}]}}}});
+    world.put(with(key("c", 1), list)).await;
+    let select = "SELECT m.l[1], sk FROM test WHERE pk = 'c' AND sk = 1";
+    let column = json!([{"l[1]": {"S": "y"}, "sk": {"N": "1"}}]);
+    assert_eq!(run(&world, select, json!([])).await["Items"], column);
     let found = run(&world, "SELECT * FROM test WHERE n IN [0, 50]", json!([])).await;
     assert_eq!(found["Items"].as_array().unwrap().len(), 2);
 

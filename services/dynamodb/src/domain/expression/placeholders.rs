@@ -20,6 +20,12 @@ impl Placeholders {
     ) -> Result<Self, Invalid> {
         if let Some(names) = &names {
             check_keys("ExpressionAttributeNames", '#', names.keys())?;
+            if let Some((key, _)) = names.iter().find(|(_, name)| name.is_empty()) {
+                return Err(Invalid(format!(
+                    "ExpressionAttributeNames contains invalid value: Empty attribute name for key \
+                     {key}"
+                )));
+            }
         }
         if let Some(values) = &values {
             check_keys("ExpressionAttributeValues", ':', values.keys())?;
