@@ -1,5 +1,7 @@
 //! Resource paths and their parts.
 
+use proxy::request::decoded_path;
+
 /// `{id}` and `{proxy+}`.
 pub fn is_variable(part: &str) -> bool {
     part.starts_with('{') && part.ends_with('}')
@@ -28,6 +30,13 @@ pub fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty())
 }
 
+/// A path as policies name it, without a slash before it: read as requests' resources are found, so that
+/// what is judged is what is matched.
+pub fn judged(path: &str) -> String {
+    let parts: Vec<String> = parts(path).map(decoded_path).collect();
+    parts.join("/")
+}
+
 /// A resource's path from its parent's.
 pub fn below(parent: &str, part: &str) -> String {
     format!("{}/{part}", parent.trim_end_matches('/'))
@@ -41,6 +50,21 @@ pub fn setting_key(path: &str, method: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_other_spelling_of_a_path_gets_around_a_policy() {
+        for path in [
+            "/admin/x",
+            "/%61dmin/x",
+            "//admin/x",
+            "/admin%2Fx",
+            "/admin/x/",
+        ] {
+            assert_eq!(judged(path), "admin/x", "{path}");
+        }
+        assert_eq!(judged("/pets/{id}"), "pets/{id}");
+        assert_eq!(judged("/"), "");
+    }
 
     #[test]
     fn parts_as_aws_allows_them() {

@@ -10,7 +10,6 @@ use http::{HeaderMap, Uri};
 use parking_lot::Mutex;
 use proxy::address::{self, Kind};
 use proxy::invoke;
-use proxy::request::decoded_path;
 use serde_json::{Map, Value as Json};
 
 use crate::domain::paths;
@@ -97,9 +96,7 @@ impl Deployed {
 
     /// What policies and authorizers call a request: `…:api/stage/GET/pets/7`.
     pub fn method_arn(&self, method: &str, path: &str) -> Arn {
-        // As the router reads it: what is judged is what is matched.
-        let parts: Vec<String> = paths::parts(path).map(decoded_path).collect();
-        let rest = format!("{method}/{}", parts.join("/"));
+        let rest = format!("{method}/{}", paths::judged(path));
         let place = &self.place;
         invoke::execute_arn(
             &place.region,
