@@ -7,7 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use conformance::{ROLE, Script, Server, Transcript, missing, root};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// What names an image in the `index.json` of a layout.
+const REFERENCE: &str = "org.opencontainers.image.ref.name";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// An image layout with a program that answers `{"echo": EVENT}`; `None` where a tool is missing,
 /// which is said.
@@ -138,11 +143,11 @@ fn what_is_pushed_runs_and_survives_power_loss() {
     let to = format!("oci:{}:v1", back.display());
     let copy = ["copy", "--src-tls-verify=false", &from, &to];
     skopeo(&server, &copy).expect_success();
-    let index = |folder: &Path| -> Value {
+    let names = |folder: &Path| -> Value {
         serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap()
     };
-    let digest = index(&layout)["manifests"][0]["digest"].clone();
-    assert_eq!(index(&back)["manifests"][0]["digest"], digest);
+    let digest = names(&layout)["manifests"][0]["digest"].clone();
+    assert_eq!(names(&back)["manifests"][0]["digest"], digest);
     let described = ["ecr", "describe-images", "--repository-name", "team/app"];
     let described = ok(&server, &described);
     assert_eq!(described["imageDetails"][0]["imageDigest"], digest);
@@ -152,15 +157,9 @@ fn what_is_pushed_runs_and_survives_power_loss() {
     let sha256 = digest.as_str().unwrap().strip_prefix("sha256:").unwrap();
     assert_eq!(created["CodeSha256"], sha256);
     is_active(&server, "f");
-    assert_eq!(
-        echoes(&server, folder, "f"),
-        serde_json::json!({"echo": [1]})
-    );
+    assert_eq!(echoes(&server, folder, "f"), json!({"echo": [1]}));
     server.kill_and_restart(&[]);
-    assert_eq!(
-        echoes(&server, folder, "f"),
-        serde_json::json!({"echo": [1]})
-    );
+    assert_eq!(echoes(&server, folder, "f"), json!({"echo": [1]}));
     // The image is the function's own by now.
     let delete = [
         "ecr",
@@ -170,10 +169,7 @@ fn what_is_pushed_runs_and_survives_power_loss() {
         "--force",
     ];
     ok(&server, &delete);
-    assert_eq!(
-        echoes(&server, folder, "f"),
-        serde_json::json!({"echo": [1]})
-    );
+    assert_eq!(echoes(&server, folder, "f"), json!({"echo": [1]}));
     let gone = aws(
         &server,
         &[
@@ -223,10 +219,7 @@ fn a_registry_that_checks_tokens_serves_another_server() {
     let uri = format!("{}/team/app:v1", registry(&server));
     create(&other, "pulled", &uri);
     is_active(&other, "pulled");
-    assert_eq!(
-        echoes(&other, folder, "pulled"),
-        serde_json::json!({"echo": [1]})
-    );
+    assert_eq!(echoes(&other, folder, "pulled"), json!({"echo": [1]}));
     let stranger = Server::start();
     let denied = aws(
         &stranger,
@@ -252,8 +245,105 @@ fn a_registry_that_checks_tokens_serves_another_server() {
     // A layout in a folder needs no registry at all.
     create(&other, "local", &format!("oci:{}:v1", layout.display()));
     is_active(&other, "local");
-    assert_eq!(
-        echoes(&other, folder, "local"),
-        serde_json::json!({"echo": [1]})
-    );
+    assert_eq!(echoes(&other, folder, "local"), json!({"echo": [1]}));
+}
+
+/// Adds `all` to a layout that has `v1`: an index of that image and one for another machine.
+fn index(layout: &Path) -> String {
+    let other = if cfg!(target_arch = "aarch64") {
+        "amd64"
+    } else {
+        "arm64"
+    };
+    let image = format!("{}:other", layout.display());
+    for arguments in [
+        &[
+            "tag",
+            "--image",
+            &format!("{}:v1", layout.display()),
+            "other",
+        ][..],
+        &["config", "--image", &image, "--architecture", other],
+    ] {
+        let status = Command::new("umoci").args(arguments).status().unwrap();
+        assert!(status.success(), "umoci {arguments:?}");
+    }
+    let place = layout.join("index.json");
+    let mut names: Value = serde_json::from_slice(&std::fs::read(&place).unwrap()).unwrap();
+    let entries = names["manifests"].as_array_mut().unwrap();
+    let own = if other == "arm64" { "amd64" } else { "arm64" };
+    let images = [("v1", own), ("other", other)].map(|(name, architecture)| {
+        let is_named = |it: &&Value| it["annotations"][REFERENCE] == name;
+        let entry = entries.iter().find(is_named).unwrap();
+        json!({
+            "mediaType": entry["mediaType"],
+            "digest": entry["digest"],
+            "size": entry["size"],
+            "platform": {"os": "linux", "architecture": architecture},
+        })
+    });
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": images}).to_string();
+    let hash = hex::encode(Sha256::digest(&index));
+    std::fs::write(layout.join("blobs/sha256").join(&hash), &index).unwrap();
+    let digest = format!("sha256:{hash}");
+    entries.push(json!({
+        "mediaType": INDEX,
+        "digest": digest,
+        "size": index.len(),
+        "annotations": {REFERENCE: "all"},
+    }));
+    std::fs::write(place, names.to_string()).unwrap();
+    digest
+}
+
+#[test]
+fn images_for_several_machines_go_in_and_out_and_one_of_them_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let Some(layout) = layout(folder) else { return };
+    let digest = index(&layout);
+    let server = Server::start();
+    let made = ["ecr", "create-repository", "--repository-name", "team/app"];
+    ok(&server, &made);
+    let there = format!("docker://{}/team/app:all", registry(&server));
+    let from = format!("oci:{}:all", layout.display());
+    let copy = ["copy", "--all", "--dest-tls-verify=false", &from, &there];
+    skopeo(&server, &copy).expect_success();
+    let tagged = ["--image-ids", "imageTag=all"];
+    let describe = ["ecr", "describe-images", "--repository-name", "team/app"];
+    let described = ok(&server, &[&describe[..], &tagged].concat());
+    let detail = &described["imageDetails"][0];
+    assert_eq!(detail["imageDigest"], digest);
+    assert_eq!(detail["imageManifestMediaType"], INDEX);
+    let all = ok(&server, &describe);
+    assert_eq!(all["imageDetails"].as_array().unwrap().len(), 3);
+    let back = folder.join("back");
+    let to = format!("oci:{}:all", back.display());
+    let copy = ["copy", "--all", "--src-tls-verify=false", &there, &to];
+    skopeo(&server, &copy).expect_success();
+    let same = back.join("blobs").join(digest.replace(':', "/"));
+    assert!(same.is_file(), "{}", same.display());
+
+    // As on Lambda, a function is one image: an index is none, and neither is another machine's.
+    let uri = |reference: &str| format!("{}/team/app{reference}", registry(&server));
+    let refused = |uri: &str| {
+        let code = format!("ImageUri={uri}");
+        let function = ["lambda", "create-function", "--function-name", "f"];
+        let image = ["--package-type", "Image", "--code", &code, "--role", ROLE];
+        aws(&server, &[&function[..], &image].concat()).stderr
+    };
+    let stderr = refused(&uri(":all"));
+    assert!(stderr.contains("layer media type"), "{stderr}");
+    let names: Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let digest_of = |name: &str| {
+        let mut entries = names["manifests"].as_array().unwrap().iter();
+        let entry = entries.find(|it| it["annotations"][REFERENCE] == name);
+        entry.unwrap()["digest"].as_str().unwrap().to_owned()
+    };
+    let stderr = refused(&uri(&format!("@{}", digest_of("other"))));
+    assert!(stderr.contains("the image is for"), "{stderr}");
+    create(&server, "f", &uri(&format!("@{}", digest_of("v1"))));
+    is_active(&server, "f");
+    assert_eq!(echoes(&server, folder, "f"), json!({"echo": [1]}));
 }

@@ -6,4 +6,5 @@ mod kills;
 mod operations;
 mod order;
 mod sdks;
+mod shapes;
 mod support;

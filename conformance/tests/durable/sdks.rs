@@ -1,33 +1,16 @@
 //! AWS's durable execution SDKs, unmodified.
 
-use conformance::{Api, Server};
-use serde_json::{Value, json};
+use conformance::Server;
+use serde_json::json;
 
 use crate::support::{
     begin, callback, complete, durable, ended, execution_of, get, history, invoke, kinds, layer,
+    returned,
 };
 
 const PYTHON: &str = include_str!("sdk.py");
 const NODE: &str = include_str!("sdk.js");
 const ECHO: &str = "def handler(event, context):\n    return event\n";
-
-/// Runs a case to its end and gives what it returned.
-fn returned(api: &mut Api, event: &Value) -> Value {
-    let answer = invoke(api, "cases", event, &[]).expect(200);
-    let failed = answer.header("x-amz-function-error");
-    let arn = execution_of(&answer);
-    assert!(
-        failed.is_none(),
-        "{event}: {}\n{:#?}",
-        answer.text(),
-        history(api, &arn)
-    );
-    assert_eq!(answer.header("x-amz-executed-version"), Some("$LATEST"));
-    let got = get(api, &arn);
-    assert_eq!(got["Status"], "SUCCEEDED");
-    assert_eq!(got["Result"].as_str().unwrap(), answer.text());
-    answer.json()
-}
 
 #[test]
 fn python() {

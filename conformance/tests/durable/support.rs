@@ -103,14 +103,61 @@ pub fn callback(api: &mut Api, arn: &str) -> String {
     })
 }
 
+/// Waits until so many callbacks have been begun; their ids in the order of their operations' names.
+pub fn callbacks(api: &mut Api, arn: &str, count: usize) -> Vec<String> {
+    until("callbacks are waited for", || {
+        let events = history(api, arn);
+        let begun = |it: &&Value| it["EventType"] == "CallbackStarted";
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let begun = events.iter().filter(begun).map(|it| {
+            let id = &it["CallbackStartedDetails"]["CallbackId"];
+            (text(&it["Name"]), text(id))
+        });
+        let mut begun: Vec<(String, String)> = begun.collect();
+        begun.sort();
+        (begun.len() >= count).then(|| begun.into_iter().map(|(_, id)| id).collect())
+    })
+}
+
 pub fn complete(api: &mut Api, callback: &str, result: &str) -> Answer {
+    tell(api, callback, "succeed", result)
+}
+
+pub fn fail(api: &mut Api, callback: &str, message: &str) -> Answer {
+    let error = json!({"ErrorType": "Refused", "ErrorMessage": message});
+    tell(api, callback, "fail", &error.to_string())
+}
+
+pub fn heartbeat(api: &mut Api, callback: &str) -> Answer {
+    tell(api, callback, "heartbeat", "")
+}
+
+fn tell(api: &mut Api, callback: &str, what: &str, body: &str) -> Answer {
     let escaped = callback
         .replace('+', "%2B")
         .replace('/', "%2F")
         .replace('=', "%3D");
-    let path = format!("/2025-12-01/durable-execution-callbacks/{escaped}/succeed");
-    let request = Request::new("lambda", "POST", &path).body(result.as_bytes());
+    let path = format!("/2025-12-01/durable-execution-callbacks/{escaped}/{what}");
+    let request = Request::new("lambda", "POST", &path).body(body.as_bytes());
     api.send(&request)
+}
+
+/// Runs a case of the function `cases` to its end, and gives what it returned.
+pub fn returned(api: &mut Api, event: &Value) -> Value {
+    let answer = invoke(api, "cases", event, &[]).expect(200);
+    let failed = answer.header("x-amz-function-error");
+    let arn = execution_of(&answer);
+    assert!(
+        failed.is_none(),
+        "{event}: {}\n{:#?}",
+        answer.text(),
+        history(api, &arn)
+    );
+    assert_eq!(answer.header("x-amz-executed-version"), Some("$LATEST"));
+    let got = get(api, &arn);
+    assert_eq!(got["Status"], "SUCCEEDED");
+    assert_eq!(got["Result"].as_str().unwrap(), answer.text());
+    answer.json()
 }
 
 /// The types of an execution's events, without the invocations.

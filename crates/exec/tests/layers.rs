@@ -74,9 +74,18 @@ impl World {
     fn import(&self, layer: Layer) -> Result<ImageId, ImageError> {
         let archive = layer.finish();
         let id = digest(&archive);
-        self.images
-            .import_layer(id, Compression::None, archive.as_slice())?;
+        self.unpack(id, Compression::None, archive.as_slice())?;
         Ok(id)
+    }
+
+    fn unpack(&self, id: ImageId, how: Compression, archive: &[u8]) -> Result<(), ImageError> {
+        let staging = self.images.staging()?;
+        staging.unpack(id, how, archive)?;
+        staging.keep()
+    }
+
+    fn assemble(&self, layers: &[ImageId]) -> Result<Option<CodeImage>, ImageError> {
+        self.images.staging()?.assemble(layers)
     }
 
     fn image(&self, layers: Vec<Layer>) -> CodeImage {
@@ -84,7 +93,7 @@ impl World {
             .into_iter()
             .map(|layer| self.import(layer).unwrap())
             .collect();
-        self.images.assemble(&ids).unwrap().unwrap()
+        self.assemble(&ids).unwrap().unwrap()
     }
 
     fn refused(&self, layer: Layer) -> String {
@@ -195,7 +204,7 @@ fn hard_links_are_one_file() {
     assert_eq!(inode("a"), inode("c"));
     assert!(image.path().join("t").is_symlink());
     let missing = vec![world.import(Layer::default().link("b", "nothing")).unwrap()];
-    assert!(world.images.assemble(&missing).is_err());
+    assert!(world.assemble(&missing).is_err());
 }
 
 #[test]
@@ -323,9 +332,7 @@ fn a_layer_is_what_its_digest_says() {
     let world = World::new();
     let archive = Layer::default().file("a", "content").finish();
     let other = ImageId([7; 32]);
-    let refused = world
-        .images
-        .import_layer(other, Compression::None, archive.as_slice());
+    let refused = world.unpack(other, Compression::None, archive.as_slice());
     assert!(
         matches!(refused, Err(ImageError::Digest { .. })),
         "{refused:?}"
@@ -335,37 +342,65 @@ fn a_layer_is_what_its_digest_says() {
     gzip.write_all(&archive).unwrap();
     let gzip = gzip.finish().unwrap();
     let cut = &gzip[..gzip.len() / 2];
-    let refused = world
-        .images
-        .import_layer(digest(cut), Compression::Gzip, cut);
+    let refused = world.unpack(digest(cut), Compression::Gzip, cut);
     assert!(
         matches!(refused, Err(ImageError::Corrupt(_))),
         "{refused:?}"
     );
-    for (bytes, compression) in [(&gzip, Compression::Gzip), (&archive, Compression::None)] {
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let zstd = ruzstd::encoding::compress_to_vec(archive.as_slice(), level);
+    for (bytes, compression) in [
+        (&gzip, Compression::Gzip),
+        (&zstd, Compression::Zstd),
+        (&archive, Compression::None),
+    ] {
         let id = digest(bytes);
-        world
-            .images
-            .import_layer(id, compression, bytes.as_slice())
-            .unwrap();
-        let image = world.images.assemble(&[id]).unwrap().unwrap();
+        world.unpack(id, compression, bytes.as_slice()).unwrap();
+        let image = world.assemble(&[id]).unwrap().unwrap();
         assert_eq!(read(&image, "a").as_deref(), Some("content"));
     }
-    let no_zstd =
-        world
-            .images
-            .import_layer(digest(&archive), Compression::Zstd, archive.as_slice());
+    let no_zstd = world.unpack(digest(&archive), Compression::Zstd, archive.as_slice());
     // It is there already, whatever it is called.
     assert!(no_zstd.is_ok());
     let gzip_as_zstd = Layer::default().file("b", "").finish();
-    let refused =
-        world
-            .images
-            .import_layer(digest(&gzip_as_zstd), Compression::Zstd, &*gzip_as_zstd);
+    let refused = world.unpack(digest(&gzip_as_zstd), Compression::Zstd, &*gzip_as_zstd);
     assert!(
         matches!(refused, Err(ImageError::Corrupt(_))),
         "{refused:?}"
     );
+}
+
+#[test]
+fn layers_are_somebodys_once_they_are_kept() {
+    let world = World::new();
+    let archive = |name: &str| Layer::default().file(name, name).finish();
+    let archives = [archive("one"), archive("two")];
+    let ids = archives.each_ref().map(|archive| digest(archive));
+    let unpacked = || {
+        let staging = world.images.staging().unwrap();
+        for (id, archive) in ids.iter().zip(&archives) {
+            // The same one twice does no harm.
+            for _ in 0..2 {
+                let done = staging.unpack(*id, Compression::None, archive.as_slice());
+                done.unwrap();
+            }
+        }
+        staging
+    };
+    drop(unpacked());
+    assert!(ids.iter().all(|id| !world.images.has_layer(*id)));
+    assert!(world.assemble(&ids).unwrap().is_none());
+    // What cannot be put together yet leaves the layers that are there.
+    let missing = [ids[0], ids[1], ImageId([7; 32])];
+    assert!(unpacked().assemble(&missing).unwrap().is_none());
+    assert!(ids.iter().all(|id| world.images.has_layer(*id)));
+    let twice = [ids[0], ids[1], ids[0]];
+    let image = unpacked().assemble(&twice).unwrap().unwrap();
+    assert_eq!(read(&image, "two").as_deref(), Some("two"));
+    let left = fs::read_dir(world.folder.path().join("images")).unwrap();
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.retain(|name| name.to_str().unwrap().starts_with(".unfinished"));
+    assert_eq!(left.len(), 0, "{left:?}");
 }
 
 #[test]
@@ -374,7 +409,7 @@ fn an_interrupted_import_leaves_nothing() {
     let archive = Layer::default().file("a", &"x".repeat(4_096)).finish();
     let cut = &archive[..2_048];
     let id = digest(cut);
-    let refused = world.images.import_layer(id, Compression::None, cut);
+    let refused = world.unpack(id, Compression::None, cut);
     assert!(refused.is_err());
     let left: Vec<PathBuf> = fs::read_dir(world.folder.path().join("images"))
         .unwrap()
@@ -439,7 +474,7 @@ mod any_layers {
                 .iter()
                 .filter_map(|entries| world.import(layer(entries)).ok())
                 .collect();
-            let _ = world.images.assemble(&ids);
+            let _ = world.assemble(&ids);
             prop_assert_eq!(everything(world.folder.path()), before);
             prop_assert_eq!(everything(&jail), [jail.join("a")]);
             prop_assert_eq!(fs::read_to_string(jail.join("a")).unwrap(), "outside");

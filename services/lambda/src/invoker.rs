@@ -156,6 +156,7 @@ impl Entrance {
             payload: call.payload,
             is_sync: true,
             trace: context.trace.clone(),
+            tenant: call.tenant,
         };
         let execution = self.begin(version, start).await?;
         let ended = self.durable.ended(&execution).await?;
@@ -185,6 +186,7 @@ impl Entrance {
                 payload: call.payload,
                 is_sync: false,
                 trace: context.trace.clone(),
+                tenant: call.tenant,
             };
             return self.begin(version, start).await.map(|_| ());
         }

@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-pub use container::{Compression, MAX_CONTAINER_BYTES, Pulled};
+pub use container::{Compression, MAX_CONTAINER_BYTES, Pulled, Staging};
 pub(crate) use container::{is_program, resolve};
 
 use crate::error::ImageError;

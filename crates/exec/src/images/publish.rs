@@ -29,22 +29,29 @@ pub(super) fn sync(folder: &Path, unpacked: &Unpacked) -> Result<(), ImageError>
     sync().map_err(ImageError::io("sync the package"))
 }
 
-/// Renames the folder to its final path. Another import of the same package may have been faster;
-/// then its folder stays and ours goes.
+/// Renames the folder to its final path, durably. Another import of the same package may have been
+/// faster; then its folder stays and ours goes.
 pub(super) fn publish(incoming: TempDir, path: &Path) -> Result<(), ImageError> {
-    let publish = || -> io::Result<()> {
-        match fs::rename(incoming.path(), path) {
-            Ok(()) => {
-                // Nothing is left under the temporary name.
-                let _ = incoming.keep();
-            }
-            Err(error) if path.is_dir() => {
-                tracing::debug!(%error, "the package was imported meanwhile");
-            }
-            Err(error) => return Err(error),
+    rename(incoming, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// The same; it is durable when the folder around it has been synced.
+pub(super) fn rename(incoming: TempDir, path: &Path) -> Result<(), ImageError> {
+    match fs::rename(incoming.path(), path) {
+        Ok(()) => {
+            // Nothing is left under the temporary name.
+            let _ = incoming.keep();
         }
-        let root = path.parent().unwrap_or(Path::new("/"));
-        File::open(root)?.sync_all()
-    };
-    publish().map_err(ImageError::io("publish the package"))
+        Err(error) if path.is_dir() => {
+            tracing::debug!(%error, "the package was imported meanwhile");
+        }
+        Err(error) => return Err(ImageError::io("publish the package")(error)),
+    }
+    Ok(())
+}
+
+pub(super) fn sync_folder(folder: &Path) -> Result<(), ImageError> {
+    let sync = File::open(folder).and_then(|folder| folder.sync_all());
+    sync.map_err(ImageError::io("publish the package"))
 }

@@ -42,9 +42,14 @@ fn file(layer: &mut Builder<Vec<u8>>, path: &str, mode: u32, content: &[u8]) {
 fn import(images: &Images, layer: Builder<Vec<u8>>) -> ImageId {
     let archive = layer.into_inner().unwrap();
     let digest = ImageId(Sha256::digest(&archive).into());
-    let imported = images.import_layer(digest, Compression::None, archive.as_slice());
-    imported.unwrap();
+    let staging = images.staging().unwrap();
+    let unpacked = staging.unpack(digest, Compression::None, archive.as_slice());
+    unpacked.and_then(|()| staging.keep()).unwrap();
     digest
+}
+
+fn assemble(images: &Images, layers: &[ImageId]) -> Option<CodeImage> {
+    images.staging().unwrap().assemble(layers).unwrap()
 }
 
 fn image(world: &World) -> Option<CodeImage> {
@@ -59,7 +64,7 @@ fn image(world: &World) -> Option<CodeImage> {
     file(&mut second, "etc/hosts", 0o644, b"6.6.6.6 localhost\n");
     file(&mut second, "dev/null", 0o644, b"no device");
     let layers = [import(&world.images, first), import(&world.images, second)];
-    Some(world.images.assemble(&layers).unwrap().unwrap())
+    Some(assemble(&world.images, &layers).unwrap())
 }
 
 fn container(image: CodeImage, command: &[&str]) -> Container {
@@ -139,8 +144,8 @@ async fn images_share_layers_and_go_when_nobody_has_them() {
     let mut second = Builder::new(Vec::new());
     file(&mut second, "own", 0o644, b"content");
     let second = import(&world.images, second);
-    let one = world.images.assemble(&[first]).unwrap().unwrap();
-    let both = world.images.assemble(&[first, second]).unwrap().unwrap();
+    let one = assemble(&world.images, &[first]).unwrap();
+    let both = assemble(&world.images, &[first, second]).unwrap();
     let inode = |image: &CodeImage| {
         use std::os::unix::fs::MetadataExt as _;
         image.path().join("shared").metadata().unwrap().ino()
@@ -150,7 +155,7 @@ async fn images_share_layers_and_go_when_nobody_has_them() {
     assert!(!world.images.has_layer(second));
     // An image outlives its layers; another one could not be made of them.
     assert!(both.path().join("own").exists());
-    assert!(world.images.assemble(&[second]).unwrap().is_none());
+    assert!(assemble(&world.images, &[second]).is_none());
     let id = both.id();
     drop(both);
     world.images.remove(id).unwrap();

@@ -1,9 +1,10 @@
 //! A layer on its way from its source to where it is unpacked, a few pieces at a time.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
-use exec::{ImageId, Images, Pulled};
+use exec::{ImageId, Pulled, Staging};
 use futures::StreamExt as _;
 use oci::{PullError, Source};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -18,18 +19,18 @@ const AHEAD: usize = 16;
 pub async fn pull(
     source: &dyn Source,
     layer: PulledLayer,
-    images: &Images,
+    staging: &Arc<Staging>,
 ) -> Result<(), PullFailed> {
     let mut content = source.blob(layer.digest).await.map_err(PullFailed::Pull)?;
     let (pieces, arriving) = channel(AHEAD);
-    let images = images.clone();
+    let staging = Arc::clone(staging);
     let unpacking = tokio::task::spawn_blocking(move || {
         let arriving = Arriving {
             pieces: arriving,
             piece: Bytes::new(),
         };
         let digest = ImageId(layer.digest.0);
-        images.import_layer(digest, layer.compression.into(), arriving)
+        staging.unpack(digest, layer.compression.into(), arriving)
     });
     let mut broken = None;
     while let Some(piece) = content.next().await {

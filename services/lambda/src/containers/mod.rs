@@ -7,11 +7,11 @@
 mod incoming;
 mod own;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use exec::{CodeImage, ImageError, ImageId, Images, MAX_CONTAINER_BYTES};
+use exec::{CodeImage, ImageError, ImageId, Images, MAX_CONTAINER_BYTES, Staging};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use oci::{Credentials, Layout, PullError, Reference, Remote, RemoteConfig, Source};
 use parking_lot::Mutex;
@@ -107,25 +107,43 @@ impl Containers {
         let turn = self.turn(id);
         let _alone = turn.lock().await;
         let _kept = self.kept.read().await;
+        let staging = Arc::new(self.images.staging().map_err(PullFailed::of)?);
         let is_missing = |layer: &&PulledLayer| !self.images.has_layer(ImageId(layer.digest.0));
-        if code.layers.iter().any(|layer| is_missing(&layer)) {
-            let found = self.find(&code.resolved, place).await;
-            let found = found.map_err(|error| PullFailed::Invalid(error.message))?;
-            // Boxed: rustc cannot prove otherwise that a closure over borrowed layers may be sent.
-            let mut pulls = Vec::new();
-            for layer in code.layers.iter().filter(is_missing) {
-                pulls.push(incoming::pull(&*found.source, *layer, &self.images).boxed());
-            }
-            let mut pulls = stream::iter(pulls).buffer_unordered(TOGETHER);
-            while let Some(pulled) = pulls.next().await {
-                pulled?;
-            }
+        let missing: Vec<PulledLayer> = code.layers.iter().filter(is_missing).copied().collect();
+        if let Err(failed) = self.pull(code, missing, &staging, place).await {
+            // Those that are there need not be pulled once more.
+            blocking(move || staging.keep()).await?;
+            return Err(failed);
         }
-        let images = self.images.clone();
-        let assembled = tokio::task::spawn_blocking(move || images.assemble(&layers)).await;
-        let assembled = assembled.map_err(|error| PullFailed::Internal(error.to_string()))?;
-        let missing = || PullFailed::Internal("a layer has been deleted".to_owned());
-        assembled.map_err(PullFailed::of)?.ok_or_else(missing)
+        let assembled = blocking(move || staging.assemble(&layers)).await?;
+        assembled.ok_or_else(|| PullFailed::Internal("a layer has been deleted".to_owned()))
+    }
+
+    /// Unpacks layers, a few at a time. An image may have one several times.
+    async fn pull(
+        &self,
+        code: &ContainerCode,
+        mut layers: Vec<PulledLayer>,
+        staging: &Arc<Staging>,
+        place: &Place,
+    ) -> Result<(), PullFailed> {
+        if layers.is_empty() {
+            return Ok(());
+        }
+        let mut seen = HashSet::new();
+        layers.retain(|layer| seen.insert(layer.digest.0));
+        let found = self.find(&code.resolved, place).await;
+        let found = found.map_err(|error| PullFailed::Invalid(error.message))?;
+        // Boxed: rustc cannot prove otherwise that a closure over borrowed layers may be sent.
+        let mut pulls = Vec::new();
+        for layer in layers {
+            pulls.push(incoming::pull(&*found.source, layer, staging).boxed());
+        }
+        let mut pulls = stream::iter(pulls).buffer_unordered(TOGETHER);
+        while let Some(pulled) = pulls.next().await {
+            pulled?;
+        }
+        Ok(())
     }
 
     /// One pull of an image at a time: others wait, and find it there.
@@ -238,6 +256,15 @@ impl Containers {
         let file = tokio::fs::read(self.credentials.as_ref()?).await.ok()?;
         Credentials::from_file(&file, registry)
     }
+}
+
+/// Work on the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, PullFailed> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|error| PullFailed::Internal(error.to_string()))?;
+    done.map_err(PullFailed::of)
 }
 
 impl PullFailed {

@@ -26,10 +26,6 @@ pub fn check_settings(settings: &Settings) -> Result<(), ServiceError> {
     if settings.per_tenant && snap_start::is_on(settings) {
         return Err(unsupported("SnapStart"));
     }
-    if settings.per_tenant && settings.durable.is_some() {
-        // An execution does not keep whom it is for.
-        return Err(error::not_yet("durable functions with tenants"));
-    }
     Ok(())
 }
 

@@ -114,7 +114,9 @@ impl Durable {
                 Begun::Plain
             }
             Some(settings) => {
-                let input = draft.operation(number).and_then(|it| it.input.clone());
+                let operation = draft.operation(number);
+                let input = operation.and_then(|it| it.input.clone());
+                let tenant = operation.and_then(|it| it.target.as_ref()?.tenant.clone());
                 let parent = Parent {
                     execution: draft.head.arn(),
                     operation: number as u64,
@@ -125,6 +127,7 @@ impl Durable {
                     input,
                     is_sync: false,
                     trace: Some(trace.clone()),
+                    tenant,
                     parent: Some(parent),
                 };
                 Begun::Execution(Box::new(self.beginning(version, settings, new)))

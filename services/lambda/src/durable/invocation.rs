@@ -137,7 +137,7 @@ impl Durable {
             tail: false,
             asynchronous: true,
             sink: None,
-            tenant: None,
+            tenant: head.tenant.clone(),
         };
         let outcome = self.runs.run(&version, event).await;
         outcome.map_or_else(|error| refused(head, &error), answered)

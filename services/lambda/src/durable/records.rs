@@ -78,6 +78,9 @@ pub struct Head {
     pub input_digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// Whom it is for, of a function with tenants: so is every invocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Whether an invocation is to come: the function has something to do or to see.
     pub owed: bool,
     /// An invocation that is owed is not to begin before.

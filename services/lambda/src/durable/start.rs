@@ -28,6 +28,8 @@ pub struct Start {
     /// Whether the caller waits for the end.
     pub is_sync: bool,
     pub trace: Option<String>,
+    /// Of a function with tenants.
+    pub tenant: Option<String>,
 }
 
 impl Durable {
@@ -55,6 +57,7 @@ impl Durable {
                 input: Some(input),
                 is_sync: start.is_sync,
                 trace: start.trace,
+                tenant: start.tenant,
                 parent: None,
             },
         );
@@ -103,6 +106,7 @@ impl Durable {
             is_sync: new.is_sync,
             input_digest: hex::encode(digest),
             trace: new.trace,
+            tenant: new.tenant,
             owed: true,
             retry_at: None,
             due: None,
@@ -133,7 +137,10 @@ impl Durable {
         let Some(head) = head.map_err(error::store_failed)? else {
             return Ok(None);
         };
-        let is_same = head.version == wanted.version && head.input_digest == wanted.input_digest;
+        // No tenant learns what another's execution came to.
+        let is_same = head.version == wanted.version
+            && head.input_digest == wanted.input_digest
+            && head.tenant == wanted.tenant;
         if is_same {
             Ok(Some(head.arn()))
         } else {
@@ -174,5 +181,6 @@ pub(super) struct New {
     pub input: Option<String>,
     pub is_sync: bool,
     pub trace: Option<String>,
+    pub tenant: Option<String>,
     pub parent: Option<Parent>,
 }

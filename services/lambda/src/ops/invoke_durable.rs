@@ -29,6 +29,7 @@ pub async fn invoke(
         payload: call.payload,
         is_sync,
         trace: context.trace.clone(),
+        tenant: call.tenant,
     };
     let execution = lambda.entrance.begin(version, start).await?;
     if !is_sync {

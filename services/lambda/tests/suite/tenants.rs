@@ -68,15 +68,6 @@ async fn what_is_made_ahead_or_has_no_tenant_is_refused() {
     );
     let refused = world.refused("CreateFunction", snapped).await;
     assert_eq!(refused.0, "InvalidParameterValueException");
-    let durable = with(
-        isolated("durable"),
-        json!({"DurableConfig": {"ExecutionTimeout": 60}}),
-    );
-    let refused = world.refused("CreateFunction", durable).await;
-    assert!(
-        refused.1.contains("durable functions with tenants"),
-        "{refused:?}"
-    );
     let created = world.ok(
         "CreateFunction",
         with(isolated("many"), json!({"Publish": true})),

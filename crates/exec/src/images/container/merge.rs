@@ -62,8 +62,8 @@ fn folder(
         let path = inside.join(entry.file_name());
         let place = target.join(entry.file_name());
         let kind = entry.file_type()?;
-        let there = fs::symlink_metadata(&place).ok();
         if kind.is_dir() {
+            let there = fs::symlink_metadata(&place).ok();
             let place = folder_at(layer, &path, place, there, merged)?;
             if !layer.implicit.contains(&LayerPath(path.clone())) {
                 fs::set_permissions(&place, entry.metadata()?.permissions())?;
@@ -71,13 +71,20 @@ fn folder(
             folder(layer, tree, &path, merged, &place)?;
             continue;
         }
-        if there.is_some() {
-            clean::remove(&place)?;
-        }
-        if kind.is_symlink() {
-            symlink(fs::read_link(entry.path())?, &place)?;
-        } else {
-            link(&entry.path(), &place)?;
+        let put = || {
+            if kind.is_symlink() {
+                symlink(fs::read_link(entry.path())?, &place)
+            } else {
+                link(&entry.path(), &place)
+            }
+        };
+        match put() {
+            // Seldom: it is cheaper to be told than to look each time.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                clean::remove(&place)?;
+                put()?;
+            }
+            done => done?,
         }
     }
     Ok(())

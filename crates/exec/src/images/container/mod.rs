@@ -6,24 +6,25 @@
 //! at which a sandbox mounts what is its own. Nothing of it is made when an environment starts.
 
 mod clean;
+mod content;
 mod furnish;
 mod inside;
 mod layer;
 mod merge;
+mod staging;
 mod unpack;
 
 use std::fs;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
-use rustix::fs::syncfs;
 use sha2::{Digest, Sha256};
 
-use super::{CodeImage, ImageId, Images, UNFINISHED, publish};
+use super::{ImageId, Images, UNFINISHED};
 use crate::error::ImageError;
 
 pub(crate) use inside::{is_program, resolve};
-use layer::Layer;
+pub use staging::Staging;
 pub use unpack::Pulled;
 
 /// Most bytes of an image's layers, unpacked (10 GB).
@@ -49,65 +50,6 @@ impl Images {
     /// Whether a layer, named by the SHA-256 of its archive, has been unpacked.
     pub fn has_layer(&self, digest: ImageId) -> bool {
         self.layer(digest).is_dir()
-    }
-
-    /// Unpacks a layer. Blocks. Nothing of it stays unless its bytes are what the digest says, and
-    /// once this returns, it survives a crash.
-    ///
-    /// # Errors
-    /// It is no archive of a file system, or too large, or of another digest.
-    pub fn import_layer(
-        &self,
-        digest: ImageId,
-        compression: Compression,
-        content: impl Read,
-    ) -> Result<(), ImageError> {
-        if self.has_layer(digest) {
-            return Ok(());
-        }
-        let incoming = self.incoming()?;
-        let tree = incoming.path().join(TREE);
-        clean::folder(&tree).map_err(ImageError::io("make a folder for a layer"))?;
-        let summary = unpack::unpack(content, compression, digest, &tree, MAX_CONTAINER_BYTES)?;
-        summary.write(&incoming.path().join(SUMMARY))?;
-        sync(incoming.path())?;
-        let place = self.layer(digest);
-        if let Some(parent) = place.parent() {
-            fs::create_dir_all(parent).map_err(ImageError::io("make the folder of layers"))?;
-        }
-        publish::publish(incoming, &place)
-    }
-
-    /// Links layers into one tree, later ones over earlier ones. Blocks; done before, it costs
-    /// nothing. `None` if a layer is missing.
-    ///
-    /// # Errors
-    /// The layers together are too large, or do not fit each other.
-    pub fn assemble(&self, layers: &[ImageId]) -> Result<Option<CodeImage>, ImageError> {
-        let id = ImageId::container(layers);
-        if let Some(image) = self.open(id) {
-            return Ok(Some(image));
-        }
-        let mut summaries = Vec::new();
-        for digest in layers {
-            let folder = self.layer(*digest);
-            if !folder.is_dir() {
-                return Ok(None);
-            }
-            summaries.push((Layer::read(&folder.join(SUMMARY))?, folder.join(TREE)));
-        }
-        let bytes = summaries.iter().map(|(layer, _)| layer.bytes);
-        if bytes.fold(0, u64::saturating_add) > MAX_CONTAINER_BYTES {
-            let limit = MAX_CONTAINER_BYTES;
-            return Err(ImageError::TooLarge { limit });
-        }
-        let incoming = self.incoming()?;
-        for (layer, tree) in &summaries {
-            merge::put_over(layer, tree, incoming.path())?;
-        }
-        furnish::furnish(incoming.path()).map_err(ImageError::io("furnish an image"))?;
-        sync(incoming.path())?;
-        self.publish(incoming, id).map(Some)
     }
 
     /// Removes every layer that `live` does not name; returns how many. Images that were made of
@@ -153,13 +95,4 @@ impl ImageId {
         }
         Self(digest.finalize().into())
     }
-}
-
-/// Thousands of files: one sync of the whole file system is cheaper than each.
-fn sync(folder: &Path) -> Result<(), ImageError> {
-    let sync = || -> io::Result<()> {
-        clean::open_up(folder)?;
-        Ok(syncfs(fs::File::open(folder)?)?)
-    };
-    sync().map_err(ImageError::io("sync an image"))
 }

@@ -7,19 +7,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes, Permissions};
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
-use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType, Header};
 
 use super::layer::{Layer, LayerPath};
-use super::{Compression, ImageId, MAX_LAYER_ENTRIES, clean};
+use super::{Compression, ImageId, MAX_LAYER_ENTRIES, clean, content};
 use crate::error::ImageError;
 
 /// Files and folders that take away what earlier layers have.
@@ -31,55 +28,26 @@ const RESERVED: &[u8] = b".wh..wh.";
 /// Most bytes of a record that names the entry after it.
 const MAX_EXTENSION: u64 = 1 << 20;
 const MAX_HOPS: usize = 40;
+/// Bytes of a file that are written at once.
+const BUFFER: usize = 64 << 10;
+
+/// How much a layer may hold, and who is told of what has been written of it.
+pub(super) struct Bounds<'a> {
+    pub(super) bytes: u64,
+    pub(super) wrote: &'a dyn Fn(u64),
+}
 
 /// Unpacks into an existing, empty folder.
 pub(super) fn unpack(
-    content: impl Read,
+    content: impl Read + Send,
     compression: Compression,
     digest: ImageId,
     root: &Path,
-    bytes: u64,
+    bounds: Bounds<'_>,
 ) -> Result<Layer, ImageError> {
-    let mut hashed = Hashed {
-        from: content,
-        hash: Sha256::new(),
-    };
-    let layer = {
-        let buffered = BufReader::with_capacity(64 << 10, &mut hashed);
-        match compression {
-            Compression::None => read(buffered, root, bytes),
-            Compression::Gzip => read(MultiGzDecoder::new(buffered), root, bytes),
-            Compression::Zstd => {
-                let decoder = StreamingDecoder::new(buffered);
-                let decoder = decoder.map_err(|error| ImageError::Corrupt(error.to_string()))?;
-                read(decoder, root, bytes)
-            }
-        }
-    };
-    // What follows the archive is a part of what the digest is of. Bytes of another digest may well
-    // be no archive; then that they are others is what is wrong.
-    io::copy(&mut hashed, &mut io::sink()).map_err(pulled)?;
-    let found = ImageId(hashed.hash.finalize().into());
-    if found != digest {
-        return Err(ImageError::Digest {
-            expected: digest,
-            found,
-        });
-    }
-    layer
-}
-
-struct Hashed<R> {
-    from: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        Ok(read)
-    }
+    content::unpacked(content, compression, digest, |archived| {
+        read(archived, root, bounds)
+    })
 }
 
 /// An archive whose last block is whole. Some makers of images leave its end out, and others have
@@ -118,14 +86,15 @@ impl<R: Read> Read for Padded<R> {
     }
 }
 
-fn read(content: impl Read, root: &Path, bytes: u64) -> Result<Layer, ImageError> {
+fn read(content: impl Read, root: &Path, bounds: Bounds<'_>) -> Result<Layer, ImageError> {
     let mut unpacking = Unpacking {
         root,
         folders: HashSet::new(),
         symlinks: BTreeMap::new(),
         modes: Vec::new(),
         layer: Layer::default(),
-        limit: bytes,
+        bounds,
+        buffer: vec![0; BUFFER],
         entries: 0,
     };
     let mut archive = Archive::new(Padded::new(content));
@@ -226,7 +195,8 @@ struct Unpacking<'a> {
     /// Of folders, set last: one without the right to write could not be filled.
     modes: Vec<(PathBuf, u32, SystemTime)>,
     layer: Layer,
-    limit: u64,
+    bounds: Bounds<'a>,
+    buffer: Vec<u8>,
     entries: usize,
 }
 
@@ -266,7 +236,8 @@ impl Unpacking<'_> {
         };
         match header.entry_type() {
             EntryType::Regular | EntryType::Continuous => {
-                self.make_way(&name, &target)?;
+                self.parents(&name, &target)?;
+                self.forget(&target)?;
                 self.file(entry, &target, mode(&header)?, modified)
             }
             EntryType::Directory => self.folder(&name, target, mode(&header)?, modified),
@@ -335,17 +306,21 @@ impl Unpacking<'_> {
     /// Makes the folders above a path, and takes away what is at it.
     fn make_way(&mut self, name: &[u8], target: &Path) -> Result<(), ImageError> {
         self.parents(name, target)?;
-        if self.symlinks.remove(target).is_some() {
+        self.forget(target)?;
+        clean::remove(&self.root.join(target)).map_err(ImageError::io("replace an entry"))
+    }
+
+    /// Takes away the link or folder at a path. A file may be left there.
+    fn forget(&mut self, target: &Path) -> Result<(), ImageError> {
+        if self.symlinks.remove(target).is_some() || !self.folders.contains(target) {
             return Ok(());
         }
-        if self.folders.contains(target) {
-            self.folders.retain(|folder| !folder.starts_with(target));
-            self.symlinks.retain(|link, _| !link.starts_with(target));
-            self.modes
-                .retain(|(folder, ..)| !folder.starts_with(target));
-            let implicit = &mut self.layer.implicit;
-            implicit.retain(|folder| !folder.0.starts_with(target));
-        }
+        self.folders.retain(|folder| !folder.starts_with(target));
+        self.symlinks.retain(|link, _| !link.starts_with(target));
+        self.modes
+            .retain(|(folder, ..)| !folder.starts_with(target));
+        let implicit = &mut self.layer.implicit;
+        implicit.retain(|folder| !folder.0.starts_with(target));
         clean::remove(&self.root.join(target)).map_err(ImageError::io("replace an entry"))
     }
 
@@ -395,27 +370,41 @@ impl Unpacking<'_> {
         mode: u32,
         modified: SystemTime,
     ) -> Result<(), ImageError> {
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.root.join(target))
-            .map_err(ImageError::io("create a file of a layer"))?;
-        let mut buffer = vec![0; 64 << 10];
+        let place = self.root.join(target);
+        let create = || {
+            let mut options = File::options();
+            options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&place)
+        };
+        let created = match create() {
+            // Seldom: it is cheaper to be told than to look each time.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                clean::remove(&place).and_then(|()| create())
+            }
+            created => created,
+        };
+        let mut file = created.map_err(ImageError::io("create a file of a layer"))?;
+        let mut written = 0;
         loop {
-            let read = match entry.read(&mut buffer) {
+            let read = match entry.read(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(corrupt(error)),
             };
-            self.layer.bytes += read as u64;
-            if self.layer.bytes > self.limit {
-                return Err(ImageError::TooLarge { limit: self.limit });
+            written += read as u64;
+            let limit = self.bounds.bytes;
+            if self.layer.bytes + written > limit {
+                return Err(ImageError::TooLarge { limit });
             }
-            io::Write::write_all(&mut file, &buffer[..read])
+            file.write_all(&self.buffer[..read])
                 .map_err(ImageError::io("write a file of a layer"))?;
         }
+        self.layer.bytes += written;
+        (self.bounds.wrote)(written);
         file.set_permissions(Permissions::from_mode(mode & 0o777 | 0o400))
             .and_then(|()| file.set_times(FileTimes::new().set_modified(modified)))
             .map_err(ImageError::io("write a file of a layer"))

@@ -9,4 +9,5 @@ mod many;
 mod restarts;
 mod rig;
 mod starts;
+mod tenants;
 mod timers;

@@ -44,6 +44,7 @@ pub struct Turn {
     durable: Arc<Mutex<Option<Arc<Durable>>>>,
     pub event: Json,
     pub function: String,
+    pub tenant: Option<String>,
     pub token: String,
     answer: oneshot::Sender<Result<InvokeOutcome, InvokeError>>,
 }
@@ -82,6 +83,7 @@ impl Runs for Script {
     ) -> Result<InvokeOutcome, InvokeError> {
         let (answer, answered) = oneshot::channel();
         let function = version.record.arn().to_string();
+        let tenant = event.tenant;
         let event: Json = serde_json::from_slice(&event.payload).unwrap();
         let turn = Turn {
             durable: Arc::clone(&self.durable),
@@ -91,6 +93,7 @@ impl Runs for Script {
                 .to_owned(),
             event,
             function,
+            tenant,
             answer,
         };
         if self.turns.send(turn).is_err() {
@@ -105,7 +108,12 @@ impl Rig {
         let store = Arc::new(MemoryStore::new());
         let start = Timestamp::parse_iso8601("2026-01-01T00:00:00Z").unwrap();
         let rig = Self::on(store, ManualClock::starting_at(start)).await;
-        for (name, durable) in [("order", true), ("child", true), ("plain", false)] {
+        for (name, durable) in [
+            ("order", true),
+            ("child", true),
+            ("plain", false),
+            ("isolated", true),
+        ] {
             let mut record = function("None");
             name.clone_into(&mut record.name);
             record.settings.durable = durable.then(|| DurableSettings {
@@ -113,6 +121,7 @@ impl Rig {
                 execution_timeout: if name == "child" { 60 } else { 31_622_400 },
                 retention_days: 7,
             });
+            record.settings.per_tenant = name == "isolated";
             let changing = rig.functions.change(&record.place()).await;
             changing.put(record).await.unwrap();
         }
@@ -172,12 +181,34 @@ impl Rig {
         payload: &str,
         is_sync: bool,
     ) -> Result<ExecutionArn, ServiceError> {
-        let version = self.version("order").await;
+        self.begin("order", name, payload, is_sync, None).await
+    }
+
+    /// The same for a tenant, of a function that has some.
+    pub async fn start_for(
+        &self,
+        tenant: &str,
+        name: Option<&str>,
+    ) -> Result<ExecutionArn, ServiceError> {
+        self.begin("isolated", name, "{}", false, Some(tenant))
+            .await
+    }
+
+    async fn begin(
+        &self,
+        function: &str,
+        name: Option<&str>,
+        payload: &str,
+        is_sync: bool,
+        tenant: Option<&str>,
+    ) -> Result<ExecutionArn, ServiceError> {
+        let version = self.version(function).await;
         let start = Start {
             name: name.map(str::to_owned),
             payload: Bytes::copy_from_slice(payload.as_bytes()),
             is_sync,
             trace: None,
+            tenant: tenant.map(str::to_owned),
         };
         let settings = version.record.settings.durable.clone().unwrap();
         self.durable.start(&version, &settings, start).await
