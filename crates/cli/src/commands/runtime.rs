@@ -33,10 +33,8 @@ fn install(names: &[String], into: Option<&Path>) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // A name that is none is told before anything is fetched.
-    let wanted: Vec<Pack> = names
-        .iter()
-        .map(|name| name.parse())
-        .collect::<Result<_, _>>()?;
+    let wanted = names.iter().map(|name| name.parse::<Pack>());
+    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
     for (at, pack) in wanted.iter().enumerate() {
         let what = pack.describe();
         if let Some(there) = pack.find(&into) {

@@ -1,7 +1,8 @@
 //! Fetches a pack with the tool of its language, checks it, and puts it in its place.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,6 +61,7 @@ pub fn install(pack: Pack, packs: &Path) -> Result<PathBuf, PackError> {
     let aside = packs.join(format!(".{}.{}", pack.folder(), std::process::id()));
     fs::create_dir_all(&aside).map_err(failed("make the folder", &aside))?;
     let fetched = fetch(pack, &aside).and_then(|()| {
+        open_to_all(&aside).map_err(failed("open to all", &aside))?;
         let place = packs.join(pack.folder());
         match fs::rename(&aside, &place) {
             // Somebody else was faster.
@@ -178,6 +180,23 @@ fn verify(path: &Path, wanted: &'static str) -> Result<(), PackError> {
     })
 }
 
+/// Lets environments, whose users are others, read what a strict umask has closed.
+fn open_to_all(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if metadata.is_dir() {
+            open_to_all(&entry.path())?;
+        } else if metadata.is_file() {
+            let is_program = metadata.permissions().mode() & 0o100 != 0;
+            let mode = if is_program { 0o755 } else { 0o644 };
+            fs::set_permissions(entry.path(), Permissions::from_mode(mode))?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes what nobody has checked.
 fn only(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<(), PackError> {
     for entry in fs::read_dir(folder)
@@ -208,6 +227,22 @@ mod tests {
             told.starts_with("client.jar is not what was expected"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_strict_umask_closes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("bin");
+        fs::create_dir(&inner).unwrap();
+        for (name, before, after) in [("node", 0o700, 0o755), ("text", 0o600, 0o644)] {
+            let file = inner.join(name);
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(before)).unwrap();
+            fs::set_permissions(&inner, Permissions::from_mode(0o700)).unwrap();
+            open_to_all(folder.path()).unwrap();
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&file), mode(&inner)), (after, 0o755));
+        }
     }
 
     #[test]

@@ -84,7 +84,12 @@ impl Pack {
     }
 
     fn folder(self) -> String {
-        format!("{}-{}", self.name(), contents::version(self))
+        let version = contents::version(self);
+        match self {
+            // An interpreter's version is read from the folder that it is in.
+            Self::Node(_) => format!("node-{version}"),
+            _ => format!("{}-{version}", self.name()),
+        }
     }
 
     /// The folder inside that functions see.
