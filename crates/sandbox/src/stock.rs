@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::SandboxError;
 use crate::cgroup::{Cgroup, Cgroups};
@@ -15,6 +16,9 @@ use crate::later::Later;
 use crate::network::PreparedNetwork;
 use crate::renewal::{Home, Renewal, Returned};
 use crate::worker::Worker;
+
+/// How long more networks than are made ahead wait for a start.
+const SURPLUS_KEPT: Duration = Duration::from_millis(500);
 
 /// Handle to the shelves and to the thread that fills them.
 #[derive(Debug)]
@@ -103,7 +107,8 @@ struct Source {
 fn fill(taken: &Receiver<Taken>, shelves: &Mutex<Shelves>, depth: usize, source: &Source) {
     let mut renewal = Renewal::default();
     loop {
-        let request = match renewal.pause() {
+        let surplus = has_surplus(shelves, depth).then_some(SURPLUS_KEPT);
+        let request = match renewal.pause().or(surplus) {
             Some(pause) => taken.recv_timeout(pause),
             None => taken.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -116,7 +121,12 @@ fn fill(taken: &Receiver<Taken>, shelves: &Mutex<Shelves>, depth: usize, source:
                 take_back(returned, shelves, depth, &mut renewal);
                 Ok(())
             }
-            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => {
+                if renewal.pause().is_none() {
+                    drop_surplus(shelves, depth);
+                }
+                Ok(())
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         };
         if let Err(error) = filled {
@@ -137,6 +147,19 @@ fn take_back(returned: Returned, shelves: &Mutex<Shelves>, depth: usize, renewal
         && let Some(network) = renewal.renew(returned)
     {
         put(shelves, kind, network);
+    }
+}
+
+fn has_surplus(shelves: &Mutex<Shelves>, depth: usize) -> bool {
+    let shelves = lock(shelves);
+    shelves.networks.values().any(|shelf| shelf.len() > depth)
+}
+
+/// What came back beyond what is made ahead, and nobody wanted.
+fn drop_surplus(shelves: &Mutex<Shelves>, depth: usize) {
+    let mut shelves = lock(shelves);
+    for shelf in shelves.networks.values_mut() {
+        shelf.truncate(depth);
     }
 }
 
