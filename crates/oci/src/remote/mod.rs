@@ -113,7 +113,7 @@ pub struct Remote(Arc<Registry>);
 
 struct Registry {
     client: Client,
-    registry: String,
+    host: String,
     repository: String,
     credentials: Option<Credentials>,
     /// What the registry has accepted, or asked for.
@@ -129,7 +129,7 @@ impl Remote {
     ) -> Self {
         Self(Arc::new(Registry {
             client: Client::default(),
-            registry: reference.registry.clone(),
+            host: reference.registry.clone(),
             repository: reference.repository.clone(),
             credentials,
             authorization: Mutex::new(None),
@@ -146,12 +146,12 @@ impl Registry {
         accept: Option<&str>,
         from: u64,
     ) -> Result<Response<Incoming>, PullError> {
-        let scheme = if client::is_loopback(&self.registry) {
+        let scheme = if client::is_loopback(&self.host) {
             "http"
         } else {
             "https"
         };
-        let url = format!("{scheme}://{}/v2/{}/{path}", self.registry, self.repository);
+        let url = format!("{scheme}://{}/v2/{}/{path}", self.host, self.repository);
         let mut wait = self.config.back_off;
         let mut attempt = 1;
         loop {
