@@ -363,7 +363,7 @@ fn a_layer_is_what_its_digest_says() {
     // It is there already, whatever it is called.
     assert!(no_zstd.is_ok());
     let gzip_as_zstd = Layer::default().file("b", "").finish();
-    let refused = world.unpack(digest(&gzip_as_zstd), Compression::Zstd, &*gzip_as_zstd);
+    let refused = world.unpack(digest(&gzip_as_zstd), Compression::Zstd, &gzip_as_zstd);
     assert!(
         matches!(refused, Err(ImageError::Corrupt(_))),
         "{refused:?}"

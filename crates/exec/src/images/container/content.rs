@@ -3,7 +3,7 @@
 
 use std::io::{self, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
@@ -37,7 +37,7 @@ pub(super) fn unpacked<T>(
             piece: Piece::default(),
             at: 0,
         });
-        let hashed = hashing.map(|hashing| hashing.join());
+        let hashed = hashing.map(ScopedJoinHandle::join);
         let found = hashed.and_then(|joined| {
             joined.unwrap_or_else(|_| Err(io::Error::other("the decompression panicked")))
         });
