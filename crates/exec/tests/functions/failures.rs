@@ -364,10 +364,10 @@ async fn code_and_runtimes_that_are_not_there_are_refused() {
         "{refused:?}"
     );
 
-    let java = Arc::new(world.function("java21", "app.handler", &[("app.py", "")]));
-    let refused = world.exec.invoke(&java, event_for(&java, "{}")).await;
+    let dotnet = Arc::new(world.function("dotnet8", "app.handler", &[("app.py", "")]));
+    let refused = world.exec.invoke(&dotnet, event_for(&dotnet, "{}")).await;
     assert!(
-        matches!(&refused, Err(InvokeError::RuntimeUnavailable { runtime, .. }) if runtime == "java21"),
+        matches!(&refused, Err(InvokeError::RuntimeUnavailable { runtime, .. }) if runtime == "dotnet8"),
         "{refused:?}"
     );
     assert!(world.exec.environments().is_empty());
