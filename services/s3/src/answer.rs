@@ -40,7 +40,7 @@ pub fn failure(
         let xml = HeaderValue::from_static("application/xml");
         response.headers_mut().insert(header::CONTENT_TYPE, xml);
         if method != Some(&Method::HEAD) {
-            *response.body_mut() = full(document(context, error));
+            *response.body_mut() = full(document(context, method, error));
         }
     }
     if let Some(seconds) = error.retry_after_seconds {
@@ -68,13 +68,20 @@ pub fn identify(context: &RequestContext, response: &mut Response<Body>) {
     set("x-amz-id-2", call::host_id(context));
 }
 
-fn document(context: &RequestContext, error: &ServiceError) -> String {
+fn document(context: &RequestContext, method: Option<&Method>, error: &ServiceError) -> String {
     let mut xml = String::with_capacity(512);
     xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
     element(&mut xml, "Code", code(&error.code));
     element(&mut xml, "Message", &error.message);
     for (name, value) in error.members.iter().filter(|(name, _)| !is_header(name)) {
         match value {
+            Value::Str(text) if *name == "Method" => {
+                element(
+                    &mut xml,
+                    name,
+                    method.map_or(text, |method| method.as_str()),
+                );
+            }
             Value::Str(text) => element(&mut xml, name, text),
             Value::Int(number) => element(&mut xml, name, &number.to_string()),
             _ => {}

@@ -79,6 +79,7 @@ pub fn must_be_object(
         (Some(Version::Marker(marker)), Some(_)) => {
             let message = "The specified method is not allowed against this resource.";
             let error = Error::new("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED, message)
+                // That of the request is put in its place.
                 .with("Method", "GET")
                 .with("ResourceType", "DeleteMarker")
                 .with("allow", "DELETE")

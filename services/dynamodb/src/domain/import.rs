@@ -36,7 +36,7 @@ pub fn items(
         Box::new(plain)
     };
     match format {
-        Format::Json => Box::new(Lines(Some(BufReader::new(source))).map(|line| of_json(&line?))),
+        Format::Json => Box::new(Lines(Some(BufReader::new(source))).flat_map(of_json)),
         Format::Csv { delimiter, columns } => {
             let delimiter = delimiter
                 .and_then(|it| u8::try_from(it).ok())
@@ -94,13 +94,21 @@ impl<R: Read> Iterator for Lines<R> {
     }
 }
 
-fn of_json(line: &[u8]) -> Read1 {
-    let mut line: Map<String, Value> =
-        serde_json::from_slice(line).map_err(|error| format!("Invalid JSON: {error}"))?;
-    match line.remove("Item") {
-        Some(Value::Object(members)) => json::read(members).map_err(|invalid| invalid.0),
-        _ => Err("The line has no Item".to_owned()),
-    }
+/// The items of a line: as a rule one, but they may also stand one after another.
+fn of_json(line: Result<Vec<u8>, String>) -> Vec<Read1> {
+    let line = match line {
+        Ok(line) => line,
+        Err(error) => return vec![Err(error)],
+    };
+    let documents = serde_json::Deserializer::from_slice(&line).into_iter::<Map<String, Value>>();
+    let items = documents.map(|document| {
+        let mut document = document.map_err(|error| format!("Invalid JSON: {error}"))?;
+        match document.remove("Item") {
+            Some(Value::Object(members)) => json::read(members).map_err(|invalid| invalid.0),
+            _ => Err("The line has no Item".to_owned()),
+        }
+    });
+    items.collect()
 }
 
 /// Everything is text but key attributes of another type. An empty field is no attribute.

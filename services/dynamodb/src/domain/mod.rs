@@ -27,6 +27,22 @@ impl Invalid {
         Self(message.into())
     }
 
+    /// As PutItem, UpdateItem and DeleteItem say what is wrong whatever the table is.
+    #[must_use]
+    pub fn as_validation_error(self) -> Self {
+        const BEGIN: &str = "1 validation error detected: ";
+        if self.0.starts_with(BEGIN) {
+            return self;
+        }
+        // Where an empty set stands is not said.
+        let set = self.0.strip_prefix(expression::INVALID_VALUE);
+        let set = set.and_then(|rest| Some(rest.split_once("set  may not be empty")?.0));
+        match set {
+            Some(kind) => Self(format!("{BEGIN}{kind}set  may not be empty")),
+            None => Self(format!("{BEGIN}{}", self.0)),
+        }
+    }
+
     /// What most rules of values begin with.
     pub fn parameter(reason: impl std::fmt::Display) -> Self {
         Self(format!(

@@ -42,9 +42,13 @@ impl DynamoDb {
             .read_objects(name, &mut record, &definition, &mut problems)
             .await;
         self.log_problems(name, &problems).await;
+        let is_loaded = read.is_ok();
         let mut batch = match read {
             Ok(()) => {
-                record.progress = Progress::Completed;
+                record.progress = match record.errors {
+                    0 => Progress::Completed,
+                    _ => some_items_failed(),
+                };
                 self.loaded(&name.table).await?
             }
             Err(error) if error.is_server_fault() => return Err(error),
@@ -68,7 +72,7 @@ impl DynamoDb {
         IMPORTS
             .put(&mut batch, name.key(), &record)
             .map_err(store_failed)?;
-        Ok((batch, record.progress == Progress::Completed))
+        Ok((batch, is_loaded))
     }
 
     async fn read_objects(
@@ -157,6 +161,17 @@ impl DynamoDb {
                 return;
             }
         }
+    }
+}
+
+/// An import with bad items has failed, and its table has the others.
+fn some_items_failed() -> Progress {
+    Progress::Failed {
+        code: "ItemValidationError".to_owned(),
+        message:
+            "Some of the items failed validation checks. Please refer to CloudWatch error logs \
+                  for more details."
+                .to_owned(),
     }
 }
 

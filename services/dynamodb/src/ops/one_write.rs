@@ -7,14 +7,15 @@ use service::{RequestContext, ServiceError};
 
 use super::parameters::OnlyCondition;
 use super::writing::{PreparedWrite, Write};
+use crate::DynamoDb;
 use crate::domain::capacity::{Units, report};
-use crate::domain::convert;
+use crate::domain::expression::Condition;
 use crate::domain::value::Item;
+use crate::domain::{Invalid, convert};
 use crate::generated::{
     AttributeValue, ConsumedCapacity, ItemCollectionMetrics, ReturnConsumedCapacity,
     ReturnItemCollectionMetrics, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
-use crate::{DynamoDb, error};
 
 pub struct OneWrite {
     pub table: String,
@@ -65,11 +66,8 @@ impl OneWrite {
         context: &RequestContext,
     ) -> Result<Answer, ServiceError> {
         let returns = self.returns.unwrap_or(ReturnValue::None);
-        if !matches!(returns, ReturnValue::None | ReturnValue::AllOld) {
-            return Err(error::invalid("ReturnValues can only be ALL_OLD or NONE"));
-        }
-        let condition = self.condition.read()?;
-        let item: Item = convert::item(self.item)?;
+        let (condition, item) =
+            read(returns, self.condition, self.item).map_err(Invalid::as_validation_error)?;
         let (write, key) = if self.is_put {
             (Write::Put(item.clone()), None)
         } else {
@@ -96,4 +94,16 @@ impl OneWrite {
                 .await?,
         })
     }
+}
+
+/// What is wrong with a request whatever the table is.
+fn read(
+    returns: ReturnValue,
+    condition: OnlyCondition,
+    item: BTreeMap<String, AttributeValue>,
+) -> Result<(Option<Condition>, Item), Invalid> {
+    if !matches!(returns, ReturnValue::None | ReturnValue::AllOld) {
+        return Err(Invalid::new("ReturnValues can only be ALL_OLD or NONE"));
+    }
+    Ok((condition.read()?, convert::item(item)?))
 }

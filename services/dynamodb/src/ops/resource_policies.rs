@@ -63,8 +63,7 @@ pub async fn get_resource_policy(
     check_place(&definition, &place, &input.resource_arn)?;
     let policy = definition.policies.get(&place).ok_or_else(|| {
         no_policy(format!(
-            "Resource-based policy not found for the provided ResourceArn: Requested policy not \
-             found for {}",
+            "Resource-based policy not found for the provided ResourceArn: {}",
             input.resource_arn
         ))
     })?;
@@ -212,18 +211,25 @@ fn expect(
     place: &str,
     revision: Option<&str>,
 ) -> Result<(), ServiceError> {
-    let known = definition.policies.get(place);
-    let is_met = match revision {
-        None => true,
-        Some(NO_POLICY) => known.is_none(),
-        Some(revision) => known.is_some_and(|known| known.revision == revision),
+    let table = &definition.name;
+    let why = match (revision, definition.policies.get(place)) {
+        (None, _) | (Some(NO_POLICY), None) => return Ok(()),
+        (Some(expected), Some(known)) if known.revision == expected => return Ok(()),
+        (Some(NO_POLICY), Some(known)) => format!(
+            "Requested policy update expecting none to be present for table {table}, but a policy \
+             exists with revision id {}.",
+            known.revision
+        ),
+        (Some(expected), Some(known)) => format!(
+            "Requested update for policy with revision id {expected}, but the policy associated to \
+             target table {table} has revision id {}.",
+            known.revision
+        ),
+        (Some(_), None) => "Requested policy not found".to_owned(),
     };
-    if is_met {
-        return Ok(());
-    }
-    Err(no_policy(
-        "Resource-based policy not found for the provided RevisionId".to_owned(),
-    ))
+    Err(no_policy(format!(
+        "Resource-based policy not found for the provided ResourceArn: {why}"
+    )))
 }
 
 fn no_policy(message: String) -> ServiceError {
@@ -231,7 +237,10 @@ fn no_policy(message: String) -> ServiceError {
 }
 
 fn no_resource(arn: &str) -> ServiceError {
-    error::not_found(format!(
-        "Requested resource not found: ResourceArn: {arn} not found"
-    ))
+    match arn.split_once(":table/") {
+        Some((_, table)) => error::table_not_found(table),
+        None => error::not_found(format!(
+            "Requested resource not found: ResourceArn: {arn} not found"
+        )),
+    }
 }

@@ -139,6 +139,15 @@ pub async fn select(
         condition,
         order,
     } = selection;
+    let (_, definition) = dynamodb.table(context, &table)?;
+    if index
+        .as_ref()
+        .is_some_and(|name| definition.index(name).is_none())
+    {
+        return Err(error::invalid(
+            "The table does not have the specified index",
+        ));
+    }
     let wanted = Wanted {
         table: &table,
         index: index.as_deref(),

@@ -49,6 +49,7 @@ pub async fn transact_write_items(
             on_failure,
             ..
         } = action;
+        let has_key = key.is_some();
         let prepared = PreparedWrite::new(
             &dynamodb,
             &context,
@@ -62,6 +63,10 @@ pub async fn transact_write_items(
             Ok(write) => {
                 reasons.push(Reason::NONE);
                 writes.push((table, write));
+            }
+            // A key that no item can have is wrong before anything is looked at.
+            Err(error) if has_key && error.message.contains("cannot contain an empty") => {
+                return Err(error);
             }
             Err(error) if error.code == "ValidationException" => {
                 reasons.push(Reason::of(&error, None));

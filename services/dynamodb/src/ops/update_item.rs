@@ -10,50 +10,24 @@ use super::parameters::{self, Given};
 use super::writing::{PreparedWrite, Write};
 use crate::DynamoDb;
 use crate::domain::capacity::{Units, report};
-use crate::domain::expression::{self, Action, Placeholders, Update};
+use crate::domain::expression::{self, Action, Condition, Placeholders, Update};
 use crate::domain::path::project;
 use crate::domain::value::Item;
-use crate::domain::{convert, legacy};
+use crate::domain::{Invalid, convert, legacy};
 use crate::generated::{ReturnValue, UpdateItemInput, UpdateItemOutput};
 
 /// Makes the item if it is not there.
 pub async fn update_item(
     dynamodb: Arc<DynamoDb>,
     context: RequestContext,
-    input: UpdateItemInput,
+    mut input: UpdateItemInput,
 ) -> Result<UpdateItemOutput, ServiceError> {
-    Given {
-        expressions: &[
-            ("UpdateExpression", input.update_expression.is_some()),
-            ("ConditionExpression", input.condition_expression.is_some()),
-        ],
-        legacy: &[
-            ("AttributeUpdates", input.attribute_updates.is_some()),
-            ("Expected", input.expected.is_some()),
-            ("ConditionalOperator", input.conditional_operator.is_some()),
-        ],
-        names: input.expression_attribute_names.is_some(),
-        values: input.expression_attribute_values.is_some(),
-    }
-    .check()?;
-    let key = convert::item(input.key)?;
-    let mut placeholders = Placeholders::new(
-        input.expression_attribute_names,
-        input.expression_attribute_values,
-    )?;
     let is_legacy = input.attribute_updates.is_some();
-    let update = match (input.update_expression.as_deref(), input.attribute_updates) {
-        (Some(text), _) => expression::update(text, &mut placeholders)?,
-        (None, Some(updates)) => legacy::attribute_updates(updates)?,
-        (None, None) => Update::default(),
-    };
-    let condition = parameters::condition(
-        input.condition_expression.as_deref(),
-        input.expected,
-        input.conditional_operator,
-        &mut placeholders,
-    )?;
-    placeholders.check_all_used()?;
+    let Request {
+        key,
+        update,
+        condition,
+    } = Request::read(&mut input).map_err(Invalid::as_validation_error)?;
     // Before expressions, an update that only deletes made no item.
     let only_deletes = is_legacy
         && !update.0.is_empty()
@@ -105,4 +79,55 @@ pub async fn update_item(
         ),
         item_collection_metrics: metrics,
     })
+}
+
+/// What a request says, whatever the table is.
+struct Request {
+    key: Item,
+    update: Update,
+    condition: Option<Condition>,
+}
+
+impl Request {
+    fn read(input: &mut UpdateItemInput) -> Result<Self, Invalid> {
+        Given {
+            expressions: &[
+                ("UpdateExpression", input.update_expression.is_some()),
+                ("ConditionExpression", input.condition_expression.is_some()),
+            ],
+            legacy: &[
+                ("AttributeUpdates", input.attribute_updates.is_some()),
+                ("Expected", input.expected.is_some()),
+                ("ConditionalOperator", input.conditional_operator.is_some()),
+            ],
+            names: input.expression_attribute_names.is_some(),
+            values: input.expression_attribute_values.is_some(),
+        }
+        .check()?;
+        let key = convert::item(std::mem::take(&mut input.key))?;
+        let mut placeholders = Placeholders::new(
+            input.expression_attribute_names.take(),
+            input.expression_attribute_values.take(),
+        )?;
+        let update = match (
+            input.update_expression.as_deref(),
+            input.attribute_updates.take(),
+        ) {
+            (Some(text), _) => expression::update(text, &mut placeholders)?,
+            (None, Some(updates)) => legacy::attribute_updates(updates)?,
+            (None, None) => Update::default(),
+        };
+        let condition = parameters::condition(
+            input.condition_expression.as_deref(),
+            input.expected.take(),
+            input.conditional_operator.take(),
+            &mut placeholders,
+        )?;
+        placeholders.check_all_used()?;
+        Ok(Self {
+            key,
+            update,
+            condition,
+        })
+    }
 }

@@ -16,6 +16,9 @@ const MAX_KEY: usize = 128;
 /// Longest value, in UTF-16 code units.
 const MAX_VALUE: usize = 256;
 
+/// Keys that begin so are AWS's own.
+const OF_THE_SYSTEM: &str = "aws:";
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
     pub key: String,
@@ -61,7 +64,7 @@ fn check_one(tag: &Tag) -> Result<(), Error> {
             .with("TagKey", &tag.key)
             .with("TagValue", &tag.value));
     }
-    if tag.key.starts_with("aws:") {
+    if tag.key.starts_with(OF_THE_SYSTEM) {
         let message = "System tags cannot be added/updated by requester";
         return Err(Error::bad_request("InvalidTag", message).with("TagKey", &tag.key));
     }
@@ -94,6 +97,10 @@ pub fn parse_header(header: &str) -> Result<Vec<Tag>, Error> {
             return Err(invalid());
         }
         tags.push(Tag { key, value });
+    }
+    if let Some(tag) = tags.iter().find(|tag| tag.key.starts_with(OF_THE_SYSTEM)) {
+        let message = "Your TagKey cannot be prefixed with aws:";
+        return Err(Error::bad_request("InvalidTag", message).with("TagKey", &tag.key));
     }
     check(&tags, MAX_OF_OBJECT)?;
     Ok(tags)

@@ -125,7 +125,7 @@ fn region_of(constraint: Option<&str>, endpoint: &Region) -> Result<Region, Erro
             .with("LocationConstraint", constraint)
     };
     let region: Region = name.parse().map_err(|_| invalid())?;
-    if region == Region::us_east_1() || !is_regional(name) {
+    if !is_regional(name) || at_us_east_1 && region == *endpoint {
         return Err(invalid());
     }
     if at_us_east_1 || region == *endpoint {

@@ -65,6 +65,11 @@ async fn where_a_bucket_may_be() {
         (REGION, location(REGION), Ok(REGION)),
         (
             REGION,
+            location("us-east-1"),
+            Err("IllegalLocationConstraintException"),
+        ),
+        (
+            REGION,
             String::new(),
             Err("IllegalLocationConstraintException"),
         ),

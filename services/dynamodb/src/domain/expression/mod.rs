@@ -25,7 +25,7 @@ mod tests;
 
 pub use condition::{Comparator, Condition, Operand};
 pub use key_condition::{KeyCondition, RangeCondition};
-pub use placeholders::Placeholders;
+pub use placeholders::{INVALID_VALUE, Placeholders};
 pub use update::{Action, SetValue, Update, UpdateOperand};
 
 use super::Invalid;

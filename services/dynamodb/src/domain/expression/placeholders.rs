@@ -6,6 +6,9 @@ use crate::domain::value::Attribute;
 use crate::domain::{Invalid, convert};
 use crate::generated::AttributeValue;
 
+/// Before what is wrong with a value.
+pub const INVALID_VALUE: &str = "ExpressionAttributeValues contains invalid value: ";
+
 #[derive(Debug, Default)]
 pub struct Placeholders {
     names: BTreeMap<String, String>,
@@ -32,9 +35,7 @@ impl Placeholders {
         }
         let values = values.unwrap_or_default().into_iter().map(|(key, value)| {
             let value = convert::attribute(value).map_err(|Invalid(reason)| {
-                Invalid(format!(
-                    "ExpressionAttributeValues contains invalid value: {reason} for key {key}"
-                ))
+                Invalid(format!("{INVALID_VALUE}{reason} for key {key}"))
             })?;
             Ok((key, value))
         });
