@@ -30,11 +30,7 @@ pub async fn put_resource_policy(
     let policy = checked(input.policy, dynamodb.clock.now())?;
     let revision = policy.revision.clone();
     let (mut changing, place) = dynamodb.policed(&context, &input.resource_arn).await?;
-    expect(
-        &changing.definition,
-        &place,
-        input.expected_revision_id.as_deref(),
-    )?;
+    expect(&changing, &place, input.expected_revision_id.as_deref())?;
     let policies = &mut changing.definition.policies;
     let unchanged = policies
         .get(&place)
@@ -80,11 +76,7 @@ pub async fn delete_resource_policy(
     input: DeleteResourcePolicyInput,
 ) -> Result<DeleteResourcePolicyOutput, ServiceError> {
     let (mut changing, place) = dynamodb.policed(&context, &input.resource_arn).await?;
-    expect(
-        &changing.definition,
-        &place,
-        input.expected_revision_id.as_deref(),
-    )?;
+    expect(&changing, &place, input.expected_revision_id.as_deref())?;
     let removed = changing.definition.policies.remove(&place);
     if removed.is_some() {
         changing.save(&dynamodb).await?;
@@ -207,12 +199,12 @@ fn check_place(definition: &Definition, place: &str, arn: &str) -> Result<(), Se
 }
 
 fn expect(
-    definition: &Definition,
+    changing: &Changing<'_>,
     place: &str,
     revision: Option<&str>,
 ) -> Result<(), ServiceError> {
-    let table = &definition.name;
-    let why = match (revision, definition.policies.get(place)) {
+    let table = &changing.table.name.name;
+    let why = match (revision, changing.definition.policies.get(place)) {
         (None, _) | (Some(NO_POLICY), None) => return Ok(()),
         (Some(expected), Some(known)) if known.revision == expected => return Ok(()),
         (Some(NO_POLICY), Some(known)) => format!(
