@@ -438,6 +438,8 @@ async fn csv_is_imported_and_bad_rows_are_counted_and_logged() {
         ),
         (&json!(2), &json!(4), &json!(2))
     );
+    assert_eq!(done["ImportStatus"], "FAILED");
+    assert_eq!(done["FailureCode"], "ItemValidationError");
     let logged = world.buckets.logged.lock().unwrap().clone();
     assert_eq!(logged.len(), 2);
     assert!(logged[0].contains(r#""itemIndex":1"#), "{logged:?}");

@@ -118,11 +118,11 @@ async fn writes_are_refused_in_aws_words() {
         ),
         (
             item(with(key("a", 1), json!({"v": {}}))),
-            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+            "1 validation error detected: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
         ),
         (
             item(with(key("a", 1), json!({"v": {"M": {"": {"S": "x"}}}}))),
-            "Empty attribute name",
+            "1 validation error detected: Empty attribute name",
         ),
         (
             json!({
@@ -130,11 +130,11 @@ async fn writes_are_refused_in_aws_words() {
                 "ConditionExpression": "attribute_exists(#a)",
                 "ExpressionAttributeNames": {"#a": ""},
             }),
-            "ExpressionAttributeNames contains invalid value: Empty attribute name for key #a",
+            "1 validation error detected: ExpressionAttributeNames contains invalid value: Empty attribute name for key #a",
         ),
         (
             item(with(key("a", 1), json!({"v": {"N": "x"}}))),
-            "The parameter cannot be converted to a numeric value: x",
+            "1 validation error detected: The parameter cannot be converted to a numeric value: x",
         ),
         (
             item(with(
@@ -145,35 +145,35 @@ async fn writes_are_refused_in_aws_words() {
         ),
         (
             with(item(key("a", 1)), json!({"ReturnValues": "ALL_NEW"})),
-            "ReturnValues can only be ALL_OLD or NONE",
+            "1 validation error detected: ReturnValues can only be ALL_OLD or NONE",
         ),
         (
             with(
                 item(key("a", 1)),
                 json!({"ExpressionAttributeNames": {"#a": "a"}}),
             ),
-            "ExpressionAttributeNames can only be specified when using expressions",
+            "1 validation error detected: ExpressionAttributeNames can only be specified when using expressions",
         ),
         (
             with(
                 item(key("a", 1)),
                 json!({"ExpressionAttributeValues": {":a": {"S": "a"}}}),
             ),
-            "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null",
+            "1 validation error detected: ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null",
         ),
         (
             with(
                 item(key("a", 1)),
                 json!({"ConditionExpression": "a = :a", "ExpressionAttributeValues": {":a": {"S": "a"}, ":b": {"S": "a"}}}),
             ),
-            "Value provided in ExpressionAttributeValues unused in expressions: keys: {:b}",
+            "1 validation error detected: Value provided in ExpressionAttributeValues unused in expressions: keys: {:b}",
         ),
         (
             with(
                 item(key("a", 1)),
                 json!({"ConditionExpression": "a = :a", "Expected": {"a": {"Exists": false}}}),
             ),
-            "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {Expected} Expression parameters: {ConditionExpression}",
+            "1 validation error detected: Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {Expected} Expression parameters: {ConditionExpression}",
         ),
     ] {
         assert_eq!(world.invalid("PutItem", input).await, message);
@@ -182,6 +182,18 @@ async fn writes_are_refused_in_aws_words() {
         json!({"TableName": "test", "Key": key("a", 1), "UpdateExpression": expression,
                "ExpressionAttributeValues": {":v": {"S": "v"}}})
     };
+    assert_eq!(
+        world.invalid("UpdateItem", update("")).await,
+        "1 validation error detected: Invalid UpdateExpression: The expression can not be empty;"
+    );
+    let empty_set = json!({
+        "TableName": "test", "Key": key("a", 1), "UpdateExpression": "ADD s :s",
+        "ExpressionAttributeValues": {":s": {"SS": []}},
+    });
+    assert_eq!(
+        world.invalid("UpdateItem", empty_set).await,
+        "1 validation error detected: One or more parameter values were invalid: An string set  may not be empty"
+    );
     assert_eq!(
         world.invalid("UpdateItem", update("SET pk = :v")).await,
         "One or more parameter values were invalid: Cannot update attribute pk. This attribute is part of the key"

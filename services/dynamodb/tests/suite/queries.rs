@@ -200,11 +200,11 @@ async fn requests_are_refused_in_aws_words() {
         ),
         (
             json!({"Select": "SPECIFIC_ATTRIBUTES"}),
-            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES",
+            "1 validation error detected: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES",
         ),
         (
             json!({"Select": "COUNT", "ProjectionExpression": "even"}),
-            "Cannot specify the ProjectionExpression when choosing to get only the Count",
+            "1 validation error detected: Cannot specify the ProjectionExpression when choosing to get only the Count",
         ),
         (
             json!({"Limit": 0}),

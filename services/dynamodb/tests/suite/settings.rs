@@ -35,10 +35,13 @@ async fn policies_have_revisions_and_let_other_accounts_in() {
     let first =
         put(json!({"Policy": policy("dynamodb:GetItem"), "ExpectedRevisionId": "NO_POLICY"}));
     let revision = world.ok("PutResourcePolicy", first.clone()).await["RevisionId"].clone();
-    assert_eq!(
-        world.refused("PutResourcePolicy", first).await.0,
-        "PolicyNotFoundException"
+    let (code, message) = world.refused("PutResourcePolicy", first).await;
+    assert_eq!(code, "PolicyNotFoundException");
+    let revision_is = format!(
+        "a policy exists with revision id {}.",
+        revision.as_str().unwrap()
     );
+    assert!(message.ends_with(&revision_is), "{message}");
     let known = world.ok("GetResourcePolicy", resource.clone()).await;
     assert_eq!(known["RevisionId"], revision);
     assert_eq!(known["Policy"], policy("dynamodb:GetItem"));

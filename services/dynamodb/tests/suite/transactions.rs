@@ -110,6 +110,10 @@ async fn transactions_are_refused_in_aws_words() {
             json!([{}]),
             "TransactItems can only contain one of Check, Put, Update or Delete",
         ),
+        (
+            json!([{"Delete": {"TableName": "test", "Key": {"pk": {"S": ""}, "sk": {"N": "1"}}}}]),
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk",
+        ),
     ] {
         assert_eq!(
             world
