@@ -87,6 +87,10 @@ export const handler = async () => typeof new SQSClient({ region: 'us-east-1' })
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installed_node_runs_what_asks_for_it() {
+    if kept().starts_with("/tmp") {
+        eprintln!("skipped: functions have a /tmp of their own, which hides an interpreter there");
+        return;
+    }
     let Some(world) = world_with(Pack::Node(22)) else {
         return;
     };
