@@ -29,7 +29,7 @@ impl Invalid {
 
     /// As PutItem, UpdateItem and DeleteItem say what is wrong whatever the table is.
     #[must_use]
-    pub fn as_validation_error(self) -> Self {
+    pub fn into_validation_error(self) -> Self {
         const BEGIN: &str = "1 validation error detected: ";
         if self.0.starts_with(BEGIN) {
             return self;

@@ -67,7 +67,7 @@ impl OneWrite {
     ) -> Result<Answer, ServiceError> {
         let returns = self.returns.unwrap_or(ReturnValue::None);
         let (condition, item) =
-            read(returns, self.condition, self.item).map_err(Invalid::as_validation_error)?;
+            read(returns, self.condition, self.item).map_err(Invalid::into_validation_error)?;
         let (write, key) = if self.is_put {
             (Write::Put(item.clone()), None)
         } else {

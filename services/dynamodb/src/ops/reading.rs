@@ -186,7 +186,7 @@ impl Reading {
         context: &RequestContext,
         wanted: Wanted<'_>,
     ) -> Result<Self, ServiceError> {
-        check_select(&wanted).map_err(Invalid::as_validation_error)?;
+        check_select(&wanted).map_err(Invalid::into_validation_error)?;
         let (_, definition) = dynamodb.table(context, wanted.table)?;
         let index = match wanted.index {
             None => None,

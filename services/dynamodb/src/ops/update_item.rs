@@ -27,7 +27,7 @@ pub async fn update_item(
         key,
         update,
         condition,
-    } = Request::read(&mut input).map_err(Invalid::as_validation_error)?;
+    } = Request::read(&mut input).map_err(Invalid::into_validation_error)?;
     // Before expressions, an update that only deletes made no item.
     let only_deletes = is_legacy
         && !update.0.is_empty()
