@@ -158,7 +158,7 @@ fn create_schedule(connection: &mut Connection, number: usize) -> anyhow::Result
             number / 60 % 60,
             number % 60
         ),
-        1 => format!("rate({} hours)", 1 + number % 1_000),
+        1 => format!("rate({} hours)", 2 + number % 1_000),
         _ => format!("cron({} {} 1 1 ? 2199)", number % 60, number / 60 % 24),
     };
     let input = json!({

@@ -4,7 +4,9 @@
 //! numbers, beginnings and ends of texts are found by hash, whatever else may be there by a look at
 //! all that wait at the field. Of its fields a branch takes the one where it has least company.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 use std::hash::Hash;
 
 use crate::branches::{Branch, Field};
