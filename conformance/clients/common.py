@@ -16,9 +16,12 @@ def refused(code, call, **arguments):
     raise AssertionError(f"{call} was not refused with {code}")
 
 
-def until(what, check):
-    for _ in range(600):
-        if check():
-            return
+def until(what, check, seconds=30):
+    """What `check` says, once that is something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = check()
+        if found:
+            return found
         time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about")
+    raise AssertionError(f"{what} did not come about in {seconds} s")

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 from botocore.exceptions import ClientError
+from common import until
 
 ACCOUNT = "000000000000"
 REGION = boto3.session.Session().region_name
@@ -18,16 +19,6 @@ sns, sqs, lam, logs, s3, bus, scheduler = (
     boto3.client(name)
     for name in ("sns", "sqs", "lambda", "logs", "s3", "events", "scheduler")
 )
-
-
-def eventually(what, check, seconds=30):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        result = check()
-        if result:
-            return result
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen in {seconds} s")
 
 
 def refused(code, words, call, **arguments):
@@ -181,7 +172,7 @@ def fifo_topics():
     again = sns.publish(TopicArn=topic, Message="step 3", MessageGroupId="g")
     assert again["SequenceNumber"] == sent[3]
     got = []
-    eventually("ten steps", lambda: got.extend(m["Body"] for m in receive(url)) or len(got) >= 10)
+    until("ten steps", lambda: got.extend(m["Body"] for m in receive(url)) or len(got) >= 10)
     assert got == [f"step {n}" for n in range(10)], got
     print("fifo topics ok")
 
@@ -190,7 +181,7 @@ def functions_of_topics():
     topic = sns.create_topic(Name="calls")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function("listener"))
     sns.publish(TopicArn=topic, Message="hello", Subject="s")
-    [event] = eventually("the call", events_of("listener"))
+    [event] = until("the call", events_of("listener"))
     record = event["Records"][0]
     assert record["EventSource"] == "aws:sns" and record["Sns"]["Message"] == "hello"
     print("functions of topics ok")
@@ -216,12 +207,12 @@ def endpoints():
     address = f"http://127.0.0.1:{server.server_port}/hook"
     answer = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=address)
     assert answer["SubscriptionArn"] == "pending confirmation"
-    eventually("the question", lambda: Endpoint.got)
+    until("the question", lambda: Endpoint.got)
     kind, asked = Endpoint.got.pop()
     assert kind == "SubscriptionConfirmation"
     urllib.request.urlopen(asked["SubscribeURL"]).read()
     sns.publish(TopicArn=topic, Message="hello")
-    eventually("the notification", lambda: Endpoint.got)
+    until("the notification", lambda: Endpoint.got)
     kind, told = Endpoint.got.pop()
     assert kind == "Notification" and told["Message"] == "hello"
     urllib.request.urlopen(told["UnsubscribeURL"]).read()
@@ -291,7 +282,7 @@ def rules_and_targets():
     put(Detail={"state": "paid", "id": 7}, Resources=["r"])
     assert json.loads(receive_one(url)["Body"]) == {"order": 7, "text": "it is paid", "rule": "paid"}
     assert json.loads(receive_one(fifo_url)["Body"]) == {"state": "paid", "id": 7}
-    [event] = eventually("the event", events_of("payer"))
+    [event] = until("the event", events_of("payer"))
     assert event["detail-type"] == "Order" and event["detail"]["id"] == 7
     assert event["resources"] == ["r"] and event["account"] == ACCOUNT
     letter = receive_one(lost_url)["MessageAttributes"]
@@ -343,7 +334,7 @@ def buses_archives_and_replays():
     assert json.loads(receive_one(url)["Body"])["id"] == identity
     wrapped = json.loads(receive_one(topic_url)["Body"])
     assert json.loads(wrapped["Message"])["detail"] == {"n": 1}
-    eventually("the line", lambda: logs.filter_log_events(logGroupName="/events")["events"])
+    until("the line", lambda: logs.filter_log_events(logGroupName="/events")["events"])
     assert bus.describe_archive(ArchiveName="all")["EventCount"] == 1
     bus.start_replay(
         ReplayName="again", EventSourceArn=f"arn:aws:events:{REGION}:{ACCOUNT}:archive/all",
@@ -352,7 +343,7 @@ def buses_archives_and_replays():
     )
     replayed = json.loads(receive_one(url)["Body"])
     assert replayed["id"] == identity and replayed["replay-name"] == "again"
-    eventually("the end", lambda: bus.describe_replay(ReplayName="again")["State"] == "COMPLETED")
+    until("the end", lambda: bus.describe_replay(ReplayName="again")["State"] == "COMPLETED")
     assert bus.describe_archive(ArchiveName="all")["EventCount"] == 1
     bus.put_permission(
         EventBusName="orders", Action="events:PutEvents", Principal="111111111111", StatementId="s")
@@ -388,7 +379,7 @@ def objects():
     bus.put_targets(Rule="objects", Targets=[{"Id": "f", "Arn": function("importer")}])
     s3.put_object(Bucket="watched", Key="a.txt", Body=b"1")
     s3.put_object(Bucket="watched", Key="a.csv", Body=b"1")
-    [event] = eventually("the object", events_of("importer"))
+    [event] = until("the object", events_of("importer"))
     assert event["detail"]["object"]["key"] == "a.csv", event
     print("objects ok")
 
@@ -453,7 +444,7 @@ def schedules():
         Name="call", ScheduleExpression="rate(1 hour)", FlexibleTimeWindow=window,
         Target={"Arn": function("ticker"), "RoleArn": ROLE},
     )
-    [event] = eventually("the call", events_of("ticker"))
+    [event] = until("the call", events_of("ticker"))
     assert event["detail-type"] == "Scheduled Event" and event["source"] == "aws.scheduler"
     scheduler.create_schedule(
         Name="anything", ScheduleExpression="rate(1 hour)", FlexibleTimeWindow=window,

@@ -4,11 +4,11 @@ and whole policies. Exits non-zero on the first surprise."""
 import base64
 import io
 import json
-import time
 import zipfile
 
 import boto3
 from botocore.exceptions import ClientError
+from common import until
 
 ROLE = "arn:aws:iam::000000000000:role/boto3-role"
 lam, logs, dynamodb = (boto3.client(name) for name in ("lambda", "logs", "dynamodb"))
@@ -36,15 +36,6 @@ def invoke(name, event=None, **more):
     payload = json.dumps(event if event is not None else {})
     answer = lam.invoke(FunctionName=name, Payload=payload, **more)
     return answer, json.loads(answer["Payload"].read())
-
-
-def wait_for(what, ask):
-    for _ in range(600):
-        answer = ask()
-        if answer:
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within a minute")
 
 
 def lines(group):
@@ -81,7 +72,7 @@ kinds = [event.get("type", event.get("level")) for event in objects]
 assert kinds[-4:] == ["platform.start", "DEBUG", "INFO", "platform.report"], kinds
 request = answer["ResponseMetadata"]["RequestId"]
 assert objects[-2]["requestId"] == request, objects
-wait_for("the log", lambda: [line for line in lines("/mine") if "platform.report" in line])
+until("the log", lambda: [line for line in lines("/mine") if "platform.report" in line], seconds=60)
 lam.update_function_configuration(
     FunctionName="json", LoggingConfig={"SystemLogLevel": "WARN", "ApplicationLogLevel": "ERROR"}
 )
@@ -124,10 +115,10 @@ assert payload == "wrap", payload
 tail = base64.b64decode(answer["LogResult"]).decode()
 assert "watcher saw INVOKE" in tail, tail
 ready = "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n"
-wait_for("its line", lambda: ready in lines("/aws/lambda/watched"))
+until("its line", lambda: ready in lines("/aws/lambda/watched"), seconds=60)
 lam.update_function_configuration(FunctionName="watched", Description="another")
 group = "/aws/lambda/watched"
-wait_for("the end", lambda: "watcher saw SHUTDOWN spindown\n" in lines(group))
+until("the end", lambda: "watcher saw SHUTDOWN spindown\n" in lines(group), seconds=60)
 print("extensions ok")
 
 create(
@@ -193,7 +184,7 @@ def counted():
     return [json.loads(line[len("final "):]) for line in finals]
 
 
-finals = wait_for("the windows", lambda: sum(it[0] for it in counted()) >= 23 and counted())
+finals = until("the windows", lambda: sum(it[0] for it in counted()) >= 23 and counted(), seconds=60)
 assert sum(count for count, _, _ in finals) == 23, finals
 assert not any(early for _, _, early in finals), finals
 assert len({window["start"] for _, window, _ in finals}) == len(finals), finals

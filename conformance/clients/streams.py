@@ -7,6 +7,7 @@ import time
 import zipfile
 
 import boto3
+from common import until
 
 ROLE = "arn:aws:iam::000000000000:role/boto3-role"
 SOURCE = """
@@ -15,15 +16,6 @@ def handler(event, context):
         assert record["dynamodb"].get("NewImage", {}).get("bad") is None
 """
 lam, s3, dynamodb = (boto3.client(name) for name in ("lambda", "s3", "dynamodb"))
-
-
-def wait_for(what, ask):
-    for _ in range(600):
-        answer = ask()
-        if answer:
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within a minute")
 
 
 buffer = io.BytesIO()
@@ -57,7 +49,7 @@ dynamodb.put_item(
 )
 dynamodb.delete_item(TableName="orders", Key={"id": {"S": "order-7"}})
 
-found = wait_for("an object", lambda: s3.list_objects_v2(Bucket="lost").get("Contents"))
+found = until("an object", lambda: s3.list_objects_v2(Bucket="lost").get("Contents"), seconds=60)
 key = found[0]["Key"]
 assert key.startswith(f"aws/lambda/{uuid}/shardId-"), key
 record = json.loads(s3.get_object(Bucket="lost", Key=key)["Body"].read())
@@ -84,9 +76,10 @@ assert abs(inner["ApproximateCreationDateTime"] - time.time()) < 600, inner
 assert inner["SizeBytes"] > 0, inner
 print("stream ok", flush=True)
 
-wait_for(
+until(
     "the mapping goes on",
     lambda: lam.get_event_source_mapping(UUID=uuid)["LastProcessingResult"] == "OK",
+    seconds=60,
 )
 lam.delete_event_source_mapping(UUID=uuid)
 print("mapping ok", flush=True)

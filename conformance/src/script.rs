@@ -87,4 +87,12 @@ impl Transcript {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("not JSON ({error}):\n{}\n{}", self.stdout, self.stderr))
     }
+
+    /// Standard output as JSON; null where there is none, as for operations that answer nothing.
+    pub fn json_or_null(&self) -> serde_json::Value {
+        if self.stdout.is_empty() {
+            return serde_json::Value::Null;
+        }
+        self.json()
+    }
 }

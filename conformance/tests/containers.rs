@@ -64,11 +64,7 @@ fn aws(server: &Server, arguments: &[&str]) -> Transcript {
 }
 
 fn ok(server: &Server, arguments: &[&str]) -> Value {
-    let answer = aws(server, arguments).expect_success();
-    if answer.stdout.is_empty() {
-        return Value::Null;
-    }
-    answer.json()
+    aws(server, arguments).expect_success().json_or_null()
 }
 
 fn skopeo(server: &Server, arguments: &[&str]) -> Transcript {

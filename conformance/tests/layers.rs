@@ -14,11 +14,9 @@ fn lambda(server: &Server, operation: &str, arguments: &[&str]) -> Transcript {
 }
 
 fn ok(server: &Server, operation: &str, arguments: &[&str]) -> Value {
-    let answer = lambda(server, operation, arguments).expect_success();
-    if answer.stdout.is_empty() {
-        return Value::Null;
-    }
-    answer.json()
+    lambda(server, operation, arguments)
+        .expect_success()
+        .json_or_null()
 }
 
 /// A zip on the disk, as an argument.

@@ -15,11 +15,9 @@ fn lambda(server: &Server, operation: &str, arguments: &[&str]) -> Transcript {
 }
 
 fn ok(server: &Server, operation: &str, arguments: &[&str]) -> Value {
-    let answer = lambda(server, operation, arguments).expect_success();
-    if answer.stdout.is_empty() {
-        return Value::Null;
-    }
-    answer.json()
+    lambda(server, operation, arguments)
+        .expect_success()
+        .json_or_null()
 }
 
 /// Asks until both environments are ready and free, as deployment scripts do.
