@@ -108,9 +108,12 @@ impl ExecConfig {
         let absolute = std::path::absolute(&state_dir).unwrap_or_else(|_| state_dir.clone());
         let digest = Sha256::digest(absolute.as_os_str().as_encoded_bytes());
         let instance = hex::encode(&digest[..8]);
+        let memory = MemoryProbe::default();
+        let mut sandbox = sandbox::HostConfig::new(state_dir.join("sandbox"), instance);
+        sandbox.reserve = networks_in_reserve(&memory);
         Self {
             runtime_dir: state_dir.join("runtime"),
-            sandbox: sandbox::HostConfig::new(state_dir.join("sandbox"), instance),
+            sandbox,
             interpreters: InterpreterSearch::default(),
             strict_runtimes: false,
             idle_timeout: Duration::from_mins(10),
@@ -119,7 +122,7 @@ impl ExecConfig {
             account_concurrency: 1_000,
             scaling_rate: 1_000,
             invocation_rate: 10,
-            memory: MemoryProbe::default(),
+            memory,
             memory_reserve_percent: 10,
             memory_reserve_least: 256 << 20,
             idle_environments: None,
@@ -132,4 +135,12 @@ impl ExecConfig {
             gateway_port: 4566,
         }
     }
+}
+
+/// As many networks as a thousandth of the host's memory has room for.
+fn networks_in_reserve(memory: &MemoryProbe) -> usize {
+    const NETWORK_BYTES: u64 = 300 << 10;
+    const MOST: u64 = 64;
+    let total = memory.read().map_or(0, |memory| memory.total);
+    (total / 1_000 / NETWORK_BYTES).min(MOST) as usize
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::SandboxError;
@@ -17,7 +17,7 @@ use crate::network::PreparedNetwork;
 use crate::privilege;
 use crate::sandbox::Sandbox;
 use crate::skeleton::Skeleton;
-use crate::spec::{Bind, Limits, Spec};
+use crate::spec::{Limits, Spec};
 use crate::start;
 use crate::steps::landlock;
 use crate::steps::seccomp::Filter;
@@ -38,18 +38,22 @@ pub struct HostConfig {
     /// How many network namespaces (as root, for each set of ports in use) and control groups are
     /// kept ready for the next starts.
     pub ready: usize,
+    /// How many more networks of each set are made for bursts of starts, once there was one, when
+    /// nothing starts; some 300 KB of the kernel's memory each.
+    pub reserve: usize,
     /// Prepare a way out for environments that ask for one.
     pub egress: Option<EgressConfig>,
 }
 
 impl HostConfig {
-    /// Control groups where possible, and four of each kind ready.
+    /// Control groups where possible, four of each kind ready, and no reserve.
     pub fn new(state_dir: impl Into<PathBuf>, instance: impl Into<String>) -> Self {
         Self {
             state_dir: state_dir.into(),
             instance: instance.into(),
             cgroups: true,
             ready: 4,
+            reserve: 0,
             egress: None,
         }
     }
@@ -62,7 +66,6 @@ pub struct Host(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) skeleton: Later<Skeleton>,
-    passwd_dir: PathBuf,
     pub(crate) cgroups: Cgroups,
     pub(crate) filter: Filter,
     pub(crate) landlock: Option<u32>,
@@ -84,10 +87,8 @@ impl Host {
     /// Finds out what the machine offers, and starts preparing what every sandbox shares: the first
     /// start may have to wait for it. Blocks for a few milliseconds.
     pub fn open(config: &HostConfig) -> Result<Self, SandboxError> {
-        let passwd_dir = config.state_dir.join("passwd");
-        // What a server that was killed has left.
-        let _ = fs::remove_dir_all(&passwd_dir);
-        fs::create_dir_all(&passwd_dir).map_err(SandboxError::host("create the state folder"))?;
+        fs::create_dir_all(&config.state_dir)
+            .map_err(SandboxError::host("create the state folder"))?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let cgroups = if config.cgroups {
             Cgroups::claim(&config.instance)
@@ -103,11 +104,15 @@ impl Host {
         let wanted = config.egress.clone();
         let egress = Later::start(move || Ok(Egress::open(&instance, &folder, wanted.as_ref())))?;
         let egress = Arc::new(egress);
-        let stock = Stock::open(config.ready, cgroups.clone(), Arc::clone(&egress))?;
+        let stock = Stock::open(
+            config.ready,
+            config.reserve,
+            cgroups.clone(),
+            Arc::clone(&egress),
+        )?;
         let inner = Inner {
             skeleton,
-            uids: Uids::of(&config.instance, &passwd_dir),
-            passwd_dir,
+            uids: Uids::of(&config.instance),
             cgroups,
             filter: Filter::compile(),
             landlock: landlock::abi(),
@@ -179,18 +184,6 @@ impl Inner {
     /// Blocks until what `open` prepares in the background is there.
     pub(crate) fn wait_until_ready(&self) -> Result<(), SandboxError> {
         self.skeleton.get().map(|_| ())
-    }
-
-    /// Where the `/etc/passwd` of every uid is, under the uid's number.
-    pub(crate) fn passwd_dir(&self) -> &Path {
-        &self.passwd_dir
-    }
-
-    /// This uid's `/etc/passwd`, written now; a leased uid takes it along when it is given back.
-    pub(crate) fn passwd(&self, uid: u32, gid: u32) -> Result<Bind, SandboxError> {
-        let written = self.uids.write_passwd(uid, gid);
-        let path = written.map_err(SandboxError::host("write a passwd file"))?;
-        Ok(Bind::new(path, "/etc/passwd"))
     }
 }
 

@@ -224,9 +224,6 @@ impl<'a> Start<'a> {
     fn add_identity_and_view(&mut self, spec: &Spec) -> Result<(), SandboxError> {
         let user = self.take_user(spec.identity, &spec.stdio)?;
         let mut extra = Vec::new();
-        if let User::Real { uid, gid } = user {
-            extra.push(self.host.passwd(uid, gid)?);
-        }
         let hosts = Path::new(RESOLV_CONF);
         if !self.isolated && hosts.exists() {
             self.resolv_conf = Some(hosts.to_owned());
@@ -236,11 +233,13 @@ impl<'a> Start<'a> {
         if let Some(stash) = &spec.stash {
             extra.push(Bind::new(stash, STASH));
         }
+        let passwd = user.passwd();
         let view = View {
             skeleton: self.host.skeleton.get()?,
             root: &spec.root,
             tmp: Some(self.tmp),
             extra: &extra,
+            passwd: passwd.as_deref(),
         };
         root_view::add(&mut self.plan, &view)?;
         let last_capability = self.host.last_capability;

@@ -2,12 +2,13 @@
 //!
 //! A thread makes the next ones in the background, for the port sets that have been asked for; an
 //! idle server that never started a sandbox holds none. Networks that nothing went through come back
-//! (`renewal`).
+//! (`renewal`). A network takes so much of the processor to make that a burst of starts should not
+//! have to: a reserve of them is made when nothing starts.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::SandboxError;
 use crate::cgroup::{Cgroup, Cgroups};
@@ -19,6 +20,12 @@ use crate::worker::Worker;
 
 /// How long more networks than are made ahead wait for a start.
 const SURPLUS_KEPT: Duration = Duration::from_millis(500);
+
+/// How long nothing has started when the reserve is filled, and the pause after each of it.
+const LULL: Duration = Duration::from_millis(20);
+const BETWEEN: Duration = Duration::from_millis(2);
+/// How long after the last start there is a reserve.
+const RESERVE_KEPT: Duration = Duration::from_mins(10);
 
 /// Handle to the shelves and to the thread that fills them.
 #[derive(Debug)]
@@ -46,18 +53,24 @@ pub(crate) enum Taken {
 }
 
 impl Stock {
-    /// Keeps up to `depth` of each kind ready.
+    /// Keeps up to `depth` of each kind ready, and for bursts `reserve` more networks.
     pub(crate) fn open(
         depth: usize,
+        reserve: usize,
         cgroups: Cgroups,
         egress: Arc<Later<Egress>>,
     ) -> Result<Self, SandboxError> {
         let shelves = Arc::new(Mutex::new(Shelves::default()));
-        let filled = Arc::clone(&shelves);
-        let taken = Worker::start("stock", move |taken| {
-            let source = Source { cgroups, egress };
-            fill(&taken, &filled, depth, &source);
-        })?;
+        let filler = Filler {
+            shelves: Arc::clone(&shelves),
+            depth,
+            reserve,
+            source: Source { cgroups, egress },
+            renewal: Renewal::default(),
+            used: Instant::now(),
+            failed: false,
+        };
+        let taken = Worker::start("stock", move |taken| filler.work(&taken))?;
         Ok(Self {
             shelves,
             taken,
@@ -104,107 +117,192 @@ struct Source {
     egress: Arc<Later<Egress>>,
 }
 
-fn fill(taken: &Receiver<Taken>, shelves: &Mutex<Shelves>, depth: usize, source: &Source) {
-    let mut renewal = Renewal::default();
-    loop {
-        let surplus = has_surplus(shelves, depth).then_some(SURPLUS_KEPT);
-        let request = match renewal.pause().or(surplus) {
-            Some(pause) => taken.recv_timeout(pause),
-            None => taken.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        let filled = match request {
-            Ok(Taken::Network(kind)) => {
-                fill_networks(&kind, shelves, depth, &source.egress, &mut renewal)
-            }
-            Ok(Taken::Cgroup) => fill_cgroups(shelves, depth, &source.cgroups),
-            Ok(Taken::Back(returned)) => {
-                take_back(returned, shelves, depth, &mut renewal);
-                Ok(())
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if renewal.pause().is_none() {
-                    drop_surplus(shelves, depth);
+/// The thread's own: what it fills, and when it does.
+struct Filler {
+    shelves: Arc<Mutex<Shelves>>,
+    depth: usize,
+    reserve: usize,
+    source: Source,
+    renewal: Renewal,
+    /// When a start last took a network.
+    used: Instant,
+    /// Making one failed, and is not tried again before the next start.
+    failed: bool,
+}
+
+impl Filler {
+    fn work(mut self, taken: &Receiver<Taken>) {
+        loop {
+            let request = match self.next_pause() {
+                Some(pause) => taken.recv_timeout(pause),
+                None => taken.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let filled = match request {
+                Ok(Taken::Network(kind)) => {
+                    self.used = Instant::now();
+                    self.fill_networks(&kind, self.depth)
                 }
-                Ok(())
+                Ok(Taken::Cgroup) => self.fill_cgroups(),
+                Ok(Taken::Back(returned)) => {
+                    self.take_back(returned);
+                    Ok(())
+                }
+                Err(RecvTimeoutError::Timeout) => self.tidy_up(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            self.failed = filled.is_err();
+            if let Err(error) = filled {
+                tracing::warn!(%error, "make a network or control group ahead");
             }
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        if let Err(error) = filled {
-            tracing::warn!(%error, "make a network or control group ahead");
-        }
-        while let Some(returned) = renewal.next_due() {
-            take_back(returned, shelves, depth, &mut renewal);
+            while let Some(returned) = self.renewal.next_due() {
+                self.take_back(returned);
+            }
         }
     }
-}
 
-/// Puts a network on its shelf again if it is as new. Those that come back may be twice as many as
-/// those made ahead: they cost nothing, and are wanted where sandboxes come and go.
-fn take_back(returned: Returned, shelves: &Mutex<Shelves>, depth: usize, renewal: &mut Renewal) {
-    let kind = returned.kind.clone();
-    let there = lock(shelves).networks.get(&kind).map_or(0, Vec::len);
-    if there < 2 * depth
-        && let Some(network) = renewal.renew(returned)
-    {
-        put(shelves, kind, network);
+    /// How long until something is to be done that nobody asks for.
+    fn next_pause(&self) -> Option<Duration> {
+        let surplus = self.has_surplus().then_some(SURPLUS_KEPT);
+        let lull = self.lacking().map(|_| self.until(LULL).max(BETWEEN));
+        let kept = self.has_reserve().then(|| self.until(RESERVE_KEPT));
+        let pauses = [self.renewal.pause(), surplus, lull, kept];
+        pauses.into_iter().flatten().min()
     }
-}
 
-fn has_surplus(shelves: &Mutex<Shelves>, depth: usize) -> bool {
-    let shelves = lock(shelves);
-    shelves.networks.values().any(|shelf| shelf.len() > depth)
-}
-
-/// What came back beyond what is made ahead, and nobody wanted.
-fn drop_surplus(shelves: &Mutex<Shelves>, depth: usize) {
-    let mut shelves = lock(shelves);
-    for shelf in shelves.networks.values_mut() {
-        shelf.truncate(depth);
+    fn until(&self, unused: Duration) -> Duration {
+        unused.saturating_sub(self.used.elapsed())
     }
-}
 
-fn put(shelves: &Mutex<Shelves>, kind: Kind, network: PreparedNetwork) {
-    let mut shelves = lock(shelves);
-    shelves.networks.entry(kind).or_default().push(network);
-}
-
-fn fill_networks(
-    kind: &Kind,
-    shelves: &Mutex<Shelves>,
-    depth: usize,
-    egress: &Later<Egress>,
-    renewal: &mut Renewal,
-) -> Result<(), SandboxError> {
-    while lock(shelves).networks.get(kind).map_or(0, Vec::len) < depth {
-        let (ports, with_egress) = kind;
-        let network = if *with_egress {
-            egress.get()?.network(ports)?
+    /// In a lull: one more for the reserve, or what nobody wanted goes.
+    fn tidy_up(&mut self) -> Result<(), SandboxError> {
+        if self.renewal.pause().is_some() {
+            return Ok(());
+        }
+        if self.used.elapsed() >= RESERVE_KEPT {
+            self.shorten(self.depth);
+        } else if let Some((kind, there)) = self.lacking() {
+            if self.used.elapsed() >= LULL {
+                return self.fill_networks(&kind, there + 1);
+            }
         } else {
-            Some(PreparedNetwork::make(ports)?)
-        };
-        let Some(network) = network else {
-            return Ok(());
-        };
-        renewal.note(kind, &network);
-        put(shelves, kind.clone(), network);
+            self.shorten(self.depth + self.reserve);
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn fill_cgroups(
-    shelves: &Mutex<Shelves>,
-    depth: usize,
-    cgroups: &Cgroups,
-) -> Result<(), SandboxError> {
-    while lock(shelves).cgroups.len() < depth {
-        let Some(cgroup) = cgroups.create()? else {
-            return Ok(());
-        };
-        lock(shelves).cgroups.push(cgroup);
+    /// A kind that has fewer than its reserve, while it is in use.
+    fn lacking(&self) -> Option<(Kind, usize)> {
+        if self.failed || self.reserve == 0 || self.used.elapsed() >= RESERVE_KEPT {
+            return None;
+        }
+        let shelves = lock(&self.shelves);
+        let mut lacking = shelves
+            .networks
+            .iter()
+            .filter(|(_, shelf)| shelf.len() < self.depth + self.reserve);
+        lacking
+            .next()
+            .map(|(kind, shelf)| (kind.clone(), shelf.len()))
     }
-    Ok(())
+
+    fn has_reserve(&self) -> bool {
+        let shelves = lock(&self.shelves);
+        let mut shelves = shelves.networks.values();
+        shelves.any(|shelf| shelf.len() > self.depth)
+    }
+
+    fn has_surplus(&self) -> bool {
+        let shelves = lock(&self.shelves);
+        let mut shelves = shelves.networks.values();
+        shelves.any(|shelf| shelf.len() > self.depth + self.reserve)
+    }
+
+    fn shorten(&self, most: usize) {
+        for shelf in lock(&self.shelves).networks.values_mut() {
+            shelf.truncate(most);
+        }
+    }
+
+    /// Puts a network on its shelf again if it is as new. Those that come back may be more than
+    /// those made ahead: they cost nothing, and are wanted where sandboxes come and go.
+    fn take_back(&mut self, returned: Returned) {
+        let kind = returned.kind.clone();
+        let there = lock(&self.shelves).networks.get(&kind).map_or(0, Vec::len);
+        if there < 2 * self.depth + self.reserve
+            && let Some(network) = self.renewal.renew(returned)
+        {
+            self.put(kind, network);
+        }
+    }
+
+    fn put(&self, kind: Kind, network: PreparedNetwork) {
+        let mut shelves = lock(&self.shelves);
+        shelves.networks.entry(kind).or_default().push(network);
+    }
+
+    fn fill_networks(&mut self, kind: &Kind, wanted: usize) -> Result<(), SandboxError> {
+        while lock(&self.shelves).networks.get(kind).map_or(0, Vec::len) < wanted {
+            let (ports, with_egress) = kind;
+            let network = if *with_egress {
+                self.source.egress.get()?.network(ports)?
+            } else {
+                Some(PreparedNetwork::make(ports)?)
+            };
+            let Some(network) = network else {
+                return Ok(());
+            };
+            self.renewal.note(kind, &network);
+            self.put(kind.clone(), network);
+        }
+        Ok(())
+    }
+
+    fn fill_cgroups(&self) -> Result<(), SandboxError> {
+        while lock(&self.shelves).cgroups.len() < self.depth {
+            let Some(cgroup) = self.source.cgroups.create()? else {
+                return Ok(());
+            };
+            lock(&self.shelves).cgroups.push(cgroup);
+        }
+        Ok(())
+    }
 }
 
 fn lock(shelves: &Mutex<Shelves>) -> MutexGuard<'_, Shelves> {
     shelves.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::privilege;
+
+    /// A lull is not waited for by time: what is made in it is looked for.
+    fn eventually(stock: &Stock, kind: &Kind, count: usize) {
+        let begun = Instant::now();
+        let there = || lock(&stock.shelves).networks.get(kind).map_or(0, Vec::len);
+        while there() != count {
+            let waited = begun.elapsed();
+            assert!(waited < Duration::from_secs(20), "{} of {count}", there());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_reserve_is_made_once_there_was_a_start_and_in_a_lull() {
+        if !privilege::is_root() {
+            eprintln!("skipped: networks made ahead need root");
+            return;
+        }
+        let egress = Later::start(|| Err(SandboxError::Ended)).unwrap();
+        let stock = Stock::open(2, 3, Cgroups::none(), Arc::new(egress)).unwrap();
+        let kind = (vec![9001], false);
+        assert!(stock.network(&kind.0, kind.1).is_none());
+        eventually(&stock, &kind, 5);
+        let taken: Vec<_> = (0..5).map(|_| stock.network(&kind.0, kind.1)).collect();
+        assert!(taken.iter().all(Option::is_some));
+        eventually(&stock, &kind, 5);
+        // No start has asked for the other kind.
+        assert_eq!(lock(&stock.shelves).networks.len(), 1);
+    }
 }

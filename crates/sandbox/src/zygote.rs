@@ -26,8 +26,7 @@ use crate::rights;
 use crate::sandbox::Sandbox;
 use crate::spec::{Bind, ForkSpec, Identity, Network, Spec, Stdio};
 use crate::start::{PATIENCE, RESOLV_CONF, Start, inherited};
-use crate::steps::identity::User;
-use crate::steps::root_view::{PASSWD_STASH, STASH, View};
+use crate::steps::root_view::{STASH, View};
 use crate::steps::{identity, payload, root_view};
 
 /// The extension module that a Python zygote serves with, `_kagero_fork`, as a shared object.
@@ -63,10 +62,7 @@ impl Host {
         let init = OwnedFd::from(init_file()?);
         let mut plan = Plan::new(init_end.as_raw_fd());
         plan.becomes_payload();
-        let mut extra = vec![
-            Bind::new(&stash, STASH),
-            Bind::new(host.passwd_dir(), PASSWD_STASH),
-        ];
+        let mut extra = vec![Bind::new(&stash, STASH)];
         // It has no network, and its sandboxes have the name servers of theirs.
         let resolv_conf = match &spec.network {
             Network::Egress { .. } => host.egress.get()?.resolv_conf().map(Path::to_owned),
@@ -79,6 +75,7 @@ impl Host {
             root: &spec.root,
             tmp: None,
             extra: &extra,
+            passwd: None,
         };
         root_view::add(&mut plan, &view)?;
         identity::die_with_server(&mut plan);
@@ -145,12 +142,8 @@ impl Zygote {
         start.add_hostname(&spec.hostname)?;
         start.add_network(std::mem::take(&mut spec.network))?;
         let user = start.take_user(Identity::Pooled, &spec.stdio)?;
-        let mut passwd_of = None;
-        if let User::Real { uid, gid } = user {
-            host.passwd(uid, gid)?;
-            passwd_of = Some(uid);
-        }
-        root_view::add_forked(&mut start.plan, start.tmp, passwd_of)?;
+        let passwd = user.passwd();
+        root_view::add_forked(&mut start.plan, start.tmp, passwd.as_deref())?;
         identity::die_with_server(&mut start.plan);
         start.opening = Some(Opening::new(&self.stash, user));
         let inherited = inherited(host, &spec.stdio, &spec.inherit);

@@ -8,9 +8,10 @@ use super::Nursery;
 use super::line::Line;
 use crate::environment::{blocking, zygote};
 
-/// What was taken is in use by now; whatever it needed of the processor, it has had.
-const AFTER_A_START: Duration = Duration::from_millis(5);
-/// How often it is asked whether invocations are under way, and how long they may hold up a line.
+/// Starts closer than this are a burst, which needs the processor itself.
+const LULL: Duration = Duration::from_millis(8);
+/// How often it is asked whether starts or invocations are under way, and how long they may hold up
+/// a line.
 const QUIET_POLL: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How often it is asked, while a runtime is in use, whether the host is short of memory.
@@ -18,8 +19,7 @@ const LOOK_AT_MEMORY: Duration = Duration::from_secs(2);
 
 pub(super) async fn keep(nursery: Arc<Nursery>, line: Arc<Line>) {
     loop {
-        tokio::time::sleep(AFTER_A_START).await;
-        quiet(&nursery).await;
+        quiet(&nursery, &line).await;
         if nursery.closed.load(Ordering::Acquire) {
             line.clear(&nursery);
             return;
@@ -55,10 +55,11 @@ pub(super) async fn keep(nursery: Arc<Nursery>, line: Arc<Line>) {
     }
 }
 
-/// Waits until no invocation is under way, or for long enough.
-async fn quiet(nursery: &Nursery) {
+/// Waits until nothing starts and no invocation is under way, or for long enough.
+async fn quiet(nursery: &Nursery, line: &Line) {
     let since = Instant::now();
-    while !nursery.maker.awaited.is_nobody() && since.elapsed() < PATIENCE {
+    let is_busy = || !nursery.maker.awaited.is_nobody() || line.started_within(LULL);
+    while is_busy() && since.elapsed() < PATIENCE {
         tokio::time::sleep(QUIET_POLL).await;
     }
 }

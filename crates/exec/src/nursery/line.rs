@@ -78,6 +78,14 @@ impl Line {
         }
     }
 
+    pub(super) fn started_within(&self, recent: Duration) -> bool {
+        let state = self.state.lock();
+        state
+            .starts
+            .back()
+            .is_some_and(|start| start.elapsed() < recent)
+    }
+
     pub(super) fn expect(&self, now: Instant) {
         self.state.lock().used = now;
     }

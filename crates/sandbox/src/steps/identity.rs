@@ -1,6 +1,7 @@
 //! Steps that leave the sandbox with a plain user and no capability.
 
 use crate::plan::{Call, Phase, Plan};
+use crate::skeleton;
 
 /// Who the sandbox's processes become.
 #[derive(Debug, Clone, Copy)]
@@ -9,6 +10,16 @@ pub(crate) enum User {
     Real { uid: u32, gid: u32 },
     /// In a user namespace: the one user that is mapped, which init already is.
     Mapped,
+}
+
+impl User {
+    /// Its `/etc/passwd`, unless it is the one that every mapped user has.
+    pub(crate) fn passwd(self) -> Option<String> {
+        match self {
+            Self::Real { uid, gid } => Some(skeleton::passwd(uid, gid)),
+            Self::Mapped => None,
+        }
+    }
 }
 
 /// Adds the steps that leave whoever takes them a plain user for good.

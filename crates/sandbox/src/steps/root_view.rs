@@ -19,8 +19,10 @@ pub(crate) struct View<'a> {
     pub(crate) root: &'a RootView,
     /// `None` of a zygote: `/tmp`, `/dev/shm` and `/proc` are each forked sandbox's own.
     pub(crate) tmp: Option<Tmp>,
-    /// Further binds of the host's own choosing, such as this uid's `/etc/passwd`.
+    /// Further binds of the host's own choosing.
     pub(crate) extra: &'a [Bind],
+    /// Its `/etc/passwd`, where it is no other sandbox's; only with a `/tmp`.
+    pub(crate) passwd: Option<&'a str>,
 }
 
 /// Where `/tmp` lies.
@@ -34,8 +36,8 @@ pub(crate) enum Tmp {
 
 /// Where an open sandbox finds the host's folder of what it may become.
 pub(crate) const STASH: &str = "/run/stash";
-/// Where a zygote finds the `/etc/passwd` of every uid.
-pub(crate) const PASSWD_STASH: &str = "/run/passwd";
+/// Where an `/etc/passwd` is written, before it lies in its place alone.
+const PASSWD: &str = "dev/shm/passwd";
 
 /// Adds the steps; afterwards `/` is the sandbox's root and the host's is gone.
 pub(crate) fn add(plan: &mut Plan, view: &View<'_>) -> Result<(), SandboxError> {
@@ -74,7 +76,7 @@ pub(crate) fn add(plan: &mut Plan, view: &View<'_>) -> Result<(), SandboxError> 
         mounts.bind_read_only(&bind.host, &inside(root, &bind.guest))?;
     }
     if let Some(tmp) = view.tmp {
-        mounts.own_folders(root, tmp)?;
+        mounts.own_folders(root, tmp, view.passwd)?;
     }
     mounts.pivot(root)
 }
@@ -83,16 +85,9 @@ pub(crate) fn add(plan: &mut Plan, view: &View<'_>) -> Result<(), SandboxError> 
 pub(crate) fn add_forked(
     plan: &mut Plan,
     tmp: Tmp,
-    passwd_of: Option<u32>,
+    passwd: Option<&str>,
 ) -> Result<(), SandboxError> {
-    let mut mounts = Mounts::new(plan)?;
-    mounts.own_folders(Path::new("/"), tmp)?;
-    if let Some(uid) = passwd_of {
-        let passwd = Path::new(PASSWD_STASH).join(uid.to_string());
-        mounts.bind_read_only(&passwd, Path::new("/etc/passwd"))?;
-        mounts.detach(PASSWD_STASH)?;
-    }
-    Ok(())
+    Mounts::new(plan)?.own_folders(Path::new("/"), tmp, passwd)
 }
 
 /// Adds the steps that make an open sandbox somebody's: its binds, whose host paths lie in the
@@ -195,13 +190,57 @@ impl<'a> Mounts<'a> {
     }
 
     /// What no two sandboxes share.
-    fn own_folders(&mut self, root: &Path, tmp: Tmp) -> Result<(), SandboxError> {
+    fn own_folders(
+        &mut self,
+        root: &Path,
+        tmp: Tmp,
+        passwd: Option<&str>,
+    ) -> Result<(), SandboxError> {
         self.tmpfs(&root.join("dev/shm"), SHM_BYTES)?;
         match tmp {
             Tmp::Memory(bytes) => self.tmpfs(&root.join("tmp"), bytes)?,
             Tmp::Disk(mount) => self.put(mount, &root.join("tmp"))?,
         }
-        self.proc(&root.join("proc"))
+        self.proc(&root.join("proc"))?;
+        passwd.map_or(Ok(()), |text| self.passwd(root, text))
+    }
+
+    /// Writes `/etc/passwd` into memory of the sandbox's own: a file on the host's disk, made and
+    /// removed with each sandbox, is dear (ext4 passes by each inode that was freed in the last five
+    /// seconds), and somebody has to remove it.
+    fn passwd(&mut self, root: &Path, text: &str) -> Result<(), SandboxError> {
+        const READABLE: u64 = 0o644;
+        let written = root.join(PASSWD);
+        let path = self.plan.string("path", &written)?;
+        let address = self.plan.bytes(text.as_bytes());
+        let file = self.plan.slot();
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+        let steps = [
+            Call::new(libc::SYS_openat)
+                .with_int(libc::AT_FDCWD)
+                .with(path)
+                .with_int(flags)
+                .with(READABLE)
+                .into_slot(file),
+            // Whatever the server's umask is.
+            Call::new(libc::SYS_fchmod).with_slot(file).with(READABLE),
+            Call::new(libc::SYS_write)
+                .with_slot(file)
+                .with(address)
+                .with(text.len() as u64),
+            Call::new(libc::SYS_close).with_slot(file),
+        ];
+        for step in steps {
+            self.plan.push(Phase::Setup, "write a passwd file", step);
+        }
+        self.bind_read_only(&written, &root.join("etc/passwd"))?;
+        let unlink = Call::new(libc::SYS_unlinkat)
+            .with_int(libc::AT_FDCWD)
+            .with(path)
+            .with(0);
+        self.plan
+            .push(Phase::Setup, "leave the passwd file to its place", unlink);
+        Ok(())
     }
 
     fn resize_tmp(&mut self, bytes: u64) -> Result<(), SandboxError> {

@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::later::Later;
 use crate::worker::Worker;
@@ -33,8 +33,10 @@ const BLOCK: u64 = 4096;
 /// Untouched disks kept for the next environments, for each that is to be ready anyway.
 const SPARE: usize = 4;
 
-/// How long making disks waits when all that were ready are taken at once.
-const AFTER_A_BURST: Duration = Duration::from_millis(100);
+/// Making disks waits until none was taken for so long: a burst has the processors, and does with
+/// memory when all that were ready are taken; but where starts never cease, no longer than that.
+const LULL: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Threads that take disks apart, which is waiting for the kernel for the most part.
 const REMOVERS: usize = 4;
@@ -102,11 +104,9 @@ impl TmpDisks {
         let taken = Worker::start("tmp-disks", move |taken| {
             // One for the first environment; as many as are wanted once there was one.
             filled.fill(depth.min(1));
-            for () in taken {
-                if filled.ready().is_empty() {
-                    // A burst, which has the processors: it does with memory meanwhile.
-                    std::thread::sleep(AFTER_A_BURST);
-                }
+            while taken.recv().is_ok() {
+                let since = Instant::now();
+                while since.elapsed() < PATIENCE && taken.recv_timeout(LULL).is_ok() {}
                 filled.fill(depth);
             }
         })?;
