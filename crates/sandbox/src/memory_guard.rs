@@ -14,6 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crate::SandboxError;
 use crate::cgroup::{MemoryAlarm, MemoryGroup};
@@ -23,9 +24,10 @@ use crate::process::Pidfd;
 /// A group that has less room than this left is looked at again only after this much more.
 const LEAST_STEP: u64 = 1 << 20;
 
-/// How often version 1 is asked: a microsecond each, so a function gets a few dozen megabytes past
-/// its limit at most.
-const POLL_MILLIS: i32 = 20;
+/// How often version 1 is asked: a microsecond or two each, so a function gets a few dozen megabytes
+/// past its limit at most. Of a thousand, less often: a round may take one part in `ROUNDS` of the time.
+const POLL: Duration = Duration::from_millis(20);
+const ROUNDS: u32 = 50;
 
 /// The key of the descriptor that wakes the thread.
 const WAKE: u64 = 0;
@@ -132,9 +134,12 @@ impl MemoryGuard {
 
 impl Shared {
     fn keep_watch(&self) {
+        let mut due = Instant::now();
         while !self.ended.load(Ordering::Acquire) {
             let patience = if self.posts().values().any(Post::is_polled) {
-                POLL_MILLIS
+                let left = due.saturating_duration_since(Instant::now());
+                // Rounded up, or the last part of a millisecond would be spent awake.
+                left.as_micros().div_ceil(1_000) as i32
             } else {
                 -1
             };
@@ -148,11 +153,17 @@ impl Shared {
             if keys.contains(&WAKE) {
                 eventfd::silence(&self.wake);
             }
+            let begun = Instant::now();
+            // Whoever starts or freezes wakes this thread, which is no reason to ask all others.
+            let polls = begun >= due;
             // What is over leaves the map, and with its descriptor the epoll set.
             self.posts().retain(|key, post| {
-                let to_look_at = keys.contains(key) || post.has_reached_its_mark();
+                let to_look_at = keys.contains(key) || polls && post.has_reached_its_mark();
                 !(to_look_at && post.is_over())
             });
+            if polls {
+                due = begun + POLL.max(begun.elapsed() * ROUNDS);
+            }
         }
     }
 
