@@ -42,6 +42,8 @@ pub(crate) enum Platform {
         trace: Option<String>,
     },
     RuntimeDone(RuntimeDone),
+    /// The end of one of several invocations.
+    Finished(Finished),
     /// Only the text format has it.
     End(RequestId),
     Report(Report),
@@ -89,6 +91,19 @@ pub(crate) struct RuntimeDone {
     /// From the answer to when the runtime asked for the next event.
     pub(crate) overhead: Duration,
     pub(crate) produced_bytes: usize,
+    pub(crate) trace: Option<String>,
+}
+
+/// How one of several invocations at once ended. What the environment is and uses is no single
+/// one's.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    pub(crate) request_id: RequestId,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) began: Timestamp,
+    pub(crate) duration: Duration,
+    /// How long the answer took to begin.
+    pub(crate) latency: Duration,
     pub(crate) trace: Option<String>,
 }
 
@@ -148,7 +163,8 @@ impl Platform {
             | Self::InitReport { .. }
             | Self::InitRuntimeDone { .. }
             | Self::RestoreRuntimeDone { .. }
-            | Self::RuntimeDone(_) => None,
+            | Self::RuntimeDone(_)
+            | Self::Finished(_) => None,
         }
     }
 
@@ -175,6 +191,9 @@ impl Platform {
             | Self::Report(Report {
                 failure: Some(_), ..
             })
+            | Self::Finished(Finished {
+                failure: Some(_), ..
+            })
             | Self::Extension(ExtensionState {
                 error_type: Some(_),
                 ..
@@ -189,6 +208,7 @@ impl Platform {
             | Self::End(_)
             | Self::Extension(_)
             | Self::Subscription { .. }
+            | Self::Finished(_)
             | Self::Report(_) => LogLevel::Info,
         }
     }

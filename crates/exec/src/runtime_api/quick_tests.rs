@@ -67,12 +67,13 @@ impl World {
             asynchronous: false,
             sink: None,
         };
-        self.exchange.offer(event, Timestamp::from_millis(7));
+        let one = self.exchange.one().unwrap();
+        one.offer(event, Timestamp::from_millis(7));
         request_id.to_string()
     }
 
     async fn answered(&self) -> String {
-        match self.exchange.answer().await {
+        match self.exchange.one().unwrap().answer().await {
             Answered::Response(body) => String::from_utf8(body.to_vec()).unwrap(),
             Answered::Error { document, .. } => String::from_utf8(document.to_vec()).unwrap(),
         }
