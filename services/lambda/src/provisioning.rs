@@ -121,7 +121,6 @@ impl Provisioning {
     /// Has as many environments of a version as it is to have, and notes how that goes where it
     /// decides over whether it can be invoked.
     async fn scale(&self, version: &Arc<Version>) {
-        let key = key(&version.record);
         let scaling = version.scaling();
         let (least, most) = (scaling.least(), scaling.most());
         let scaled = match self.runner.spec_of(version).await {

@@ -262,6 +262,9 @@ impl EventRunner for Runner {
                 return RunOutcome::TurnedOff;
             }
         }
+        if let Some(state) = version.state_on_provider() {
+            return RunOutcome::SystemFailed(error::not_active(state.as_str()).message);
+        }
         match version.preparation() {
             Preparation::Done => {}
             // As with concurrency, the event waits, and that does not count as a run.

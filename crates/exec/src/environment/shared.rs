@@ -22,7 +22,7 @@ use crate::invocation::{FunctionError, InvokeEvent, InvokeOutcome, Phases, Start
 use crate::logs::Platform;
 use crate::logs::platform::Finished;
 use crate::logs::report::Failure;
-use crate::runtime_api::{Answered, Reservation};
+use crate::runtime_api::{Answered, Reservation, RuntimeApi};
 
 pub(crate) struct Shared {
     core: Keeper,
@@ -67,7 +67,7 @@ impl Shared {
     /// How many invocations it could take now.
     pub(crate) fn room(&self) -> usize {
         let api = self.core.link.runtime_api();
-        api.map_or(0, |api| api.room())
+        api.map_or(0, RuntimeApi::room)
     }
 
     /// A place, if one is free.

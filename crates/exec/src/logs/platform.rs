@@ -294,6 +294,42 @@ mod tests {
     }
 
     #[test]
+    fn one_of_several_reports_its_own_time_alone() {
+        let finished = |failure| {
+            let event = Platform::Finished(Finished {
+                request_id: request_id(),
+                failure,
+                began: AT,
+                duration: Duration::from_millis(5),
+                latency: Duration::from_millis(2),
+                trace: None,
+            });
+            json_of(&event)["record"].clone()
+        };
+        assert_eq!(
+            finished(None),
+            json!({
+                "requestId": "0a1b2c3d-0000-4000-8000-000000000000",
+                "metrics": { "durationMs": 5.0 },
+                "spans": [
+                    {
+                        "name": "responseLatency", "start": "1970-01-01T00:00:00.001Z",
+                        "durationMs": 2.0,
+                    },
+                    {
+                        "name": "responseDuration", "start": "1970-01-01T00:00:00.003Z",
+                        "durationMs": 3.0,
+                    },
+                ],
+                "status": "success",
+            })
+        );
+        let timed_out = finished(Some(Failure::Timeout));
+        assert_eq!(timed_out["status"], "timeout");
+        assert!(timed_out.get("spans").is_none());
+    }
+
+    #[test]
     fn a_start_names_its_trace() {
         let start = Platform::Start {
             request_id: request_id(),

@@ -159,7 +159,7 @@ async fn several_calls_may_come_at_once_and_events_may_be_large() {
     send(&mut client, &(post(&id, "error", "{}") + NEXT)).await;
     assert_eq!(status(&mut client).await, 202);
     assert_eq!(world.answered().await, "{}");
-    world.exchange.settled().await;
+    world.exchange.one().unwrap().settled().await;
     world.offer(large.clone());
     assert!(receive(&mut client).await.1 == large);
 }
@@ -245,7 +245,7 @@ async fn a_runtime_that_gave_up_waiting_takes_no_event_along() {
     let world = World::new().await;
     let mut first = world.connect().await;
     send(&mut first, NEXT).await;
-    world.exchange.settled().await;
+    world.exchange.one().unwrap().settled().await;
     // Closed in both directions, and seen to be by the server.
     first.shutdown().await.unwrap();
     assert_eq!(first.read(&mut [0]).await.unwrap(), 0);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use exec::{FunctionSpec, InvokeError, InvokeOutcome, LogFormat, LogLevel, Logging, Managed};
 use serde_json::{Value, json};
 
-use crate::support::{World, event_for, json as document};
+use crate::support::{World, event_for, json as document, package};
 
 /// A custom runtime that asks for its next event in several threads.
 const CUSTOM: &str = r"#!/usr/bin/python3
@@ -41,7 +41,7 @@ for _ in range(int(os.environ['WORKERS'])):
     threading.Thread(target=work).start()
 ";
 
-fn managed(mut function: FunctionSpec, concurrency: u32) -> FunctionSpec {
+pub fn managed(mut function: FunctionSpec, concurrency: u32) -> FunctionSpec {
     function.managed = Some(Managed {
         concurrency,
         cpu_millis: 1_000,
@@ -68,7 +68,7 @@ fn custom(world: &World, workers: u32, concurrency: u32) -> Option<FunctionSpec>
 }
 
 /// Invokes so often at once.
-async fn at_once(
+pub async fn at_once(
     world: &World,
     function: &Arc<FunctionSpec>,
     event: &Value,
@@ -457,6 +457,48 @@ async fn node_has_threads_with_several_each() {
         left.iter().all(|it| it["threadId"] == left[0]["threadId"]),
         "{left:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn extensions_are_told_of_the_end_alone() {
+    let world = World::new();
+    let Some(mut function) = custom(&world, 1, 1) else {
+        return;
+    };
+    let extension = include_str!("extensions/extension.py");
+    let layer = package(&[("extensions/one", extension)]);
+    function.layers = Some(world.images.import_zip(&layer).unwrap());
+    let refused = function.clone();
+    let events = json!({"events": ["SHUTDOWN"]}).to_string();
+    function.environment.insert("EXTENSION".into(), events);
+    let function = Arc::new(function);
+    world.exec.scale(&function, 1, 1).await.unwrap();
+    world.exec.scaled_up(&function.key).await.unwrap();
+    let answer = world.run(&function, &json!({})).await.unwrap();
+    assert!(answer.function_error.is_none());
+    world.exec.retire(&function.key);
+    let says = |words: &str| world.recorded.log().iter().any(|line| line.contains(words));
+    eventually(|| says("one: ends")).await;
+    assert!(
+        !says("\"eventType\": \"INVOKE\""),
+        "{:?}",
+        world.recorded.log()
+    );
+
+    let refused = Arc::new(FunctionSpec {
+        key: exec::FunctionKey {
+            name: "refused".to_owned(),
+            ..refused.key.clone()
+        },
+        ..refused
+    });
+    world.exec.scale(&refused, 1, 1).await.unwrap();
+    // It asks for both, and has no identity after that.
+    let why = world.exec.scaled_up(&refused.key).await.unwrap_err();
+    assert!(why.starts_with("Extension.Crash"), "{why}");
+    assert!(says(
+        "INVOKE: event not supported on Lambda Managed Instances"
+    ));
 }
 
 async fn eventually(mut is_so: impl FnMut() -> bool) {
