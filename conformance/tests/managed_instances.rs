@@ -45,7 +45,9 @@ fn a_version_is_there_again_after_a_restart() {
             &format!("CapacityProviderOperatorRoleArn={ROLE}"),
         ],
     );
-    let provider = made["CapacityProvider"]["CapacityProviderArn"].as_str().unwrap();
+    let provider = made["CapacityProvider"]["CapacityProviderArn"]
+        .as_str()
+        .unwrap();
     let config = json!({"LambdaManagedInstancesCapacityProviderConfig": {
         "CapacityProviderArn": provider,
         "PerExecutionEnvironmentMaxConcurrency": 2,
@@ -69,7 +71,12 @@ fn a_version_is_there_again_after_a_restart() {
         "LATEST_PUBLISHED",
     ];
     aws(&server, "create-function", &create);
-    let version = ["--function-name", "hello", "--qualifier", "$LATEST.PUBLISHED"];
+    let version = [
+        "--function-name",
+        "hello",
+        "--qualifier",
+        "$LATEST.PUBLISHED",
+    ];
     let is_active = |server: &Server| {
         let shown = aws(server, "get-function-configuration", &version);
         (shown["State"] == "Active").then_some(())
