@@ -150,6 +150,7 @@ fn function(images: &Images, name: &str, code: &str) -> Result<Arc<FunctionSpec>
         reserved_concurrency: None,
         layers: None,
         snap_start: false,
+        managed: None,
     }))
 }
 

@@ -155,6 +155,7 @@ fn function(
         reserved_concurrency: None,
         layers: None,
         snap_start: false,
+        managed: None,
     }))
 }
 

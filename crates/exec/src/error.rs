@@ -40,6 +40,9 @@ pub enum InvokeError {
     /// They took longer than ten seconds.
     #[error("the snapshot could not be restored within its time limit")]
     RestoreTimeout,
+    /// No environment of a version on a capacity provider could be initialised; why.
+    #[error("no environment could be initialised: {0}")]
+    NotInitialised(String),
     /// The server is ending.
     #[error("shutting down")]
     ShuttingDown,

@@ -1,5 +1,6 @@
 //! The way in: functions are invoked here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,13 +13,13 @@ use crate::bootstraps::Bootstraps;
 use crate::config::{ExecConfig, Outbound};
 use crate::detached::Detached;
 use crate::dispatch::{
-    Acquired, Commitment, Concurrency, FolderWatch, Host, Limits, Lost, Pool, Pools, Reclaimer,
-    Turns, entrypoint_failure, run_again,
+    Acquired, Commitment, Concurrency, Fleet, FolderWatch, Host, Limits, Lost, Pool, Pools,
+    Reclaimer, Turns, entrypoint_failure, run_again,
 };
 use crate::environment::{Launcher, Maker, Next, Ran, Shelf, StartError};
 use crate::error::{ExecError, InvokeError, PrepareError};
 use crate::function::{Code, FunctionKey, FunctionSpec};
-use crate::info::{EnvironmentInfo, ProvisionedStatus, SpareInfo};
+use crate::info::{EnvironmentInfo, ProvisionedStatus, ScaledStatus, SpareInfo};
 use crate::invocation::{InvokeEvent, InvokeOutcome};
 use crate::nursery::Nursery;
 use crate::ports::{ExecPorts, UsageRecord};
@@ -36,6 +37,8 @@ struct Inner {
     host: Host,
     bootstraps: Arc<Bootstraps>,
     pools: RwLock<Pools>,
+    /// Of versions on capacity providers.
+    fleets: RwLock<HashMap<FunctionKey, Arc<Fleet>>>,
     concurrency: Concurrency,
     closing: AtomicBool,
     killed: AtomicBool,
@@ -87,6 +90,7 @@ impl Exec {
             host,
             bootstraps,
             pools: RwLock::default(),
+            fleets: RwLock::default(),
             concurrency,
             closing: AtomicBool::new(false),
             killed: AtomicBool::new(false),
@@ -143,6 +147,40 @@ impl Exec {
         pool?.provisioned_status()
     }
 
+    /// Keeps at least so many environments of a version on a capacity provider initialised from now on,
+    /// and makes no more than so many; none at all ends those that there are.
+    ///
+    /// # Errors
+    /// [`InvokeError::CodeUnavailable`] of a hot-reload folder, and [`InvokeError::ShuttingDown`].
+    pub async fn scale(
+        &self,
+        function: &Arc<FunctionSpec>,
+        least: u32,
+        most: u32,
+    ) -> Result<(), InvokeError> {
+        let fleet = self.inner.fleet(function).await?;
+        fleet.scale(least, most);
+        Ok(())
+    }
+
+    /// How far a version on a capacity provider is; `None` if it has not been scaled.
+    pub fn scaled(&self, function: &FunctionKey) -> Option<ScaledStatus> {
+        let fleets = self.inner.fleets.read();
+        fleets.get(function).map(|fleet| fleet.status())
+    }
+
+    /// Resolves when such a version has as many environments as are kept initialised.
+    ///
+    /// # Errors
+    /// Why one could not be, such as `Runtime.ImportModuleError: No module named 'x'`.
+    pub async fn scaled_up(&self, function: &FunctionKey) -> Result<(), String> {
+        let fleet = self.inner.fleets.read().get(function).cloned();
+        match fleet {
+            Some(fleet) => fleet.ready().await,
+            None => Ok(()),
+        }
+    }
+
     /// Says that this function was deployed and will be called soon: its runtime gets ready, and
     /// its code. Nothing runs of the function itself.
     pub async fn expect(&self, function: &FunctionSpec) {
@@ -169,6 +207,10 @@ impl Exec {
     /// now, busy ones after their invocation. Its provisioned concurrency ends.
     pub fn retire(&self, function: &FunctionKey) {
         self.inner.host.launcher.shelf.retire(function);
+        let fleet = self.inner.fleets.write().remove(function);
+        if let Some(fleet) = fleet {
+            fleet.retire();
+        }
         let pools = self.inner.pools.write().remove(function);
         for pool in pools {
             pool.retire();
@@ -224,6 +266,10 @@ impl Exec {
         for pool in pools {
             pool.retire();
         }
+        let fleets = std::mem::take(&mut *inner.fleets.write());
+        for fleet in fleets.into_values() {
+            fleet.retire();
+        }
         // Real time whatever the clock: the caller waits.
         if !inner
             .emptied_within(inner.host.launcher.config.shutdown_grace)
@@ -247,6 +293,9 @@ impl Inner {
     ) -> Result<InvokeOutcome, InvokeError> {
         if self.closing.load(Ordering::Acquire) {
             return Err(InvokeError::ShuttingDown);
+        }
+        if function.managed.is_some() {
+            return self.invoke_managed(&function, event, commitment).await;
         }
         let pool = self.pool(&function, event.tenant.as_deref()).await?;
         let reserved = function.reserved_concurrency;
@@ -283,6 +332,61 @@ impl Inner {
         }
         self.record(&pool.function, &event, &outcome);
         Ok(outcome)
+    }
+
+    /// The same in one of the environments that take several at once. What they may take is all the
+    /// concurrency that there is, unless the function has set some aside.
+    async fn invoke_managed(
+        &self,
+        function: &Arc<FunctionSpec>,
+        event: InvokeEvent,
+        commitment: &Commitment,
+    ) -> Result<InvokeOutcome, InvokeError> {
+        let fleet = self.fleet(function).await?;
+        let now = self.host.launcher.ports.clock.now();
+        let _slot = match function.reserved_concurrency {
+            None => None,
+            reserved => Some(fleet.gauges.enter(reserved, !event.asynchronous, now)?),
+        };
+        let outcome = fleet.invoke(&event, commitment).await?;
+        if outcome.function_error.is_some() && self.killed.load(Ordering::Acquire) {
+            return Err(InvokeError::ShuttingDown);
+        }
+        self.record(&fleet.function, &event, &outcome);
+        Ok(outcome)
+    }
+
+    /// The environments of this revision of a version on a capacity provider; those of an earlier
+    /// revision are retired.
+    async fn fleet(&self, function: &Arc<FunctionSpec>) -> Result<Arc<Fleet>, InvokeError> {
+        let known = self.fleets.read().get(&function.key).cloned();
+        if let Some(fleet) = known.filter(|fleet| fleet.serves(function)) {
+            return Ok(fleet);
+        }
+        self.bootstraps.written().await?;
+        let watch = watch(function).await?;
+        let gauges = self.concurrency.gauges(&function.key);
+        let fleet = Fleet::new(Arc::clone(function), gauges, self.host.clone(), watch);
+        let replaced = {
+            let mut fleets = self.fleets.write();
+            // Another call may have been faster.
+            if let Some(current) = fleets.get(&function.key)
+                && current.serves(function)
+            {
+                return Ok(Arc::clone(current));
+            }
+            fleets.insert(function.key.clone(), Arc::clone(&fleet))
+        };
+        if let Some(replaced) = replaced {
+            let (least, most) = replaced.bounds();
+            fleet.scale(least, most);
+            replaced.retire();
+        }
+        // A shutdown that began meanwhile has not seen this one.
+        if self.closing.load(Ordering::Acquire) {
+            return Err(InvokeError::ShuttingDown);
+        }
+        Ok(fleet)
     }
 
     /// The environments of this revision, for one tenant where there are tenants; those of an earlier

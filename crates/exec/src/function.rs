@@ -61,6 +61,18 @@ pub struct FunctionSpec {
     /// Whether the version's environments start from a snapshot of one that has been initialized:
     /// a published version for which SnapStart is on.
     pub snap_start: bool,
+    /// Of a version on a capacity provider. Its environments are made by [`crate::Exec::scale`].
+    pub managed: Option<Managed>,
+}
+
+/// How the environments of a version on a capacity provider are: they take many invocations at once,
+/// and are never frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Managed {
+    /// Invocations at once in one environment.
+    pub concurrency: u32,
+    /// vCPUs of an environment, in thousandths.
+    pub cpu_millis: u32,
 }
 
 /// What is mounted at `/var/task`, or the whole root.
@@ -89,6 +101,9 @@ impl FunctionSpec {
     /// vCPUs in thousandths: 1,000 per 1,769 MB.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
     pub fn cpu_millis(&self) -> u32 {
+        if let Some(managed) = self.managed {
+            return managed.cpu_millis;
+        }
         (u64::from(self.memory_mb) * 1_000 / 1_769).max(1) as u32
     }
 }

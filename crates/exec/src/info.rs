@@ -73,3 +73,14 @@ pub struct ProvisionedStatus {
     /// once one has succeeded.
     pub failure: Option<String>,
 }
+
+/// How far a version on a capacity provider is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaledStatus {
+    /// How many environments are kept initialised.
+    pub least: u32,
+    /// How many there are at most.
+    pub most: u32,
+    /// How many have been initialised, and live.
+    pub environments: u32,
+}

@@ -29,12 +29,12 @@ pub use config::{ExecConfig, Outbound, Templates};
 pub use dispatch::{HostMemory, MemoryProbe};
 pub use error::{ExecError, ImageError, InvokeError, PrepareError, ThrottleReason};
 pub use exec::Exec;
-pub use function::{Code, Container, FunctionKey, FunctionSpec};
+pub use function::{Code, Container, FunctionKey, FunctionSpec, Managed};
 pub use images::{
     CodeImage, Compression, ImageId, Images, MAX_CONTAINER_BYTES, MAX_ENTRIES, MAX_UNZIPPED_BYTES,
     Pulled, Staging,
 };
-pub use info::{EnvironmentInfo, EnvironmentState, ProvisionedStatus, SpareInfo};
+pub use info::{EnvironmentInfo, EnvironmentState, ProvisionedStatus, ScaledStatus, SpareInfo};
 pub use invocation::{
     FunctionError, InvokeEvent, InvokeOutcome, LOG_TAIL_BYTES, MAX_PAYLOAD_BYTES,
     MAX_RESPONSE_BYTES, MAX_STREAMED_BYTES, Phases, ResponseSink, StartTier,

@@ -28,10 +28,18 @@ const METHODS = {
 let requestId;
 let tenantId;
 let isJson = false;
+// Whose events are written, where a thread has several invocations at once; and what keeps a record
+// together, where several threads write.
+let invocation = () => ({ requestId, tenantId });
+let alone = (write) => write();
 
 function setRequestId(id, tenant) {
   requestId = id;
   tenantId = tenant;
+}
+
+function shareWith(others) {
+  ({ invocation, alone } = others);
 }
 
 // Replaces the console's methods, for the format and the level that the variables ask for.
@@ -62,12 +70,15 @@ function asError(error) {
 function write(level, values) {
   const now = new Date();
   const at = now.toISOString();
-  const text = isJson ? json(at, level, values) : `${at}\t${requestId}\t${level}\t${format(...values)}`;
+  const text = isJson
+    ? json(at, level, values)
+    : `${at}\t${invocation().requestId}\t${level}\t${format(...values)}`;
   record(now, Buffer.from(text));
 }
 
 // With the fields of AWS's runtime client.
 function json(timestamp, level, [message, ...rest]) {
+  const { requestId, tenantId } = invocation();
   const fields = { timestamp, level, requestId };
   if (tenantId) fields.tenantId = tenantId;
   if (rest.length === 0) {
@@ -101,7 +112,9 @@ function record(now, text) {
   record.writeUInt32LE(text.length, 4);
   record.writeBigUInt64LE(BigInt(now.getTime()), 8);
   text.copy(record, PREFIX);
-  for (let at = 0; at < record.length; ) at += writeSync(PIPE, record, at);
+  alone(() => {
+    for (let at = 0; at < record.length; ) at += writeSync(PIPE, record, at);
+  });
 }
 
-module.exports = { setRequestId, patchConsole, logError };
+module.exports = { setRequestId, shareWith, patchConsole, logError };

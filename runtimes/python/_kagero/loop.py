@@ -86,7 +86,7 @@ def _answer_events(function, task_root):
             else:
                 os.environ["_X_AMZN_TRACE_ID"] = trace
         try:
-            result = _marshal(function(_unmarshal(event), context.LambdaContext(header)))
+            result = marshal(function(unmarshal(event), context.LambdaContext(header)))
         except Exception as error:
             document = errors.describe(error, request_id)
             errors.log(document)
@@ -99,14 +99,16 @@ def _answer_events(function, task_root):
         event = result = None
 
 
-def _unmarshal(event):
+def unmarshal(event):
+    """What the handler gets."""
     try:
         return decode(event)
     except Exception as error:
         raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
 
 
-def _marshal(result):
+def marshal(result):
+    """What the caller gets."""
     if isinstance(result, bytes):
         return result
     try:

@@ -26,10 +26,33 @@ _MOST = 4096 - _PREFIX.size
 _lock = RLock()
 
 
+class _Between:
+    """Keeps what one of several processes writes together."""
+
+    def __init__(self):
+        import fcntl
+
+        self._lock = fcntl.lockf
+        self._take, self._leave = fcntl.LOCK_EX, fcntl.LOCK_UN
+        self._file = os.memfd_create("kagero-log")
+
+    def __enter__(self):
+        _lock.acquire()
+        self._lock(self._file, self._take)
+
+    def __exit__(self, *_):
+        self._lock(self._file, self._leave)
+        _lock.release()
+
+
+# Among several processes.
+_between = None
+
+
 def _write(kind, text):
     now = int(time.time() * 1000)
     size = len(text)
-    with _lock:
+    with _between or _lock:
         if size <= _MOST:
             os.write(_PIPE, _PREFIX.pack(kind, size, now) + text)
             return
@@ -52,14 +75,27 @@ class _Stream(io.RawIOBase):
         super().__init__()
         self._kind = kind
         self._descriptor = descriptor
+        # An unfinished line, where others would go on with it.
+        self._line = b""
         self.name = name
         self.mode = "wb"
 
     def write(self, data):
         data = bytes(data)
-        if data:
+        if data and _between is None:
             _write(self._kind, data)
+        elif data:
+            lines = (self._line + data).splitlines(True)
+            self._line = b"" if lines[-1].endswith(b"\n") else lines.pop()
+            for line in lines:
+                _write(_RECORD, line)
         return len(data)
+
+    def end_line(self):
+        """Writes out what lacks its end."""
+        line, self._line = self._line, b""
+        if line:
+            _write(_RECORD, line)
 
     def writable(self):
         return True
@@ -89,6 +125,12 @@ def install():
     sys.stderr = sys.__stderr__ = _text(_STDERR, 2, "<stderr>")
 
 
+def share():
+    """Several processes are about to write, each its own lines."""
+    global _between
+    _between = _Between()
+
+
 def keep_from_programs():
     """The pipe is this process's own."""
     os.set_inheritable(_PIPE, False)
@@ -100,5 +142,7 @@ def flush():
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
+            if _between is not None:
+                stream.buffer.end_line()
         except Exception:
             pass

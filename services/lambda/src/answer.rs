@@ -75,7 +75,9 @@ pub fn listed(version: &Version, arn: &Arn) -> FunctionConfiguration {
         snap_start: Some(SnapStartResponse {
             apply_on: SnapStartApplyOn::parse(&settings.snap_start),
             optimization_status: Some(optimization(version)),
-        }),
+        })
+        .filter(|_| settings.capacity.is_none()),
+        capacity_provider_config: settings.capacity.as_ref().map(|it| it.shown(settings)),
         durable_config: settings.durable.as_ref().map(durable_config::shown),
         tenancy_config: tenancy::shown(settings),
         logging_config: Some(settings.logging.shown(&settings.log_group)),
@@ -102,26 +104,30 @@ fn optimization(version: &Version) -> SnapStartOptimizationStatus {
 
 /// The configuration with its states. `note` says what is unusual about the runtime.
 pub fn current(version: &Version, arn: &Arn, note: Option<String>) -> FunctionConfiguration {
-    let (state, reason, code) = match version.preparation() {
-        Preparation::Done => (State::Active, note, None),
+    let (reason, code) = match version.preparation() {
+        Preparation::Done => (note, None),
         Preparation::UnderWay => (
-            State::Pending,
             Some(BEING_CREATED.to_owned()),
             Some(StateReasonCode::Creating),
         ),
-        Preparation::NoImage { code, why } => (State::Failed, Some(why), Some(code)),
-        Preparation::Failed(why) => (
-            State::Failed,
-            Some(why),
-            Some(StateReasonCode::FunctionError),
-        ),
+        Preparation::NoImage { code, why } => (Some(why), Some(code)),
+        Preparation::Failed(why) => (Some(why), Some(StateReasonCode::FunctionError)),
     };
     FunctionConfiguration {
-        state: Some(state),
+        state: Some(state(version)),
         state_reason: reason,
         state_reason_code: code,
         last_update_status: Some(LastUpdateStatus::Successful),
         ..with_runtime_version(version, arn)
+    }
+}
+
+/// What may be done with a version now.
+pub fn state(version: &Version) -> State {
+    match version.preparation() {
+        Preparation::UnderWay => State::Pending,
+        Preparation::NoImage { .. } | Preparation::Failed(_) => State::Failed,
+        Preparation::Done => version.state_on_provider().unwrap_or(State::Active),
     }
 }
 

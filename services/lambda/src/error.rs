@@ -49,6 +49,47 @@ pub fn alias_not_found(arn: &Arn) -> ServiceError {
     not_found(format!("Cannot find alias arn: {arn}"))
 }
 
+/// `name` is an ARN, or what was given in its place.
+pub fn no_capacity_provider(name: impl Display) -> ServiceError {
+    not_found(format!("Capacity provider not found: {name}"))
+}
+
+pub fn too_many_capacity_providers() -> ServiceError {
+    user(
+        "CapacityProviderLimitExceededException",
+        StatusCode::BAD_REQUEST,
+        "The maximum number of capacity providers for your account has been exceeded.",
+    )
+}
+
+pub fn too_many_versions_of_capacity_provider() -> ServiceError {
+    user(
+        "FunctionVersionsPerCapacityProviderLimitExceededException",
+        StatusCode::BAD_REQUEST,
+        "The maximum number of function versions that can be associated with a single capacity \
+         provider has been exceeded.",
+    )
+}
+
+/// A function on a capacity provider was invoked by its name alone, and nothing has been published
+/// for that.
+pub fn no_published_version() -> ServiceError {
+    user(
+        "NoPublishedVersionException",
+        StatusCode::BAD_REQUEST,
+        "The function has no published versions available.",
+    )
+}
+
+/// Scaling was asked for a version that has none.
+pub fn not_on_a_capacity_provider() -> ServiceError {
+    ServiceError::new(
+        "AccessDeniedException",
+        StatusCode::FORBIDDEN,
+        "The function provided by the arn does not contain a capacity provider configuration",
+    )
+}
+
 /// UpdateAlias says it in other words than the rest.
 pub fn no_alias_to_update(arn: &Arn) -> ServiceError {
     not_found(format!("Alias not found: {arn}"))

@@ -11,10 +11,11 @@ use service::ServiceError;
 use tokio::sync::OnceCell;
 
 use crate::domain::permission::{self, Statement};
+use crate::domain::scaling::Scaling;
 use crate::domain::snap_start;
 use crate::domain::version::VersionId;
 use crate::error;
-use crate::generated::StateReasonCode;
+use crate::generated::{State, StateReasonCode};
 use crate::records::layer::LayerReference;
 use crate::records::{AliasRecord, Code, FunctionRecord, VersionRecord};
 
@@ -22,8 +23,8 @@ use crate::records::{AliasRecord, Code, FunctionRecord, VersionRecord};
 pub struct Function {
     pub record: FunctionRecord,
     pub latest: Arc<Version>,
-    /// The published ones, by number.
-    pub versions: BTreeMap<u64, Arc<Version>>,
+    /// The published ones.
+    pub versions: BTreeMap<VersionId, Arc<Version>>,
     pub aliases: BTreeMap<String, Arc<Alias>>,
 }
 
@@ -110,13 +111,13 @@ impl Function {
     pub fn version(&self, version: VersionId) -> Option<&Arc<Version>> {
         match version {
             VersionId::Latest => Some(&self.latest),
-            VersionId::Published(number) => self.versions.get(&number),
+            published => self.versions.get(&published),
         }
     }
 
-    /// What was published last, unless it has been deleted.
+    /// What was published last under a number, unless it has been deleted.
     pub fn last_published(&self) -> Option<&Arc<Version>> {
-        self.versions.get(&self.record.last_version)
+        self.version(VersionId::Published(self.record.last_version))
     }
 
     pub fn codes(&self) -> impl Iterator<Item = &Code> {
@@ -210,6 +211,11 @@ impl Version {
         self.record.version != VersionId::Latest && snap_start::is_on(&self.record.settings)
     }
 
+    /// Whether it runs on a capacity provider, which only published versions do.
+    pub fn is_managed(&self) -> bool {
+        self.record.version != VersionId::Latest && self.record.settings.capacity.is_some()
+    }
+
     pub fn preparation(&self) -> Preparation {
         self.preparation.read().clone()
     }
@@ -220,6 +226,9 @@ impl Version {
 
     /// Refuses invocations of a version that is not Active.
     pub fn check_ready(&self) -> Result<(), ServiceError> {
+        if let Some(state) = self.state_on_provider() {
+            return Err(error::not_active(state.as_str()));
+        }
         match *self.preparation.read() {
             Preparation::Done => Ok(()),
             Preparation::UnderWay if self.snap_starts() => Err(error::snap_start_not_ready()),
@@ -228,6 +237,23 @@ impl Version {
                 Err(error::not_active("Failed"))
             }
         }
+    }
+}
+
+impl Version {
+    /// The state of what has no environments though its function is on a capacity provider.
+    pub fn state_on_provider(&self) -> Option<State> {
+        self.record.settings.capacity.as_ref()?;
+        if self.record.version == VersionId::Latest {
+            Some(State::ActiveNonInvocable)
+        } else {
+            self.scaling().is_off().then_some(State::Deactivated)
+        }
+    }
+
+    /// How many environments it has on its capacity provider.
+    pub fn scaling(&self) -> Scaling {
+        self.record.scaling.unwrap_or_default()
     }
 }
 
@@ -294,6 +320,7 @@ pub mod tests {
                 durable: None,
                 image: None,
                 per_tenant: false,
+                capacity: None,
             },
             architecture: "x86_64".to_owned(),
             code: Code::HotReload {

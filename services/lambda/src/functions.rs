@@ -66,11 +66,11 @@ impl Functions {
             let function = loaded
                 .get_mut(&record.place())
                 .and_then(|functions| functions.get_mut(&record.name));
-            if let (Some(function), Some(number)) = (function, record.version.number()) {
+            if let Some(function) = function {
                 let reserved = function.record.reserved_concurrency;
                 // An earlier run has answered for it.
                 let version = Version::new(record, reserved, Preparation::Done);
-                function.versions.insert(number, version);
+                function.versions.insert(version.record.version, version);
             }
         })
         .await?;
@@ -275,13 +275,15 @@ impl Changing {
         };
         if let Some(version) = published {
             put(&mut batch, &VERSIONS, version.key(), &version)?;
-            if let Some(number) = version.version.number() {
-                let version = Version::new(version, reserved, Preparation::Done);
-                if version.snap_starts() {
-                    version.set_preparation(Preparation::UnderWay);
-                }
-                function.versions.insert(number, version);
+            let version = Version::new(version, reserved, Preparation::Done);
+            // What takes the place of an Active version is invoked as soon as it can be.
+            let replaced = function.version(version.record.version);
+            let is_replacement =
+                replaced.is_some_and(|replaced| replaced.preparation() == Preparation::Done);
+            if version.snap_starts() || version.is_managed() && !is_replacement {
+                version.set_preparation(Preparation::UnderWay);
             }
+            function.versions.insert(version.record.version, version);
         }
         self.commit(batch, function).await
     }

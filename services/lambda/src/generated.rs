@@ -29,11 +29,13 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         AddPermission::SCHEMA,
         CheckpointDurableExecution::SCHEMA,
         CreateAlias::SCHEMA,
+        CreateCapacityProvider::SCHEMA,
         CreateCodeSigningConfig::SCHEMA,
         CreateEventSourceMapping::SCHEMA,
         CreateFunction::SCHEMA,
         CreateFunctionUrlConfig::SCHEMA,
         DeleteAlias::SCHEMA,
+        DeleteCapacityProvider::SCHEMA,
         DeleteCodeSigningConfig::SCHEMA,
         DeleteDurableExecution::SCHEMA,
         DeleteEventSourceMapping::SCHEMA,
@@ -47,6 +49,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         DeleteResourcePolicy::SCHEMA,
         GetAccountSettings::SCHEMA,
         GetAlias::SCHEMA,
+        GetCapacityProvider::SCHEMA,
         GetCodeSigningConfig::SCHEMA,
         GetDurableExecution::SCHEMA,
         GetDurableExecutionHistory::SCHEMA,
@@ -58,6 +61,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         GetFunctionConfiguration::SCHEMA,
         GetFunctionEventInvokeConfig::SCHEMA,
         GetFunctionRecursionConfig::SCHEMA,
+        GetFunctionScalingConfig::SCHEMA,
         GetFunctionUrlConfig::SCHEMA,
         GetLayerVersion::SCHEMA,
         GetLayerVersionByArn::SCHEMA,
@@ -70,11 +74,13 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         InvokeAsync::SCHEMA,
         InvokeWithResponseStream::SCHEMA,
         ListAliases::SCHEMA,
+        ListCapacityProviders::SCHEMA,
         ListCodeSigningConfigs::SCHEMA,
         ListDurableExecutionsByFunction::SCHEMA,
         ListEventSourceMappings::SCHEMA,
         ListFunctionEventInvokeConfigs::SCHEMA,
         ListFunctionUrlConfigs::SCHEMA,
+        ListFunctionVersionsByCapacityProvider::SCHEMA,
         ListFunctions::SCHEMA,
         ListFunctionsByCodeSigningConfig::SCHEMA,
         ListLayerVersions::SCHEMA,
@@ -89,6 +95,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         PutFunctionConcurrency::SCHEMA,
         PutFunctionEventInvokeConfig::SCHEMA,
         PutFunctionRecursionConfig::SCHEMA,
+        PutFunctionScalingConfig::SCHEMA,
         PutProvisionedConcurrencyConfig::SCHEMA,
         PutResourcePolicy::SCHEMA,
         PutRuntimeManagementConfig::SCHEMA,
@@ -102,6 +109,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         TagResource::SCHEMA,
         UntagResource::SCHEMA,
         UpdateAlias::SCHEMA,
+        UpdateCapacityProvider::SCHEMA,
         UpdateCodeSigningConfig::SCHEMA,
         UpdateEventSourceMapping::SCHEMA,
         UpdateFunctionCode::SCHEMA,
@@ -109,51 +117,11 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         UpdateFunctionEventInvokeConfig::SCHEMA,
         UpdateFunctionUrlConfig::SCHEMA,
     ],
-    absent: &[
-        g::AbsentOperation {
-            name: "CreateCapacityProvider",
-            method: "POST",
-            uri: "/2025-11-30/capacity-providers",
-        },
-        g::AbsentOperation {
-            name: "DeleteCapacityProvider",
-            method: "DELETE",
-            uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
-        },
-        g::AbsentOperation {
-            name: "GetCapacityProvider",
-            method: "GET",
-            uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
-        },
-        g::AbsentOperation {
-            name: "GetFunctionScalingConfig",
-            method: "GET",
-            uri: "/2025-11-30/functions/{FunctionName}/function-scaling-config",
-        },
-        g::AbsentOperation {
-            name: "ListCapacityProviders",
-            method: "GET",
-            uri: "/2025-11-30/capacity-providers",
-        },
-        g::AbsentOperation {
-            name: "ListFunctionVersionsByCapacityProvider",
-            method: "GET",
-            uri: "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions",
-        },
-        g::AbsentOperation {
-            name: "PutFunctionScalingConfig",
-            method: "PUT",
-            uri: "/2025-11-30/functions/{FunctionName}/function-scaling-config",
-        },
-        g::AbsentOperation {
-            name: "UpdateCapacityProvider",
-            method: "PUT",
-            uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
-        },
-    ],
+    absent: &[],
     errors: &[
         &errors::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
         &errors::CALLBACK_TIMEOUT_EXCEPTION,
+        &errors::CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
         &errors::CODE_ARTIFACT_USER_DELETED_EXCEPTION,
         &errors::CODE_ARTIFACT_USER_FAILED_EXCEPTION,
         &errors::CODE_ARTIFACT_USER_PENDING_EXCEPTION,
@@ -310,6 +278,28 @@ impl Operation for CreateAlias {
     };
 }
 
+pub struct CreateCapacityProvider;
+impl Operation for CreateCapacityProvider {
+    type Input = CreateCapacityProviderRequest;
+    type Output = CreateCapacityProviderResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "CreateCapacityProvider",
+        method: "POST",
+        uri: "/2025-11-30/capacity-providers",
+        status: 202,
+        input: &tables::CREATE_CAPACITY_PROVIDER_REQUEST,
+        output: &tables::CREATE_CAPACITY_PROVIDER_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
+        ],
+    };
+}
+
 pub struct CreateCodeSigningConfig;
 impl Operation for CreateCodeSigningConfig {
     type Input = CreateCodeSigningConfigRequest;
@@ -411,6 +401,28 @@ impl Operation for DeleteAlias {
         status: 204,
         input: &tables::DELETE_ALIAS_REQUEST,
         output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DeleteCapacityProvider;
+impl Operation for DeleteCapacityProvider {
+    type Input = DeleteCapacityProviderRequest;
+    type Output = DeleteCapacityProviderResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteCapacityProvider",
+        method: "DELETE",
+        uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
+        status: 202,
+        input: &tables::DELETE_CAPACITY_PROVIDER_REQUEST,
+        output: &tables::DELETE_CAPACITY_PROVIDER_RESPONSE,
         result_wrapper: None,
         errors: &[
             &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
@@ -705,6 +717,27 @@ impl Operation for GetAlias {
     };
 }
 
+pub struct GetCapacityProvider;
+impl Operation for GetCapacityProvider {
+    type Input = GetCapacityProviderRequest;
+    type Output = GetCapacityProviderResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetCapacityProvider",
+        method: "GET",
+        uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
+        status: 200,
+        input: &tables::GET_CAPACITY_PROVIDER_REQUEST,
+        output: &tables::GET_CAPACITY_PROVIDER_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
 pub struct GetCodeSigningConfig;
 impl Operation for GetCodeSigningConfig {
     type Input = GetCodeSigningConfigRequest;
@@ -937,6 +970,27 @@ impl Operation for GetFunctionRecursionConfig {
         status: 200,
         input: &tables::GET_FUNCTION_RECURSION_CONFIG_REQUEST,
         output: &tables::GET_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct GetFunctionScalingConfig;
+impl Operation for GetFunctionScalingConfig {
+    type Input = GetFunctionScalingConfigRequest;
+    type Output = GetFunctionScalingConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "GetFunctionScalingConfig",
+        method: "GET",
+        uri: "/2025-11-30/functions/{FunctionName}/function-scaling-config",
+        status: 200,
+        input: &tables::GET_FUNCTION_SCALING_CONFIG_REQUEST,
+        output: &tables::GET_FUNCTION_SCALING_CONFIG_RESPONSE,
         result_wrapper: None,
         errors: &[
             &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
@@ -1304,6 +1358,26 @@ impl Operation for ListAliases {
     };
 }
 
+pub struct ListCapacityProviders;
+impl Operation for ListCapacityProviders {
+    type Input = ListCapacityProvidersRequest;
+    type Output = ListCapacityProvidersResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListCapacityProviders",
+        method: "GET",
+        uri: "/2025-11-30/capacity-providers",
+        status: 200,
+        input: &tables::LIST_CAPACITY_PROVIDERS_REQUEST,
+        output: &tables::LIST_CAPACITY_PROVIDERS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    };
+}
+
 pub struct ListCodeSigningConfigs;
 impl Operation for ListCodeSigningConfigs {
     type Input = ListCodeSigningConfigsRequest;
@@ -1397,6 +1471,27 @@ impl Operation for ListFunctionUrlConfigs {
         status: 200,
         input: &tables::LIST_FUNCTION_URL_CONFIGS_REQUEST,
         output: &tables::LIST_FUNCTION_URL_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct ListFunctionVersionsByCapacityProvider;
+impl Operation for ListFunctionVersionsByCapacityProvider {
+    type Input = ListFunctionVersionsByCapacityProviderRequest;
+    type Output = ListFunctionVersionsByCapacityProviderResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "ListFunctionVersionsByCapacityProvider",
+        method: "GET",
+        uri: "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions",
+        status: 200,
+        input: &tables::LIST_FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_REQUEST,
+        output: &tables::LIST_FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_RESPONSE,
         result_wrapper: None,
         errors: &[
             &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
@@ -1702,6 +1797,28 @@ impl Operation for PutFunctionRecursionConfig {
         status: 200,
         input: &tables::PUT_FUNCTION_RECURSION_CONFIG_REQUEST,
         output: &tables::PUT_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
+pub struct PutFunctionScalingConfig;
+impl Operation for PutFunctionScalingConfig {
+    type Input = PutFunctionScalingConfigRequest;
+    type Output = PutFunctionScalingConfigResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutFunctionScalingConfig",
+        method: "PUT",
+        uri: "/2025-11-30/functions/{FunctionName}/function-scaling-config",
+        status: 202,
+        input: &tables::PUT_FUNCTION_SCALING_CONFIG_REQUEST,
+        output: &tables::PUT_FUNCTION_SCALING_CONFIG_RESPONSE,
         result_wrapper: None,
         errors: &[
             &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
@@ -2020,6 +2137,28 @@ impl Operation for UpdateAlias {
     };
 }
 
+pub struct UpdateCapacityProvider;
+impl Operation for UpdateCapacityProvider {
+    type Input = UpdateCapacityProviderRequest;
+    type Output = UpdateCapacityProviderResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "UpdateCapacityProvider",
+        method: "PUT",
+        uri: "/2025-11-30/capacity-providers/{CapacityProviderName}",
+        status: 202,
+        input: &tables::UPDATE_CAPACITY_PROVIDER_REQUEST,
+        output: &tables::UPDATE_CAPACITY_PROVIDER_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    };
+}
+
 pub struct UpdateCodeSigningConfig;
 impl Operation for UpdateCodeSigningConfig {
     type Input = UpdateCodeSigningConfigRequest;
@@ -2176,6 +2315,12 @@ pub mod errors {
         query_code: None,
         status: 400,
         shape: &tables::CALLBACK_TIMEOUT_EXCEPTION,
+    };
+    pub static CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION: ErrorSchema = ErrorSchema {
+        code: "CapacityProviderLimitExceededException",
+        query_code: None,
+        status: 400,
+        shape: &tables::CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
     };
     pub static CODE_ARTIFACT_USER_DELETED_EXCEPTION: ErrorSchema = ErrorSchema {
         code: "CodeArtifactUserDeletedException",
@@ -2740,12 +2885,123 @@ pub struct CallbackTimedOutDetails {
 wire::structure!(CallbackTimedOutDetails { error: "Error" });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityProvider {
+    pub capacity_provider_arn: String,
+    pub state: CapacityProviderState,
+    pub vpc_config: CapacityProviderVpcConfig,
+    pub permissions_config: CapacityProviderPermissionsConfig,
+    pub instance_requirements: Option<InstanceRequirements>,
+    pub capacity_provider_scaling_config: Option<CapacityProviderScalingConfig>,
+    pub kms_key_arn: Option<String>,
+    pub last_modified: Option<String>,
+    pub propagate_tags: Option<PropagateTags>,
+    pub telemetry_config: Option<CapacityProviderTelemetryConfig>,
+}
+wire::structure!(CapacityProvider {
+    capacity_provider_arn: "CapacityProviderArn",
+    state: "State",
+    vpc_config: "VpcConfig",
+    permissions_config: "PermissionsConfig",
+    instance_requirements: "InstanceRequirements",
+    capacity_provider_scaling_config: "CapacityProviderScalingConfig",
+    kms_key_arn: "KmsKeyArn",
+    last_modified: "LastModified",
+    propagate_tags: "PropagateTags",
+    telemetry_config: "TelemetryConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderConfig {
     pub lambda_managed_instances_capacity_provider_config:
         LambdaManagedInstancesCapacityProviderConfig,
 }
 wire::structure!(CapacityProviderConfig {
     lambda_managed_instances_capacity_provider_config: "LambdaManagedInstancesCapacityProviderConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityProviderLoggingConfig {
+    pub system_log_level: Option<SystemLogLevel>,
+    pub log_group: Option<String>,
+}
+wire::structure!(CapacityProviderLoggingConfig {
+    system_log_level: "SystemLogLevel",
+    log_group: "LogGroup",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityProviderPermissionsConfig {
+    pub capacity_provider_operator_role_arn: String,
+}
+wire::structure!(CapacityProviderPermissionsConfig {
+    capacity_provider_operator_role_arn: "CapacityProviderOperatorRoleArn",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CapacityProviderPredefinedMetricType {
+    #[default]
+    LambdaCapacityProviderAverageCPUUtilization,
+    LambdaCapacityProviderAverageGPUUtilization,
+}
+wire::string_enum!(CapacityProviderPredefinedMetricType {
+    LambdaCapacityProviderAverageCPUUtilization: "LambdaCapacityProviderAverageCPUUtilization",
+    LambdaCapacityProviderAverageGPUUtilization: "LambdaCapacityProviderAverageGPUUtilization",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityProviderScalingConfig {
+    pub max_v_cpu_count: Option<i32>,
+    pub scaling_mode: Option<CapacityProviderScalingMode>,
+    pub scaling_policies: Option<Vec<TargetTrackingScalingPolicy>>,
+}
+wire::structure!(CapacityProviderScalingConfig {
+    max_v_cpu_count: "MaxVCpuCount",
+    scaling_mode: "ScalingMode",
+    scaling_policies: "ScalingPolicies",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CapacityProviderScalingMode {
+    #[default]
+    Auto,
+    Manual,
+}
+wire::string_enum!(CapacityProviderScalingMode {
+    Auto: "Auto",
+    Manual: "Manual",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CapacityProviderState {
+    #[default]
+    Pending,
+    Active,
+    Failed,
+    Deleting,
+}
+wire::string_enum!(CapacityProviderState {
+    Pending: "Pending",
+    Active: "Active",
+    Failed: "Failed",
+    Deleting: "Deleting",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityProviderTelemetryConfig {
+    pub logging_config: Option<CapacityProviderLoggingConfig>,
+}
+wire::structure!(CapacityProviderTelemetryConfig {
+    logging_config: "LoggingConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityProviderVpcConfig {
+    pub subnet_ids: Vec<String>,
+    pub security_group_ids: Vec<String>,
+}
+wire::structure!(CapacityProviderVpcConfig {
+    subnet_ids: "SubnetIds",
+    security_group_ids: "SecurityGroupIds",
 });
 
 #[derive(Clone, Default, PartialEq)]
@@ -2962,6 +3218,38 @@ wire::structure!(CreateAliasRequest {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCapacityProviderRequest {
+    pub capacity_provider_name: String,
+    pub vpc_config: CapacityProviderVpcConfig,
+    pub permissions_config: CapacityProviderPermissionsConfig,
+    pub instance_requirements: Option<InstanceRequirements>,
+    pub capacity_provider_scaling_config: Option<CapacityProviderScalingConfig>,
+    pub kms_key_arn: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub propagate_tags: Option<PropagateTags>,
+    pub telemetry_config: Option<CapacityProviderTelemetryConfig>,
+}
+wire::structure!(CreateCapacityProviderRequest {
+    capacity_provider_name: "CapacityProviderName",
+    vpc_config: "VpcConfig",
+    permissions_config: "PermissionsConfig",
+    instance_requirements: "InstanceRequirements",
+    capacity_provider_scaling_config: "CapacityProviderScalingConfig",
+    kms_key_arn: "KmsKeyArn",
+    tags: "Tags",
+    propagate_tags: "PropagateTags",
+    telemetry_config: "TelemetryConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCapacityProviderResponse {
+    pub capacity_provider: CapacityProvider,
+}
+wire::structure!(CreateCapacityProviderResponse {
+    capacity_provider: "CapacityProvider",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateCodeSigningConfigRequest {
     pub description: Option<String>,
     pub allowed_publishers: AllowedPublishers,
@@ -3161,6 +3449,22 @@ pub struct DeleteAliasRequest {
 wire::structure!(DeleteAliasRequest {
     function_name: "FunctionName",
     name: "Name",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteCapacityProviderRequest {
+    pub capacity_provider_name: String,
+}
+wire::structure!(DeleteCapacityProviderRequest {
+    capacity_provider_name: "CapacityProviderName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteCapacityProviderResponse {
+    pub capacity_provider: CapacityProvider,
+}
+wire::structure!(DeleteCapacityProviderResponse {
+    capacity_provider: "CapacityProvider",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4029,6 +4333,16 @@ wire::structure!(FunctionRuntimeConfig {
     runtime_alias: "RuntimeAlias",
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FunctionScalingConfig {
+    pub min_execution_environments: Option<i32>,
+    pub max_execution_environments: Option<i32>,
+}
+wire::structure!(FunctionScalingConfig {
+    min_execution_environments: "MinExecutionEnvironments",
+    max_execution_environments: "MaxExecutionEnvironments",
+});
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FunctionUrlAuthType {
     #[default]
@@ -4077,6 +4391,16 @@ wire::string_enum!(FunctionVersionLatestPublished {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct FunctionVersionsByCapacityProviderListItem {
+    pub function_arn: String,
+    pub state: State,
+}
+wire::structure!(FunctionVersionsByCapacityProviderListItem {
+    function_arn: "FunctionArn",
+    state: "State",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccountSettingsRequest {}
 wire::structure!(GetAccountSettingsRequest {});
 
@@ -4098,6 +4422,22 @@ pub struct GetAliasRequest {
 wire::structure!(GetAliasRequest {
     function_name: "FunctionName",
     name: "Name",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetCapacityProviderRequest {
+    pub capacity_provider_name: String,
+}
+wire::structure!(GetCapacityProviderRequest {
+    capacity_provider_name: "CapacityProviderName",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetCapacityProviderResponse {
+    pub capacity_provider: CapacityProvider,
+}
+wire::structure!(GetCapacityProviderResponse {
+    capacity_provider: "CapacityProvider",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4316,6 +4656,28 @@ wire::structure!(GetFunctionResponse {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionScalingConfigRequest {
+    pub function_name: String,
+    pub qualifier: String,
+}
+wire::structure!(GetFunctionScalingConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionScalingConfigResponse {
+    pub function_arn: Option<String>,
+    pub applied_function_scaling_config: Option<FunctionScalingConfig>,
+    pub requested_function_scaling_config: Option<FunctionScalingConfig>,
+}
+wire::structure!(GetFunctionScalingConfigResponse {
+    function_arn: "FunctionArn",
+    applied_function_scaling_config: "AppliedFunctionScalingConfig",
+    requested_function_scaling_config: "RequestedFunctionScalingConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionUrlConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -4524,6 +4886,18 @@ pub struct ImageConfigResponse {
 wire::structure!(ImageConfigResponse {
     image_config: "ImageConfig",
     error: "Error",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceRequirements {
+    pub architectures: Option<Vec<Architecture>>,
+    pub allowed_instance_types: Option<Vec<String>>,
+    pub excluded_instance_types: Option<Vec<String>>,
+}
+wire::structure!(InstanceRequirements {
+    architectures: "Architectures",
+    allowed_instance_types: "AllowedInstanceTypes",
+    excluded_instance_types: "ExcludedInstanceTypes",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4936,6 +5310,28 @@ wire::structure!(ListAliasesResponse {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListCapacityProvidersRequest {
+    pub state: Option<CapacityProviderState>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListCapacityProvidersRequest {
+    state: "State",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListCapacityProvidersResponse {
+    pub capacity_providers: Vec<CapacityProvider>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(ListCapacityProvidersResponse {
+    capacity_providers: "CapacityProviders",
+    next_marker: "NextMarker",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListCodeSigningConfigsRequest {
     pub marker: Option<String>,
     pub max_items: Option<i32>,
@@ -5054,6 +5450,30 @@ pub struct ListFunctionUrlConfigsResponse {
 }
 wire::structure!(ListFunctionUrlConfigsResponse {
     function_url_configs: "FunctionUrlConfigs",
+    next_marker: "NextMarker",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionVersionsByCapacityProviderRequest {
+    pub capacity_provider_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+wire::structure!(ListFunctionVersionsByCapacityProviderRequest {
+    capacity_provider_name: "CapacityProviderName",
+    marker: "Marker",
+    max_items: "MaxItems",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionVersionsByCapacityProviderResponse {
+    pub capacity_provider_arn: String,
+    pub function_versions: Vec<FunctionVersionsByCapacityProviderListItem>,
+    pub next_marker: Option<String>,
+}
+wire::structure!(ListFunctionVersionsByCapacityProviderResponse {
+    capacity_provider_arn: "CapacityProviderArn",
+    function_versions: "FunctionVersions",
     next_marker: "NextMarker",
 });
 
@@ -5433,6 +5853,27 @@ pub struct PauseDurableExecutionResponse {}
 wire::structure!(PauseDurableExecutionResponse {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PropagateTags {
+    pub mode: Option<PropagateTagsMode>,
+    pub explicit_tags: Option<BTreeMap<String, String>>,
+}
+wire::structure!(PropagateTags {
+    mode: "Mode",
+    explicit_tags: "ExplicitTags",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PropagateTagsMode {
+    #[default]
+    None,
+    Explicit,
+}
+wire::string_enum!(PropagateTagsMode {
+    None: "None",
+    Explicit: "Explicit",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedConcurrencyConfigListItem {
     pub function_arn: Option<String>,
     pub requested_provisioned_concurrent_executions: Option<i32>,
@@ -5597,6 +6038,26 @@ pub struct PutFunctionRecursionConfigResponse {
 }
 wire::structure!(PutFunctionRecursionConfigResponse {
     recursive_loop: "RecursiveLoop",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionScalingConfigRequest {
+    pub function_name: String,
+    pub qualifier: String,
+    pub function_scaling_config: Option<FunctionScalingConfig>,
+}
+wire::structure!(PutFunctionScalingConfigRequest {
+    function_name: "FunctionName",
+    qualifier: "Qualifier",
+    function_scaling_config: "FunctionScalingConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionScalingConfigResponse {
+    pub function_state: Option<State>,
+}
+wire::structure!(PutFunctionScalingConfigResponse {
+    function_state: "FunctionState",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6184,6 +6645,16 @@ wire::structure!(TagsError {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetTrackingScalingPolicy {
+    pub predefined_metric_type: CapacityProviderPredefinedMetricType,
+    pub target_value: f64,
+}
+wire::structure!(TargetTrackingScalingPolicy {
+    predefined_metric_type: "PredefinedMetricType",
+    target_value: "TargetValue",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TenancyConfig {
     pub tenant_isolation_mode: TenantIsolationMode,
 }
@@ -6257,6 +6728,28 @@ wire::structure!(UpdateAliasRequest {
     description: "Description",
     routing_config: "RoutingConfig",
     revision_id: "RevisionId",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateCapacityProviderRequest {
+    pub capacity_provider_name: String,
+    pub capacity_provider_scaling_config: Option<CapacityProviderScalingConfig>,
+    pub propagate_tags: Option<PropagateTags>,
+    pub telemetry_config: Option<CapacityProviderTelemetryConfig>,
+}
+wire::structure!(UpdateCapacityProviderRequest {
+    capacity_provider_name: "CapacityProviderName",
+    capacity_provider_scaling_config: "CapacityProviderScalingConfig",
+    propagate_tags: "PropagateTags",
+    telemetry_config: "TelemetryConfig",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateCapacityProviderResponse {
+    pub capacity_provider: CapacityProvider,
+}
+wire::structure!(UpdateCapacityProviderResponse {
+    capacity_provider: "CapacityProvider",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6835,6 +7328,43 @@ mod tables {
         ],
         payload: None,
     };
+    pub static CAPACITY_PROVIDER: StructureSchema = StructureSchema {
+        name: "CapacityProvider",
+        members: &[
+            MemberSchema::new(
+                "CapacityProviderArn",
+                Schema::String(&CAPACITY_PROVIDER_ARN),
+            )
+            .required(),
+            MemberSchema::new("State", Schema::String(&CAPACITY_PROVIDER_STATE)).required(),
+            MemberSchema::new(
+                "VpcConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_VPC_CONFIG),
+            )
+            .required(),
+            MemberSchema::new(
+                "PermissionsConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_PERMISSIONS_CONFIG),
+            )
+            .required(),
+            MemberSchema::new(
+                "InstanceRequirements",
+                Schema::Structure(&INSTANCE_REQUIREMENTS),
+            ),
+            MemberSchema::new(
+                "CapacityProviderScalingConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_SCALING_CONFIG),
+            ),
+            MemberSchema::new("KmsKeyArn", Schema::String(&KMS_KEY_ARN)),
+            MemberSchema::new("LastModified", Schema::String(&TIMESTAMP)),
+            MemberSchema::new("PropagateTags", Schema::Structure(&PROPAGATE_TAGS)),
+            MemberSchema::new(
+                "TelemetryConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_TELEMETRY_CONFIG),
+            ),
+        ],
+        payload: None,
+    };
     static PATTERN_OF_CAPACITY_PROVIDER_ARN: PatternSchema = PatternSchema::new(
         "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
         "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:capacity-provider:[a-zA-Z0-9-_]+",
@@ -6852,6 +7382,119 @@ mod tables {
         )
         .required()],
         payload: None,
+    };
+    pub static CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION: StructureSchema = StructureSchema {
+        name: "CapacityProviderLimitExceededException",
+        members: &[
+            MemberSchema::new("Type", Schema::String(&StringSchema::ANY)),
+            MemberSchema::new("message", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static CAPACITY_PROVIDER_LOGGING_CONFIG: StructureSchema = StructureSchema {
+        name: "CapacityProviderLoggingConfig",
+        members: &[
+            MemberSchema::new("SystemLogLevel", Schema::String(&SYSTEM_LOG_LEVEL)),
+            MemberSchema::new("LogGroup", Schema::String(&LOG_GROUP)),
+        ],
+        payload: None,
+    };
+    static PATTERN_OF_CAPACITY_PROVIDER_NAME: PatternSchema = PatternSchema::new(
+        "(arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+        "(arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:capacity-provider:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+    );
+    static CAPACITY_PROVIDER_NAME: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(140)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_CAPACITY_PROVIDER_NAME),
+    };
+    pub static CAPACITY_PROVIDER_PERMISSIONS_CONFIG: StructureSchema = StructureSchema {
+        name: "CapacityProviderPermissionsConfig",
+        members: &[
+            MemberSchema::new("CapacityProviderOperatorRoleArn", Schema::String(&ROLE_ARN))
+                .required(),
+        ],
+        payload: None,
+    };
+    static CAPACITY_PROVIDER_PREDEFINED_METRIC_TYPE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &[
+            "LambdaCapacityProviderAverageCPUUtilization",
+            "LambdaCapacityProviderAverageGPUUtilization",
+        ],
+        pattern: None,
+    };
+    pub static CAPACITY_PROVIDER_SCALING_CONFIG: StructureSchema = StructureSchema {
+        name: "CapacityProviderScalingConfig",
+        members: &[
+            MemberSchema::new(
+                "MaxVCpuCount",
+                Schema::Integer(&Bounds::new(Some(2), Some(15000))),
+            ),
+            MemberSchema::new(
+                "ScalingMode",
+                Schema::String(&CAPACITY_PROVIDER_SCALING_MODE),
+            ),
+            MemberSchema::new(
+                "ScalingPolicies",
+                Schema::List(&CAPACITY_PROVIDER_SCALING_POLICIES_LIST),
+            ),
+        ],
+        payload: None,
+    };
+    static CAPACITY_PROVIDER_SCALING_MODE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["Auto", "Manual"],
+        pattern: None,
+    };
+    static CAPACITY_PROVIDER_SCALING_POLICIES_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&TARGET_TRACKING_SCALING_POLICY),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(1), Some(10)),
+    };
+    static CAPACITY_PROVIDER_SECURITY_GROUP_IDS: ListSchema = ListSchema {
+        member: Schema::String(&SECURITY_GROUP_ID),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(5)),
+    };
+    static CAPACITY_PROVIDER_STATE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["Pending", "Active", "Failed", "Deleting"],
+        pattern: None,
+    };
+    static CAPACITY_PROVIDER_SUBNET_IDS: ListSchema = ListSchema {
+        member: Schema::String(&SUBNET_ID),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(1), Some(16)),
+    };
+    pub static CAPACITY_PROVIDER_TELEMETRY_CONFIG: StructureSchema = StructureSchema {
+        name: "CapacityProviderTelemetryConfig",
+        members: &[MemberSchema::new(
+            "LoggingConfig",
+            Schema::Structure(&CAPACITY_PROVIDER_LOGGING_CONFIG),
+        )],
+        payload: None,
+    };
+    pub static CAPACITY_PROVIDER_VPC_CONFIG: StructureSchema = StructureSchema {
+        name: "CapacityProviderVpcConfig",
+        members: &[
+            MemberSchema::new("SubnetIds", Schema::List(&CAPACITY_PROVIDER_SUBNET_IDS)).required(),
+            MemberSchema::new(
+                "SecurityGroupIds",
+                Schema::List(&CAPACITY_PROVIDER_SECURITY_GROUP_IDS),
+            )
+            .required(),
+        ],
+        payload: None,
+    };
+    static CAPACITY_PROVIDERS_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&CAPACITY_PROVIDER),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(50)),
     };
     pub static CHAINED_INVOKE_DETAILS: StructureSchema = StructureSchema {
         name: "ChainedInvokeDetails",
@@ -7157,6 +7800,49 @@ mod tables {
         ],
         payload: None,
     };
+    pub static CREATE_CAPACITY_PROVIDER_REQUEST: StructureSchema = StructureSchema {
+        name: "CreateCapacityProviderRequest",
+        members: &[
+            MemberSchema::new(
+                "CapacityProviderName",
+                Schema::String(&CAPACITY_PROVIDER_NAME),
+            )
+            .required(),
+            MemberSchema::new(
+                "VpcConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_VPC_CONFIG),
+            )
+            .required(),
+            MemberSchema::new(
+                "PermissionsConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_PERMISSIONS_CONFIG),
+            )
+            .required(),
+            MemberSchema::new(
+                "InstanceRequirements",
+                Schema::Structure(&INSTANCE_REQUIREMENTS),
+            ),
+            MemberSchema::new(
+                "CapacityProviderScalingConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_SCALING_CONFIG),
+            ),
+            MemberSchema::new("KmsKeyArn", Schema::String(&KMS_KEY_ARN_NON_EMPTY)),
+            MemberSchema::new("Tags", Schema::Map(&TAGS)),
+            MemberSchema::new("PropagateTags", Schema::Structure(&PROPAGATE_TAGS)),
+            MemberSchema::new(
+                "TelemetryConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_TELEMETRY_CONFIG),
+            ),
+        ],
+        payload: None,
+    };
+    pub static CREATE_CAPACITY_PROVIDER_RESPONSE: StructureSchema = StructureSchema {
+        name: "CreateCapacityProviderResponse",
+        members: &[
+            MemberSchema::new("CapacityProvider", Schema::Structure(&CAPACITY_PROVIDER)).required(),
+        ],
+        payload: None,
+    };
     pub static CREATE_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
         name: "CreateCodeSigningConfigRequest",
         members: &[
@@ -7359,6 +8045,23 @@ mod tables {
             MemberSchema::new("Name", Schema::String(&ALIAS))
                 .required()
                 .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static DELETE_CAPACITY_PROVIDER_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteCapacityProviderRequest",
+        members: &[MemberSchema::new(
+            "CapacityProviderName",
+            Schema::String(&CAPACITY_PROVIDER_NAME),
+        )
+        .required()
+        .at(Location::Uri)],
+        payload: None,
+    };
+    pub static DELETE_CAPACITY_PROVIDER_RESPONSE: StructureSchema = StructureSchema {
+        name: "DeleteCapacityProviderResponse",
+        members: &[
+            MemberSchema::new("CapacityProvider", Schema::Structure(&CAPACITY_PROVIDER)).required(),
         ],
         payload: None,
     };
@@ -8428,6 +9131,20 @@ mod tables {
         ],
         payload: None,
     };
+    pub static FUNCTION_SCALING_CONFIG: StructureSchema = StructureSchema {
+        name: "FunctionScalingConfig",
+        members: &[
+            MemberSchema::new(
+                "MinExecutionEnvironments",
+                Schema::Integer(&Bounds::new(Some(0), Some(15000))),
+            ),
+            MemberSchema::new(
+                "MaxExecutionEnvironments",
+                Schema::Integer(&Bounds::new(Some(0), Some(15000))),
+            ),
+        ],
+        payload: None,
+    };
     static FUNCTION_URL: StringSchema = StringSchema {
         bounds: Bounds::new(Some(40), Some(100)),
         values: &[],
@@ -8485,6 +9202,22 @@ mod tables {
         values: &["LATEST_PUBLISHED"],
         pattern: None,
     };
+    static FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_LIST: ListSchema = ListSchema {
+        member: Schema::Structure(&FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_LIST_ITEM),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(50)),
+    };
+    pub static FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_LIST_ITEM: StructureSchema =
+        StructureSchema {
+            name: "FunctionVersionsByCapacityProviderListItem",
+            members: &[
+                MemberSchema::new("FunctionArn", Schema::String(&NAME_SPACED_FUNCTION_ARN))
+                    .required(),
+                MemberSchema::new("State", Schema::String(&STATE)).required(),
+            ],
+            payload: None,
+        };
     pub static FUNCTION_VERSIONS_PER_CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION: StructureSchema =
         StructureSchema {
             name: "FunctionVersionsPerCapacityProviderLimitExceededException",
@@ -8516,6 +9249,23 @@ mod tables {
             MemberSchema::new("Name", Schema::String(&ALIAS))
                 .required()
                 .at(Location::Uri),
+        ],
+        payload: None,
+    };
+    pub static GET_CAPACITY_PROVIDER_REQUEST: StructureSchema = StructureSchema {
+        name: "GetCapacityProviderRequest",
+        members: &[MemberSchema::new(
+            "CapacityProviderName",
+            Schema::String(&CAPACITY_PROVIDER_NAME),
+        )
+        .required()
+        .at(Location::Uri)],
+        payload: None,
+    };
+    pub static GET_CAPACITY_PROVIDER_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetCapacityProviderResponse",
+        members: &[
+            MemberSchema::new("CapacityProvider", Schema::Structure(&CAPACITY_PROVIDER)).required(),
         ],
         payload: None,
     };
@@ -8751,6 +9501,33 @@ mod tables {
         ],
         payload: None,
     };
+    pub static GET_FUNCTION_SCALING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "GetFunctionScalingConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&UNQUALIFIED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&PUBLISHED_FUNCTION_QUALIFIER))
+                .required()
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static GET_FUNCTION_SCALING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "GetFunctionScalingConfigResponse",
+        members: &[
+            MemberSchema::new("FunctionArn", Schema::String(&FUNCTION_ARN)),
+            MemberSchema::new(
+                "AppliedFunctionScalingConfig",
+                Schema::Structure(&FUNCTION_SCALING_CONFIG),
+            ),
+            MemberSchema::new(
+                "RequestedFunctionScalingConfig",
+                Schema::Structure(&FUNCTION_SCALING_CONFIG),
+            ),
+        ],
+        payload: None,
+    };
     pub static GET_FUNCTION_URL_CONFIG_REQUEST: StructureSchema = StructureSchema {
         name: "GetFunctionUrlConfigRequest",
         members: &[
@@ -8978,6 +9755,28 @@ mod tables {
         bounds: Bounds::new(Some(0), Some(6291456)),
         values: &[],
         pattern: None,
+    };
+    pub static INSTANCE_REQUIREMENTS: StructureSchema = StructureSchema {
+        name: "InstanceRequirements",
+        members: &[
+            MemberSchema::new("Architectures", Schema::List(&ARCHITECTURES_LIST)),
+            MemberSchema::new("AllowedInstanceTypes", Schema::List(&INSTANCE_TYPE_SET)),
+            MemberSchema::new("ExcludedInstanceTypes", Schema::List(&INSTANCE_TYPE_SET)),
+        ],
+        payload: None,
+    };
+    static PATTERN_OF_INSTANCE_TYPE: PatternSchema =
+        PatternSchema::new("[a-zA-Z0-9\\.\\*\\-]+", "[a-zA-Z0-9\\.\\*\\-]+");
+    static INSTANCE_TYPE: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(30)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_INSTANCE_TYPE),
+    };
+    static INSTANCE_TYPE_SET: ListSchema = ListSchema {
+        member: Schema::String(&INSTANCE_TYPE),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(400)),
     };
     pub static INVALID_CODE_SIGNATURE_EXCEPTION: StructureSchema = StructureSchema {
         name: "InvalidCodeSignatureException",
@@ -9208,6 +10007,15 @@ mod tables {
         bounds: Bounds::new(Some(0), Some(10000)),
         values: &[],
         pattern: Some(&PATTERN_OF_KMS_KEY_ARN),
+    };
+    static PATTERN_OF_KMS_KEY_ARN_NON_EMPTY: PatternSchema = PatternSchema::new(
+        "arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*",
+        "arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*",
+    );
+    static KMS_KEY_ARN_NON_EMPTY: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(10000)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_KMS_KEY_ARN_NON_EMPTY),
     };
     pub static KMS_NOT_FOUND_EXCEPTION: StructureSchema = StructureSchema {
         name: "KMSNotFoundException",
@@ -9526,6 +10334,26 @@ mod tables {
         ],
         payload: None,
     };
+    pub static LIST_CAPACITY_PROVIDERS_REQUEST: StructureSchema = StructureSchema {
+        name: "ListCapacityProvidersRequest",
+        members: &[
+            MemberSchema::new("State", Schema::String(&CAPACITY_PROVIDER_STATE))
+                .at(Location::Query),
+            MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+            MemberSchema::new("MaxItems", Schema::Integer(&Bounds::new(Some(1), Some(50))))
+                .at(Location::Query),
+        ],
+        payload: None,
+    };
+    pub static LIST_CAPACITY_PROVIDERS_RESPONSE: StructureSchema = StructureSchema {
+        name: "ListCapacityProvidersResponse",
+        members: &[
+            MemberSchema::new("CapacityProviders", Schema::List(&CAPACITY_PROVIDERS_LIST))
+                .required(),
+            MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
     pub static LIST_CODE_SIGNING_CONFIGS_REQUEST: StructureSchema = StructureSchema {
         name: "ListCodeSigningConfigsRequest",
         members: &[
@@ -9659,6 +10487,40 @@ mod tables {
         ],
         payload: None,
     };
+    pub static LIST_FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_REQUEST: StructureSchema =
+        StructureSchema {
+            name: "ListFunctionVersionsByCapacityProviderRequest",
+            members: &[
+                MemberSchema::new(
+                    "CapacityProviderName",
+                    Schema::String(&CAPACITY_PROVIDER_NAME),
+                )
+                .required()
+                .at(Location::Uri),
+                MemberSchema::new("Marker", Schema::String(&StringSchema::ANY)).at(Location::Query),
+                MemberSchema::new("MaxItems", Schema::Integer(&Bounds::new(Some(1), Some(50))))
+                    .at(Location::Query),
+            ],
+            payload: None,
+        };
+    pub static LIST_FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_RESPONSE: StructureSchema =
+        StructureSchema {
+            name: "ListFunctionVersionsByCapacityProviderResponse",
+            members: &[
+                MemberSchema::new(
+                    "CapacityProviderArn",
+                    Schema::String(&CAPACITY_PROVIDER_ARN),
+                )
+                .required(),
+                MemberSchema::new(
+                    "FunctionVersions",
+                    Schema::List(&FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER_LIST),
+                )
+                .required(),
+                MemberSchema::new("NextMarker", Schema::String(&StringSchema::ANY)),
+            ],
+            payload: None,
+        };
     pub static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
         name: "ListFunctionsByCodeSigningConfigRequest",
         members: &[
@@ -10147,6 +11009,30 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_PRINCIPAL_ORG_ID),
     };
+    pub static PROPAGATE_TAGS: StructureSchema = StructureSchema {
+        name: "PropagateTags",
+        members: &[
+            MemberSchema::new("Mode", Schema::String(&PROPAGATE_TAGS_MODE)),
+            MemberSchema::new(
+                "ExplicitTags",
+                Schema::Map(&PROPAGATE_TAGS_EXPLICIT_TAGS_MAP),
+            ),
+        ],
+        payload: None,
+    };
+    static PROPAGATE_TAGS_EXPLICIT_TAGS_MAP: MapSchema = MapSchema {
+        key: Schema::String(&TAG_KEY),
+        value: Schema::String(&TAG_VALUE),
+        key_name: "key",
+        value_name: "value",
+        flattened: false,
+        bounds: Bounds::new(Some(0), Some(40)),
+    };
+    static PROPAGATE_TAGS_MODE: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["None", "Explicit"],
+        pattern: None,
+    };
     static PROVISIONED_CONCURRENCY_CONFIG_LIST: ListSchema = ListSchema {
         member: Schema::Structure(&PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM),
         member_name: "member",
@@ -10277,6 +11163,15 @@ mod tables {
         ],
         payload: None,
     };
+    static PATTERN_OF_PUBLISHED_FUNCTION_QUALIFIER: PatternSchema = PatternSchema::new(
+        "(\\$LATEST\\.PUBLISHED|[0-9]+)",
+        "(\\$LATEST\\.PUBLISHED|[0-9]+)",
+    );
+    static PUBLISHED_FUNCTION_QUALIFIER: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(128)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_PUBLISHED_FUNCTION_QUALIFIER),
+    };
     pub static PUT_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: StructureSchema = StructureSchema {
         name: "PutFunctionCodeSigningConfigRequest",
         members: &[
@@ -10356,6 +11251,27 @@ mod tables {
             "RecursiveLoop",
             Schema::String(&RECURSIVE_LOOP),
         )],
+        payload: None,
+    };
+    pub static PUT_FUNCTION_SCALING_CONFIG_REQUEST: StructureSchema = StructureSchema {
+        name: "PutFunctionScalingConfigRequest",
+        members: &[
+            MemberSchema::new("FunctionName", Schema::String(&UNQUALIFIED_FUNCTION_NAME))
+                .required()
+                .at(Location::Uri),
+            MemberSchema::new("Qualifier", Schema::String(&PUBLISHED_FUNCTION_QUALIFIER))
+                .required()
+                .at(Location::Query),
+            MemberSchema::new(
+                "FunctionScalingConfig",
+                Schema::Structure(&FUNCTION_SCALING_CONFIG),
+            ),
+        ],
+        payload: None,
+    };
+    pub static PUT_FUNCTION_SCALING_CONFIG_RESPONSE: StructureSchema = StructureSchema {
+        name: "PutFunctionScalingConfigResponse",
+        members: &[MemberSchema::new("FunctionState", Schema::String(&STATE))],
         payload: None,
     };
     pub static PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: StructureSchema = StructureSchema {
@@ -11214,6 +12130,22 @@ mod tables {
         values: &[],
         pattern: Some(&PATTERN_OF_TAGS_ERROR_MESSAGE),
     };
+    pub static TARGET_TRACKING_SCALING_POLICY: StructureSchema = StructureSchema {
+        name: "TargetTrackingScalingPolicy",
+        members: &[
+            MemberSchema::new(
+                "PredefinedMetricType",
+                Schema::String(&CAPACITY_PROVIDER_PREDEFINED_METRIC_TYPE),
+            )
+            .required(),
+            MemberSchema::new(
+                "TargetValue",
+                Schema::Float(&Bounds::new(Some(0), Some(100))),
+            )
+            .required(),
+        ],
+        payload: None,
+    };
     pub static TENANCY_CONFIG: StructureSchema = StructureSchema {
         name: "TenancyConfig",
         members: &[MemberSchema::new(
@@ -11362,6 +12294,34 @@ mod tables {
                 Schema::Structure(&ALIAS_ROUTING_CONFIGURATION),
             ),
             MemberSchema::new("RevisionId", Schema::String(&StringSchema::ANY)),
+        ],
+        payload: None,
+    };
+    pub static UPDATE_CAPACITY_PROVIDER_REQUEST: StructureSchema = StructureSchema {
+        name: "UpdateCapacityProviderRequest",
+        members: &[
+            MemberSchema::new(
+                "CapacityProviderName",
+                Schema::String(&CAPACITY_PROVIDER_NAME),
+            )
+            .required()
+            .at(Location::Uri),
+            MemberSchema::new(
+                "CapacityProviderScalingConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_SCALING_CONFIG),
+            ),
+            MemberSchema::new("PropagateTags", Schema::Structure(&PROPAGATE_TAGS)),
+            MemberSchema::new(
+                "TelemetryConfig",
+                Schema::Structure(&CAPACITY_PROVIDER_TELEMETRY_CONFIG),
+            ),
+        ],
+        payload: None,
+    };
+    pub static UPDATE_CAPACITY_PROVIDER_RESPONSE: StructureSchema = StructureSchema {
+        name: "UpdateCapacityProviderResponse",
+        members: &[
+            MemberSchema::new("CapacityProvider", Schema::Structure(&CAPACITY_PROVIDER)).required(),
         ],
         payload: None,
     };

@@ -64,6 +64,7 @@ impl Entrance {
         {
             return Err(error::invoke_denied(caller, &name.arn()));
         }
+        target.check_published()?;
         if target.version.record.settings.durable.is_some() && name.qualifier.is_none() {
             return Err(refusals::unqualified());
         }

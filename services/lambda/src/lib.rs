@@ -2,14 +2,14 @@
 //! queues and streams.
 //!
 //! # What is absent
-//! Capacity providers, and event sources other than SQS
-//! and DynamoDB Streams. Each is refused by name.
+//! Event sources other than SQS and DynamoDB Streams. Each is refused by name.
 
 mod acting;
 mod addresses;
 mod aftermath;
 mod answer;
 mod attached;
+mod capacity_providers;
 mod code;
 mod code_signing;
 mod containers;
@@ -53,6 +53,7 @@ pub use domain::settings::Limits;
 pub use service_impl::endpoint;
 pub use urls::endpoint as urls_endpoint;
 
+use capacity_providers::CapacityProviders;
 use code::CodeStore;
 use code_signing::CodeSigning;
 use containers::Containers;
@@ -102,6 +103,7 @@ pub struct Lambda {
     layers: Arc<Layers>,
     code: Arc<CodeStore>,
     code_signing: CodeSigning,
+    capacity_providers: CapacityProviders,
     roles: Arc<Roles>,
     runner: Arc<Runner>,
     entrance: Arc<Entrance>,
@@ -117,6 +119,7 @@ pub async fn service(config: Config, api: Arc<dyn ApiCaller>) -> Result<Arc<Lamb
         store, clock, exec, ..
     } = config;
     let code_signing = CodeSigning::load(Arc::clone(&store)).await?;
+    let capacity_providers = CapacityProviders::load(Arc::clone(&store)).await?;
     let functions = Arc::new(Functions::load(Arc::clone(&store)).await?);
     let layers = Arc::new(Layers::load(Arc::clone(&store)).await?);
     let code = Arc::new(CodeStore {
@@ -198,6 +201,7 @@ pub async fn service(config: Config, api: Arc<dyn ApiCaller>) -> Result<Arc<Lamb
         layers,
         code,
         code_signing,
+        capacity_providers,
         roles,
         provisioning: Provisioning::new(Arc::clone(&runner)),
         runner,
@@ -332,6 +336,15 @@ static OPERATIONS: &[Operation<Lambda>] = &[
     operation!(api::PutFunctionCodeSigningConfig => ops::function_code_signing::put_function_code_signing_config),
     operation!(api::GetFunctionCodeSigningConfig => ops::function_code_signing::get_function_code_signing_config),
     operation!(api::DeleteFunctionCodeSigningConfig => ops::function_code_signing::delete_function_code_signing_config),
+    operation!(api::CreateCapacityProvider => ops::capacity_provider::create_capacity_provider),
+    operation!(api::GetCapacityProvider => ops::capacity_provider::get_capacity_provider),
+    operation!(api::UpdateCapacityProvider => ops::capacity_provider::update_capacity_provider),
+    operation!(api::DeleteCapacityProvider => ops::capacity_provider::delete_capacity_provider),
+    operation!(api::ListCapacityProviders => ops::capacity_provider::list_capacity_providers),
+    operation!(api::ListFunctionVersionsByCapacityProvider
+        => ops::capacity_provider::list_function_versions_by_capacity_provider),
+    operation!(api::PutFunctionScalingConfig => ops::scaling_config::put_function_scaling_config),
+    operation!(api::GetFunctionScalingConfig => ops::scaling_config::get_function_scaling_config),
     operation!(api::CheckpointDurableExecution
         => ops::durable_checkpoint::checkpoint_durable_execution),
     operation!(api::GetDurableExecutionState

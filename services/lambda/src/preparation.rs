@@ -77,6 +77,10 @@ impl Runner {
     /// Says that a version will be called soon, as whoever has just deployed it will: its runtime
     /// and its bytecode get ready in the background, and the session of its role.
     pub fn expect(self: &Arc<Self>, version: &Arc<Version>) {
+        // It is not invoked, and what is published of it has environments of its own.
+        if version.record.settings.capacity.is_some() {
+            return;
+        }
         let (runner, version) = (Arc::clone(self), Arc::clone(version));
         tokio::spawn(async move {
             // What is wrong is the first invocation's to tell.

@@ -1,20 +1,26 @@
-//! Has environments kept ready, as the configurations of provisioned concurrency say.
+//! Has environments kept ready, as the configurations of provisioned concurrency say, and those of
+//! scaling on capacity providers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use exec::{FunctionKey, InvokeError};
 use parking_lot::Mutex;
 
 use crate::domain::function_name::FunctionName;
 use crate::domain::provisioned::Progress;
+use crate::domain::scaling::Scaling;
 use crate::domain::version::VersionId;
-use crate::function::{Function, Version};
+use crate::function::{Function, Preparation, Version};
 use crate::runner::{Runner, key};
 
 /// Lambda's word for environments that cannot begin. What the function said is in its log.
 const INIT_FAILURE: &str = "FUNCTION_ERROR_INIT_FAILURE";
+
+/// How often it is looked whether a version that could not be initialised can be.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub struct Provisioning {
     runner: Arc<Runner>,
@@ -35,7 +41,8 @@ impl Provisioning {
         let functions = &self.runner.functions;
         for place in functions.places() {
             for function in functions.list(&place, Bound::Unbounded, usize::MAX) {
-                if function.provisioned() > 0 {
+                let is_managed = function.record.settings.capacity.is_some();
+                if is_managed || function.provisioned() > 0 {
                     self.follow(&function);
                 }
             }
@@ -74,12 +81,16 @@ impl Provisioning {
     }
 
     async fn apply(&self, function: &Function) {
+        for version in function.versions.values().filter(|it| it.is_managed()) {
+            self.scale(version).await;
+        }
         let wanted = function.provisioned_versions();
         let wanted = |version: &Version| wanted.get(&version.record.version).copied();
         // Those that end make room for those that begin.
         let (begin, end): (Vec<_>, Vec<_>) = function
             .versions
             .values()
+            .filter(|version| !version.is_managed())
             .partition(|version| wanted(version).is_some_and(|count| count > 0));
         for version in end {
             let key = key(&version.record);
@@ -105,6 +116,38 @@ impl Provisioning {
                 }
             }
         }
+    }
+
+    /// Has as many environments of a version as it is to have, and notes how that goes where it
+    /// decides over whether it can be invoked.
+    async fn scale(&self, version: &Arc<Version>) {
+        let scaling = version.scaling();
+        let (least, most) = (scaling.least(), scaling.most());
+        let scaled = match self.runner.spec_of(version).await {
+            Ok(spec) => self.runner.exec.scale(spec, least, most).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &scaled {
+            let function = version.record.arn();
+            tracing::warn!(%error, %function, "lambda: scale a version on its capacity provider");
+        }
+        match scaled {
+            Ok(()) => {
+                let (runner, version) = (Arc::clone(&self.runner), Arc::clone(version));
+                tokio::spawn(async move { note_readiness(&runner, &version).await });
+            }
+            Err(InvokeError::ShuttingDown) => {}
+            Err(error) => version.set_preparation(Preparation::Failed(error.to_string())),
+        }
+    }
+
+    /// What is in effect of a version's scaling; `None` until it is taken up.
+    pub fn applied(&self, version: &Version) -> Option<Scaling> {
+        let status = self.runner.exec.scaled(&key(&version.record))?;
+        Some(Scaling {
+            minimum: Some(status.least),
+            maximum: Some(status.most).filter(|most| *most < u32::MAX),
+        })
     }
 
     async fn keep(&self, version: &Version, count: u32) -> Result<(), InvokeError> {
@@ -158,6 +201,35 @@ impl Provisioning {
             available: status.available,
             failure: status.failure.map(|_| INIT_FAILURE.to_owned()),
         }
+    }
+}
+
+/// Notes whether a version can be invoked: as soon as its environments have been initialised, and not
+/// where none could be, which is tried again and again.
+async fn note_readiness(runner: &Runner, version: &Version) {
+    let key = key(&version.record);
+    loop {
+        let ready = runner.exec.scaled_up(&key).await;
+        let status = runner.exec.scaled(&key);
+        let name = FunctionName::of_arn(&version.record.function_arn());
+        let function = name.and_then(|name| runner.functions.get(&name).ok());
+        let present = function
+            .as_ref()
+            .and_then(|it| it.version(version.record.version));
+        let is_current = present.is_some_and(|present| {
+            present.record.environment_revision == version.record.environment_revision
+        });
+        let Some(status) = status.filter(|_| is_current) else {
+            return;
+        };
+        match ready {
+            Ok(()) => return version.set_preparation(Preparation::Done),
+            Err(why) if status.environments == 0 => {
+                version.set_preparation(Preparation::Failed(why));
+            }
+            Err(_) => {}
+        }
+        runner.clock.sleep(LOOK_AGAIN).await;
     }
 }
 

@@ -16,11 +16,13 @@ use store::{BlobId, Table};
 
 use crate::attached::Attached;
 use crate::domain::alias::Routing;
+use crate::domain::capacity::Capacity;
 use crate::domain::durable_config::DurableSettings;
 use crate::domain::function_name::Place;
 use crate::domain::logging::Logging;
 use crate::domain::permission::Statement;
 use crate::domain::provisioned::Provisioned;
+use crate::domain::scaling::Scaling;
 use crate::domain::version::VersionId;
 use container::{ContainerCode, ImageSettings};
 use layer::LayerReference;
@@ -81,6 +83,9 @@ pub struct VersionRecord {
     /// Of the version alone; `$LATEST` has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provisioned: Option<Provisioned>,
+    /// Of a version on a capacity provider, as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
     pub revision_id: String,
     pub environment_revision: String,
     pub last_modified: Timestamp,
@@ -142,6 +147,9 @@ pub struct Settings {
     /// Whether its tenants share no environment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub per_tenant: bool,
+    /// The capacity provider that its published versions run on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,6 +278,7 @@ impl VersionRecord {
             code: function.code.clone(),
             policy: function.policy.clone(),
             provisioned: None,
+            scaling: None,
             revision_id: function.revision_id.clone(),
             environment_revision: function.environment_revision.clone(),
             last_modified: function.last_modified,
@@ -299,7 +308,8 @@ impl VersionRecord {
         given.unwrap_or(&self.settings.description)
     }
 
-    /// Of a published version: `$LATEST` is part of its function's record.
+    /// Of a published version: `$LATEST` is part of its function's record. That of
+    /// `$LATEST.PUBLISHED` has the number 0, which is no version's.
     pub fn key(&self) -> (&str, &str, &str, u64) {
         let number = self.version.number().unwrap_or_default();
         (

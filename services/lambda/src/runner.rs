@@ -106,6 +106,7 @@ impl Runner {
                 .await
                 .map_err(InvokeError::CodeUnavailable)?,
             snap_start: version.snap_starts(),
+            managed: managed(version),
         }))
     }
 
@@ -171,6 +172,17 @@ fn run_as(image: CodeImage, code: &ContainerCode, record: &VersionRecord) -> exe
     }
 }
 
+/// How the environments of a version on a capacity provider are.
+fn managed(version: &Version) -> Option<exec::Managed> {
+    let settings = &version.record.settings;
+    let capacity = settings.capacity.as_ref();
+    let capacity = capacity.filter(|_| version.is_managed())?;
+    Some(exec::Managed {
+        concurrency: capacity.concurrency(settings),
+        cpu_millis: capacity.cpu_millis(settings.memory_size),
+    })
+}
+
 pub fn key(record: &VersionRecord) -> FunctionKey {
     FunctionKey {
         account: record.account,
@@ -190,6 +202,7 @@ pub fn invoke_failed(function: &Arn, why: InvokeError) -> ServiceError {
         InvokeError::Role(_) => error::role_denied(),
         InvokeError::Restore(_) => error::snap_start_failed(),
         InvokeError::RestoreTimeout => error::snap_start_timed_out(),
+        InvokeError::NotInitialised(_) => error::not_active("Failed"),
         _ => {
             tracing::error!(error = %why, %function, "lambda: invoke");
             error::service_failed()
@@ -248,6 +261,9 @@ impl EventRunner for Runner {
             if aftermath::has_failure_target(config, dead_letter) {
                 return RunOutcome::TurnedOff;
             }
+        }
+        if let Some(state) = version.state_on_provider() {
+            return RunOutcome::SystemFailed(error::not_active(state.as_str()).message);
         }
         match version.preparation() {
             Preparation::Done => {}

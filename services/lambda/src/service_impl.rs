@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use service::{Body, RequestContext, Service, ServiceError, dispatch};
 use wire::{ServiceSchema, Value};
 
+use crate::domain::capacity_provider;
 use crate::domain::function_name::{FunctionName, Place};
 use crate::domain::layer::LayerName;
 use crate::durable;
@@ -62,6 +63,10 @@ impl Service for Endpoint {
         if let Some(arn) = text("Resource").or_else(|| text("ResourceArn")) {
             return arn.to_owned();
         }
+        if let Some(provider) = text("CapacityProviderName") {
+            let arn = capacity_provider::named(provider, &here);
+            return arn.map_or_else(|_| "*".to_owned(), |arn| arn.to_string());
+        }
         if let Some(uuid) = text("UUID") {
             return here.mapping_arn(uuid).to_string();
         }
@@ -90,7 +95,8 @@ impl Service for Endpoint {
         }
     }
 
-    /// A checkpoint that begins chained invocations is these invocations too.
+    /// A checkpoint that begins chained invocations is these invocations too, and whoever puts a
+    /// function on a capacity provider passes it that.
     fn accesses(
         &self,
         operation: &str,
@@ -108,6 +114,15 @@ impl Service for Endpoint {
         let chained = durable::chained_functions(input, &here)
             .into_iter()
             .map(|function| ("lambda:InvokeFunction".to_owned(), function));
-        std::iter::once(own).chain(chained).collect()
+        let provider = input
+            .get("CapacityProviderConfig")
+            .and_then(|config| config.get("LambdaManagedInstancesCapacityProviderConfig"))
+            .and_then(|config| config.get("CapacityProviderArn"))
+            .and_then(Value::as_str)
+            .map(|arn| ("lambda:PassCapacityProvider".to_owned(), arn.to_owned()));
+        std::iter::once(own)
+            .chain(chained)
+            .chain(provider)
+            .collect()
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use auth::policy::Document;
+use service::ServiceError;
 
 use crate::domain::function_name::{FunctionName, Qualifier};
 use crate::domain::permission::Statement;
 use crate::domain::version::VersionId;
+use crate::error;
 use crate::function::{Alias, Function, Version};
 
 /// What a name leads to.
@@ -41,10 +43,29 @@ impl Target {
         })
     }
 
-    /// The version for one invocation: of an alias, by weight.
+    /// Refuses an invocation by the name of a function on a capacity provider of which nothing has
+    /// been published for that.
+    pub fn check_published(&self) -> Result<(), ServiceError> {
+        let capacity = &self.version.record.settings.capacity;
+        if capacity.is_some() && !self.is_qualified && self.latest_published().is_none() {
+            return Err(error::no_published_version());
+        }
+        Ok(())
+    }
+
+    fn latest_published(&self) -> Option<&Arc<Version>> {
+        self.function.version(VersionId::LatestPublished)
+    }
+
+    /// The version for one invocation: of an alias, by weight; of a function on a capacity provider,
+    /// what is published to be that.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-version-publishing.html>
     pub fn route(&self) -> &Arc<Version> {
         let Some(alias) = &self.alias else {
-            return &self.version;
+            let published = (!self.is_qualified && self.version.record.settings.capacity.is_some())
+                .then(|| self.latest_published())
+                .flatten();
+            return published.unwrap_or(&self.version);
         };
         let routing = &alias.record.routing;
         if routing.additional.is_none() {
@@ -95,7 +116,8 @@ mod tests {
         let record = function("None");
         let mut function = Function::new(record.clone());
         for number in [1, 2] {
-            function.versions.insert(number, published(&record, number));
+            let version = published(&record, number);
+            function.versions.insert(version.record.version, version);
         }
         let additional = Additional {
             version: 2,

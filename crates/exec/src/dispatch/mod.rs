@@ -4,6 +4,7 @@
 
 mod concurrency;
 mod counts;
+mod fleet;
 mod folder_watch;
 mod idle;
 mod keeper;
@@ -22,6 +23,7 @@ mod waiting;
 mod concurrency_tests;
 
 pub(crate) use concurrency::{Concurrency, Limits};
+pub(crate) use fleet::Fleet;
 pub(crate) use folder_watch::FolderWatch;
 pub use memory::{HostMemory, MemoryProbe};
 pub(crate) use pool::{Acquired, Host, Lost, Pool};

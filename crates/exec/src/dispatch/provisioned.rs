@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::pool::{Acquired, Lost, Pool};
 use crate::environment::{StartError, Unrunnable};
+use crate::function::FunctionSpec;
 use crate::info::ProvisionedStatus;
 
 /// The least that an init ahead of invocations may take; a function's timeout if that is longer.
@@ -147,14 +148,9 @@ impl Pool {
                 return;
             }
         }
-        let limit = INIT_LIMIT.max(self.function.timeout);
-        let acquired = self.start_one(turn, true, limit).await;
-        let cause = match &acquired {
-            Acquired::Ready(_) => None,
-            Acquired::Failed(failed) => Some(failed.describe()),
-            Acquired::Refused(error) => Some(start_failure(error)),
-        };
-        if let Some(cause) = cause {
+        let limit = init_limit(&self.function);
+        let acquired = self.making().start_one(turn, true, limit).await;
+        if let Some(cause) = acquired.failure() {
             self.fail(cause);
             return;
         }
@@ -182,8 +178,7 @@ impl Pool {
                 return;
             }
             provisioned.retrying = true;
-            let doubled = 1 << (provisioned.failures - 1).min(10);
-            (RETRY_AFTER * doubled).min(RETRY_AT_LEAST_EVERY)
+            retry_after(provisioned.failures)
         };
         let clock = self.launcher.ports.clock.clone();
         // What waits must not hold the code of a function that is deleted meanwhile.
@@ -195,6 +190,28 @@ impl Pool {
                 pool.replenish();
             }
         });
+    }
+}
+
+/// How long to wait after so many failures in a row.
+pub(super) fn retry_after(failures: u32) -> Duration {
+    let doubled = 1 << failures.saturating_sub(1).min(10);
+    (RETRY_AFTER * doubled).min(RETRY_AT_LEAST_EVERY)
+}
+
+/// How long the init of a version may take ahead of its invocations.
+pub(super) fn init_limit(function: &FunctionSpec) -> Duration {
+    INIT_LIMIT.max(function.timeout)
+}
+
+impl Acquired {
+    /// Why there is no environment.
+    pub(super) fn failure(&self) -> Option<String> {
+        match self {
+            Self::Ready(_) => None,
+            Self::Failed(failed) => Some(failed.describe()),
+            Self::Refused(error) => Some(start_failure(error)),
+        }
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pool::{Acquired, Pool};
+use super::reclaim::Reclaimer;
 use super::turns::{Lane, Turn};
-use crate::environment::{StartError, Starting};
+use crate::environment::{Launcher, StartError, Starting};
 use crate::error::InvokeError;
+use crate::function::FunctionSpec;
 
 /// An init that takes longer does not keep others from starting: it is waiting, most likely.
 const START_TURN: Duration = Duration::from_millis(500);
@@ -24,7 +26,7 @@ impl Pool {
             Some(_) if self.is_start_superfluous() => return,
             Some(turn) => {
                 let limit = self.launcher.config.init_timeout;
-                self.start_one(turn, false, limit).await
+                self.making().start_one(turn, false, limit).await
             }
             None => Acquired::Refused(StartError::Other(InvokeError::ShuttingDown)),
         };
@@ -32,45 +34,12 @@ impl Pool {
         self.hand_over(acquired);
     }
 
-    /// Starts and initialises an environment.
-    pub(super) async fn start_one(
-        &self,
-        turn: Turn,
-        provisioned: bool,
-        init_limit: Duration,
-    ) -> Acquired {
-        self.reclaimer.make_room();
-        let starting = Starting {
-            function: Arc::clone(&self.function),
-            log_stream: None,
-            tail: false,
-            provisioned,
-            template: false,
-        };
-        let environment = match self.launcher.start(starting).await {
-            Ok(environment) => environment,
-            Err(error) => return Acquired::Refused(error),
-        };
-        let init_limit = if environment.is_restored() {
-            RESTORE_LIMIT
-        } else {
-            init_limit
-        };
-        let init = environment.init(init_limit);
-        tokio::pin!(init);
-        let initialised = tokio::select! {
-            initialised = &mut init => initialised,
-            () = tokio::time::sleep(START_TURN) => {
-                drop(turn);
-                init.await
-            }
-        };
-        match initialised {
-            Ok(environment) => Acquired::Ready(environment),
-            Err(failed) => match failed.restore_error() {
-                Some(error) => Acquired::Refused(StartError::Other(error)),
-                None => Acquired::Failed(failed),
-            },
+    /// What makes its environments.
+    pub(super) fn making(&self) -> Making<'_> {
+        Making {
+            function: &self.function,
+            launcher: &self.launcher,
+            reclaimer: &self.reclaimer,
         }
     }
 
@@ -104,5 +73,56 @@ impl Pool {
     /// Waits for a turn among the starts of this host; `None` if there will be no more.
     pub(super) async fn turn(&self, ahead: bool) -> Option<Turn> {
         self.turns.turn(Lane::new(&self.function.key, ahead)).await
+    }
+}
+
+/// Makes environments of one version.
+pub(super) struct Making<'a> {
+    pub(super) function: &'a Arc<FunctionSpec>,
+    pub(super) launcher: &'a Arc<Launcher>,
+    pub(super) reclaimer: &'a Reclaimer,
+}
+
+impl Making<'_> {
+    /// Starts and initialises an environment.
+    pub(super) async fn start_one(
+        &self,
+        turn: Turn,
+        provisioned: bool,
+        init_limit: Duration,
+    ) -> Acquired {
+        self.reclaimer.make_room();
+        let starting = Starting {
+            function: Arc::clone(self.function),
+            log_stream: None,
+            tail: false,
+            provisioned,
+            template: false,
+        };
+        let environment = match self.launcher.start(starting).await {
+            Ok(environment) => environment,
+            Err(error) => return Acquired::Refused(error),
+        };
+        let init_limit = if environment.is_restored() {
+            RESTORE_LIMIT
+        } else {
+            init_limit
+        };
+        let init = environment.init(init_limit);
+        tokio::pin!(init);
+        let initialised = tokio::select! {
+            initialised = &mut init => initialised,
+            () = tokio::time::sleep(START_TURN) => {
+                drop(turn);
+                init.await
+            }
+        };
+        match initialised {
+            Ok(environment) => Acquired::Ready(environment),
+            Err(failed) => match failed.restore_error() {
+                Some(error) => Acquired::Refused(StartError::Other(error)),
+                None => Acquired::Failed(failed),
+            },
+        }
     }
 }

@@ -218,12 +218,20 @@ pub(crate) fn command(
         // host's packages, which Lambda would not have either.
         Family::Python => {
             let flags = ["-S", "-s", "-B"].map(OsString::from).into_iter();
-            flags.chain([bootstrap("python/bootstrap.py")]).collect()
+            let program = match function.managed {
+                Some(_) => "python/managed.py",
+                None => "python/bootstrap.py",
+            };
+            flags.chain([bootstrap(program)]).collect()
         }
         Family::Node => {
             let heap = u64::from(function.memory_mb) * 9 / 10;
             let heap = format!("--max-old-space-size={heap}");
-            vec![heap.into(), bootstrap("node/bootstrap.cjs")]
+            let program = match function.managed {
+                Some(_) => "node/managed.cjs",
+                None => "node/bootstrap.cjs",
+            };
+            vec![heap.into(), bootstrap(program)]
         }
         Family::Ruby => vec![bootstrap("ruby/bootstrap.rb")],
         Family::Java => java::arguments(function, interpreter.version),
@@ -263,11 +271,13 @@ fn with_runtime(
 }
 
 pub(super) fn limits(function: &FunctionSpec, cpu_millis: u32) -> Limits {
+    // Each worker of several is a process or a thread, and has a connection.
+    let workers = function.managed.map_or(0, |managed| managed.concurrency);
     Limits {
         memory_bytes: u64::from(function.memory_mb) << 20,
         cpu_millis: cpu_millis.max(INIT_CPU_MILLIS),
-        pids: PIDS,
-        open_files: OPEN_FILES,
+        pids: PIDS + workers,
+        open_files: OPEN_FILES + workers,
         tmp_bytes: u64::from(function.tmp_mb) << 20,
     }
 }

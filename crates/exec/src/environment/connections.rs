@@ -9,6 +9,7 @@ use sandbox::{Network, Stdio, Stream};
 use crate::config::Outbound;
 use crate::extensions::{COMMAND_FD, LauncherPipes, NEWS_FD, OUTPUT_FD};
 use crate::frames::{CONTROL_FD, FrameSocket, LOG_FD};
+use crate::function::FunctionSpec;
 use crate::logs::Pipes;
 use crate::runtimes::Family;
 
@@ -38,17 +39,19 @@ pub(super) struct ProgramEnds {
 pub(super) enum Client {
     /// Our own bootstrap.
     Own,
-    /// AWS's client of a managed runtime: the Runtime API, and log records.
+    /// AWS's client of a managed runtime, or ours where it has several events at once: the Runtime
+    /// API, and log records.
     Managed,
     /// Whatever speaks the Runtime API.
     Any,
 }
 
 impl Client {
-    pub(super) fn of(family: Family) -> Self {
-        match family {
+    pub(super) fn of(function: &FunctionSpec) -> Self {
+        match function.runtime.family() {
             Family::Provided => Self::Any,
             Family::Java => Self::Managed,
+            _ if function.managed.is_some() => Self::Managed,
             _ => Self::Own,
         }
     }

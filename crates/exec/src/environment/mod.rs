@@ -6,6 +6,9 @@
 //!                        Frozen
 //! ```
 //!
+//! One of a version on a capacity provider leaves this for [`Shared`], and has several invocations at
+//! once from then on.
+//!
 //! What comes before is a [`Body`], which is nobody's: executed or forked for this function, or
 //! parked by the nursery until one needed it. An environment that is dropped, in whatever state, is
 //! killed and leaves nothing behind.
@@ -26,6 +29,7 @@ mod link;
 mod owner;
 mod registry;
 mod rest;
+mod shared;
 mod start;
 mod streaming;
 mod template;
@@ -53,6 +57,7 @@ pub(crate) use init::{Cause, FailedInit};
 pub(crate) use invoke::{Next, Ran, timed_out};
 pub(crate) use link::{Answer, Readiness, too_large};
 pub(crate) use registry::Registry;
+pub(crate) use shared::{Placed, Shared};
 pub(crate) use start::{Launcher, StartError, Starting, Unrunnable};
 pub(crate) use streaming::Pieces;
 pub(crate) use template::Shelf;
@@ -132,7 +137,8 @@ pub(crate) struct Core {
     restore: Option<Restore>,
     /// Whether its init runs within an invocation, after a first one that failed.
     suppressed: bool,
-    /// How it came to be: `on-demand`, `provisioned-concurrency` or `snap-start`.
+    /// How it came to be: `on-demand`, `provisioned-concurrency`, `snap-start` or
+    /// `lambda-managed-instances`.
     initialization: &'static str,
     /// Whether it was made ahead of any invocation.
     provisioned: bool,

@@ -43,7 +43,8 @@ impl Environment<Idle> {
 }
 
 impl Core {
-    fn is_sound(&self, now: Timestamp) -> bool {
+    /// Whether it can take an event: alive, and with credentials that outlast it.
+    pub(super) fn is_sound(&self, now: Timestamp) -> bool {
         let needed = now + self.function.timeout + CREDENTIALS_MARGIN;
         let until = self.credentials_until;
         until.is_none_or(|until| needed < until) && !self.is_disturbed()

@@ -14,6 +14,7 @@ use service::ports::LogStream;
 
 use super::body::{Body, Maker, Wiring, blocking, failed};
 use super::connections::Client;
+use super::link::Link;
 use super::owner::Owner;
 use super::variables::LAYERS_ROOT;
 use super::{Booting, Core, Environment, Keeper, MemoryPeak, Registry, Shelf};
@@ -28,7 +29,7 @@ use crate::invocation::Phases;
 use crate::logs::{LogTap, Pipes, Platform};
 use crate::nursery::{Nursery, Recipe};
 use crate::ports::{EnvironmentIdentity, ExecPorts};
-use crate::runtime_api::ApiServer;
+use crate::runtime_api::{ApiServer, RuntimeApi};
 use crate::runtimes::{Family, Interpreter, Interpreters, Resolved};
 use crate::telemetry::Telemetry;
 
@@ -127,6 +128,7 @@ impl Launcher {
             credentials: &credentials,
             log_stream: &stream.name,
             initialization: match (starting.provisioned, starting.template || is_restored) {
+                _ if function.managed.is_some() => "lambda-managed-instances",
                 (true, _) => "provisioned-concurrency",
                 (false, true) => "snap-start",
                 (false, false) => "on-demand",
@@ -145,7 +147,7 @@ impl Launcher {
             let variables = owner.variables(&body.names);
             (body, variables)
         } else {
-            let client = Client::of(function.runtime.family());
+            let client = Client::of(&function);
             let launcher = !to_launch.is_empty();
             let wiring = self.maker.wire(client, launcher, outbound)?;
             self.execute(&owner, wiring, starting.template).await?
@@ -163,7 +165,10 @@ impl Launcher {
             .transpose()
             .map_err(internal("open the launcher"))?;
         let launched = launched.map(Arc::new);
-        let mut link = body.link;
+        let mut link = match function.managed {
+            Some(managed) => Link::Api(RuntimeApi::many(managed.concurrency)),
+            None => body.link,
+        };
         link.limit_responses(function.max_response);
         let runtime_api = link.runtime_api();
         let api = body

@@ -28,7 +28,8 @@ pub(crate) struct Particulars<'a> {
     pub(crate) runtime_api: &'a str,
     /// `host:port` of the gateway's socket.
     pub(crate) gateway: Option<&'a str>,
-    /// Why it was initialised: `on-demand`, `provisioned-concurrency` or `snap-start`.
+    /// Why it was initialised: `on-demand`, `provisioned-concurrency`, `snap-start` or
+    /// `lambda-managed-instances`.
     pub(crate) initialization: &'static str,
 }
 
@@ -164,8 +165,12 @@ fn reserved(
         ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
         ("TZ", ":UTC".to_owned()),
     ];
-    if Client::of(function.runtime.family()) == Client::Managed {
+    if Client::of(function) == Client::Managed {
         reserved.push(("_LAMBDA_TELEMETRY_LOG_FD", LOG_FD.to_string()));
+    }
+    if let Some(managed) = function.managed {
+        let concurrency = managed.concurrency.to_string();
+        reserved.push(("AWS_LAMBDA_MAX_CONCURRENCY", concurrency));
     }
     // An image's runtime is its own.
     if !matches!(function.code, Code::Container(_)) {

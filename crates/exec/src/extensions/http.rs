@@ -34,6 +34,8 @@ pub(crate) struct ExtensionHost {
     function: String,
     version: String,
     handler: String,
+    /// Whether it has several invocations at once, which nobody is told of one by one.
+    has_several: bool,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +61,7 @@ impl ExtensionHost {
             function: function.key.name.clone(),
             version: function.key.version.clone(),
             handler: function.handler.clone(),
+            has_several: function.managed.is_some(),
         }
     }
 
@@ -100,6 +103,10 @@ impl ExtensionHost {
                 let message = format!("{event}: event type is not known");
                 refusal("Extension.InvalidEventType", message)
             })?;
+            if kind == EventKind::Invoke && self.has_several {
+                let message = format!("{event}: event not supported on Lambda Managed Instances");
+                return Err(refusal("Extension.InvalidEventType", message));
+            }
             if !events.contains(&kind) {
                 events.push(kind);
             }

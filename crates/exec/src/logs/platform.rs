@@ -42,6 +42,8 @@ pub(crate) enum Platform {
         trace: Option<String>,
     },
     RuntimeDone(RuntimeDone),
+    /// The end of one of several invocations.
+    Finished(Finished),
     /// Only the text format has it.
     End(RequestId),
     Report(Report),
@@ -89,6 +91,19 @@ pub(crate) struct RuntimeDone {
     /// From the answer to when the runtime asked for the next event.
     pub(crate) overhead: Duration,
     pub(crate) produced_bytes: usize,
+    pub(crate) trace: Option<String>,
+}
+
+/// How one of several invocations at once ended. What the environment is and uses is no single
+/// one's.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    pub(crate) request_id: RequestId,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) began: Timestamp,
+    pub(crate) duration: Duration,
+    /// How long the answer took to begin.
+    pub(crate) latency: Duration,
     pub(crate) trace: Option<String>,
 }
 
@@ -148,7 +163,8 @@ impl Platform {
             | Self::InitReport { .. }
             | Self::InitRuntimeDone { .. }
             | Self::RestoreRuntimeDone { .. }
-            | Self::RuntimeDone(_) => None,
+            | Self::RuntimeDone(_)
+            | Self::Finished(_) => None,
         }
     }
 
@@ -175,6 +191,9 @@ impl Platform {
             | Self::Report(Report {
                 failure: Some(_), ..
             })
+            | Self::Finished(Finished {
+                failure: Some(_), ..
+            })
             | Self::Extension(ExtensionState {
                 error_type: Some(_),
                 ..
@@ -189,6 +208,7 @@ impl Platform {
             | Self::End(_)
             | Self::Extension(_)
             | Self::Subscription { .. }
+            | Self::Finished(_)
             | Self::Report(_) => LogLevel::Info,
         }
     }
@@ -271,6 +291,42 @@ mod tests {
                 }
             })
         );
+    }
+
+    #[test]
+    fn one_of_several_reports_its_own_time_alone() {
+        let finished = |failure| {
+            let event = Platform::Finished(Finished {
+                request_id: request_id(),
+                failure,
+                began: AT,
+                duration: Duration::from_millis(5),
+                latency: Duration::from_millis(2),
+                trace: None,
+            });
+            json_of(&event)["record"].clone()
+        };
+        assert_eq!(
+            finished(None),
+            json!({
+                "requestId": "0a1b2c3d-0000-4000-8000-000000000000",
+                "metrics": { "durationMs": 5.0 },
+                "spans": [
+                    {
+                        "name": "responseLatency", "start": "1970-01-01T00:00:00.001Z",
+                        "durationMs": 2.0,
+                    },
+                    {
+                        "name": "responseDuration", "start": "1970-01-01T00:00:00.003Z",
+                        "durationMs": 3.0,
+                    },
+                ],
+                "status": "success",
+            })
+        );
+        let timed_out = finished(Some(Failure::Timeout));
+        assert_eq!(timed_out["status"], "timeout");
+        assert!(timed_out.get("spans").is_none());
     }
 
     #[test]

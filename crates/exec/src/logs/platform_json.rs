@@ -8,7 +8,7 @@ use std::time::Duration;
 use base::{RequestId, Timestamp};
 use serde_json::{Value, json};
 
-use super::platform::{Init, Platform, RuntimeDone};
+use super::platform::{Finished, Init, Platform, RuntimeDone};
 use super::report::{Failure, Report, millis};
 use crate::telemetry::Api;
 
@@ -55,6 +55,7 @@ impl Platform {
             }
             Self::RuntimeDone(done) => ("platform.runtimeDone", done.record()),
             Self::Report(report) => ("platform.report", report_record(report)),
+            Self::Finished(finished) => ("platform.report", finished.record()),
             Self::Extension(extension) => {
                 let record = Record::default()
                     .with("name", extension.name.as_str())
@@ -124,10 +125,6 @@ impl RuntimeDone {
         let mut record = Record::of(self.request_id).status(self.failure.as_ref());
         let answered = self.began + self.duration;
         if self.failure.is_none() {
-            let span = |name: &str, start: Timestamp, duration: Duration| {
-                let start = start.iso8601_millis();
-                json!({ "name": name, "start": start, "durationMs": rounded(duration) })
-            };
             let spans = [
                 span("responseLatency", self.began, self.duration),
                 // It goes out in one piece.
@@ -144,6 +141,29 @@ impl RuntimeDone {
             .with("metrics", metrics)
             .tracing(self.trace.as_deref())
     }
+}
+
+impl Finished {
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report>
+    fn record(&self) -> Record {
+        let metrics = json!({ "durationMs": rounded(self.duration) });
+        let record = Record::of(self.request_id).with("metrics", metrics);
+        let record = record.tracing(self.trace.as_deref());
+        if self.failure.is_some() {
+            return record.status(self.failure.as_ref());
+        }
+        let rest = self.duration.saturating_sub(self.latency);
+        let spans = [
+            span("responseLatency", self.began, self.latency),
+            span("responseDuration", self.began + self.latency, rest),
+        ];
+        record.with("spans", json!(spans)).status(None)
+    }
+}
+
+fn span(name: &str, start: Timestamp, duration: Duration) -> Value {
+    let start = start.iso8601_millis();
+    json!({ "name": name, "start": start, "durationMs": rounded(duration) })
 }
 
 fn report_record(report: &Report) -> Record {

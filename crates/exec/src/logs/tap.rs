@@ -73,6 +73,8 @@ struct State {
     logging: Logging,
     telemetry: Arc<Telemetry>,
     tail: Option<String>,
+    /// Of invocations that run at once: what names one.
+    tails: Vec<(String, String)>,
 }
 
 impl LogTap {
@@ -98,6 +100,7 @@ impl LogTap {
             logging,
             telemetry,
             tail: None,
+            tails: Vec::new(),
         };
         let inner = Arc::new(Inner {
             stream,
@@ -127,6 +130,25 @@ impl LogTap {
     /// Begins to keep the tail, unless it is kept already.
     pub(crate) fn keep_tail(&self) {
         self.inner.state.lock().tail.get_or_insert_default();
+    }
+
+    /// Begins to keep the tail of one of several invocations: the events that name it.
+    pub(crate) fn keep_tail_of(&self, id: &str) {
+        let mut state = self.inner.state.lock();
+        state.tails.push((id.to_owned(), String::new()));
+    }
+
+    /// Appends the last event of one of several invocations, with what was written before it; its
+    /// tail, if that was kept.
+    pub(crate) fn finish_one(&self, id: &str, event: &Platform) -> Option<String> {
+        let mut state = self.inner.state.lock();
+        self.inner.drain(&mut state);
+        let at = self.inner.clock.now();
+        state.platform(at, event);
+        self.inner.pass_on(&mut state);
+        let own = state.tails.iter().position(|(whose, _)| whose == id)?;
+        let (_, tail) = state.tails.swap_remove(own);
+        Some(cut_tail(tail))
     }
 
     /// Appends the start of an invocation. What the pipes hold was written between invocations, and
@@ -279,16 +301,25 @@ impl State {
 
     fn keep(&mut self, at: Timestamp, message: String) {
         if let Some(tail) = &mut self.tail {
-            tail.push_str(&message);
-            if tail.len() > 16 * LOG_TAIL_BYTES {
-                let cut = tail.len() - 2 * LOG_TAIL_BYTES;
-                let cut = (cut..tail.len())
-                    .find(|at| tail.is_char_boundary(*at))
-                    .unwrap_or(0);
-                tail.drain(..cut);
+            append(tail, &message);
+        }
+        for (id, tail) in &mut self.tails {
+            if message.contains(&**id) {
+                append(tail, &message);
             }
         }
         self.pending.push(LogLine { at, message });
+    }
+}
+
+fn append(tail: &mut String, message: &str) {
+    tail.push_str(message);
+    if tail.len() > 16 * LOG_TAIL_BYTES {
+        let cut = tail.len() - 2 * LOG_TAIL_BYTES;
+        let cut = (cut..tail.len())
+            .find(|at| tail.is_char_boundary(*at))
+            .unwrap_or(0);
+        tail.drain(..cut);
     }
 }
 

@@ -38,8 +38,8 @@ impl Recipe {
             return None;
         };
         let family = function.runtime.family();
-        // AWS's client is told its function when it starts.
-        if family == Family::Java {
+        // AWS's client is told its function when it starts, and so is ours of several events at once.
+        if family == Family::Java || function.managed.is_some() {
             return None;
         }
         let mut names = function.environment.keys();

@@ -48,13 +48,15 @@ pub(super) struct Served {
     /// Where the runtime speaks the Runtime API.
     pub(super) exchange: Option<Arc<Exchange>>,
     pub(super) host: Arc<ExtensionHost>,
+    /// Of a runtime that has several, each with a connection of its own.
+    pub(super) workers: usize,
 }
 
 /// Serves until it is dropped, connections included.
 pub(super) async fn serve(listener: TcpListener, served: Arc<Served>) {
     let mut connections = JoinSet::new();
     loop {
-        if connections.len() >= MOST_CONNECTIONS {
+        if connections.len() >= MOST_CONNECTIONS + served.workers {
             connections.join_next().await;
         }
         match listener.accept().await {
@@ -365,6 +367,7 @@ pub(super) fn posted(posted: Result<(), Refusal>) -> Answer {
             "InvalidStateTransition",
             "State transition is not allowed",
         ),
+        Err(Refusal::TimedOut) => failure(StatusCode::GONE, "InvokeTimeout", "Invoke timeout"),
     }
 }
 

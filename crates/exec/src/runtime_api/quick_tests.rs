@@ -67,12 +67,13 @@ impl World {
             asynchronous: false,
             sink: None,
         };
-        self.exchange.offer(event, Timestamp::from_millis(7));
+        let one = self.exchange.one().unwrap();
+        one.offer(event, Timestamp::from_millis(7));
         request_id.to_string()
     }
 
     async fn answered(&self) -> String {
-        match self.exchange.answer().await {
+        match self.exchange.one().unwrap().answer().await {
             Answered::Response(body) => String::from_utf8(body.to_vec()).unwrap(),
             Answered::Error { document, .. } => String::from_utf8(document.to_vec()).unwrap(),
         }
@@ -158,7 +159,7 @@ async fn several_calls_may_come_at_once_and_events_may_be_large() {
     send(&mut client, &(post(&id, "error", "{}") + NEXT)).await;
     assert_eq!(status(&mut client).await, 202);
     assert_eq!(world.answered().await, "{}");
-    world.exchange.settled().await;
+    world.exchange.one().unwrap().settled().await;
     world.offer(large.clone());
     assert!(receive(&mut client).await.1 == large);
 }
@@ -244,7 +245,7 @@ async fn a_runtime_that_gave_up_waiting_takes_no_event_along() {
     let world = World::new().await;
     let mut first = world.connect().await;
     send(&mut first, NEXT).await;
-    world.exchange.settled().await;
+    world.exchange.one().unwrap().settled().await;
     // Closed in both directions, and seen to be by the server.
     first.shutdown().await.unwrap();
     assert_eq!(first.read(&mut [0]).await.unwrap(), 0);

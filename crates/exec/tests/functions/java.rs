@@ -10,6 +10,7 @@ use exec::packs::{Pack, install};
 use serde_json::{Value, json};
 
 use crate::gates::until;
+use crate::managed::{at_once, managed};
 use crate::packs::kept;
 use crate::support::{World, event_for, function_of, json as document, package};
 
@@ -23,6 +24,8 @@ import java.io.*;
 import java.util.*;
 
 public class Main implements RequestHandler<Map<String, Object>, Object> {
+    private static final java.util.concurrent.CountDownLatch MET =
+        new java.util.concurrent.CountDownLatch(3);
     private int calls = 0;
 
     public Object handleRequest(Map<String, Object> event, Context context) {
@@ -46,6 +49,13 @@ public class Main implements RequestHandler<Map<String, Object>, Object> {
             case "sleep":
                 try { Thread.sleep(600000); } catch (InterruptedException e) { }
                 return null;
+            case "meet":
+                MET.countDown();
+                try {
+                    return MET.await(10, java.util.concurrent.TimeUnit.SECONDS);
+                } catch (InterruptedException e) {
+                    return false;
+                }
             case "exit":
                 System.exit(3);
                 return null;
@@ -347,4 +357,24 @@ async fn without_the_client_the_way_to_it_is_told() {
         return;
     }
     assert!(told.contains("kagero runtime install java"), "{told}");
+}
+
+/// On a capacity provider AWS's client has a thread for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_environment_has_several_at_once() {
+    let Some((world, built)) = world() else {
+        return;
+    };
+    let function = function(&world, built, "app.Main", false);
+    let function = Arc::new(managed(function, 3));
+    world.exec.scale(&function, 1, 1).await.unwrap();
+    if let Err(why) = world.exec.scaled_up(&function.key).await {
+        assert!(why.contains("unavailable"), "{why}");
+        eprintln!("skipped: {why}");
+        return;
+    }
+    let event = json!({"do": "meet"});
+    for outcome in at_once(&world, &function, &event, 3).await {
+        assert_eq!(document(&outcome.unwrap()), true);
+    }
 }

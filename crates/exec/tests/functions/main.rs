@@ -25,6 +25,7 @@ mod java;
 mod json_logs;
 mod layers;
 mod logs;
+mod managed;
 mod node;
 mod nursery;
 mod official_client;

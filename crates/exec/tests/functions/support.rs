@@ -195,6 +195,7 @@ pub fn function_of(runtime: &str, handler: &str, code: Code) -> FunctionSpec {
         reserved_concurrency: None,
         layers: None,
         snap_start: false,
+        managed: None,
     }
 }
 

@@ -70,10 +70,10 @@ impl Routing {
     pub fn with(version: VersionId, additional: Option<Additional>) -> Result<Self, ServiceError> {
         if let Some(additional) = additional {
             match version {
-                VersionId::Latest => {
-                    return Err(error::invalid_parameter(
-                        "$LATEST is not supported for an alias pointing to more than 1 version",
-                    ));
+                VersionId::Latest | VersionId::LatestPublished => {
+                    return Err(error::invalid_parameter(format!(
+                        "{version} is not supported for an alias pointing to more than 1 version"
+                    )));
                 }
                 VersionId::Published(number) if number == additional.version => {
                     return Err(error::invalid_parameter(format!(

@@ -30,7 +30,7 @@ pub struct FunctionName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Qualifier {
     Latest,
-    /// A published version.
+    /// A published version: a number, or `$LATEST.PUBLISHED`.
     Version(String),
     Alias(String),
 }
@@ -42,6 +42,10 @@ impl Place {
 
     pub fn mapping_arn(&self, uuid: &str) -> Arn {
         self.arn(format!("event-source-mapping:{uuid}"))
+    }
+
+    pub fn capacity_provider_arn(&self, name: &str) -> Arn {
+        self.arn(format!("capacity-provider:{name}"))
     }
 
     pub fn layer_arn(&self, name: &str) -> Arn {
@@ -131,7 +135,7 @@ impl Qualifier {
     pub fn parse(text: &str) -> Self {
         if text == "$LATEST" {
             Self::Latest
-        } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        } else if text == "$LATEST.PUBLISHED" || text.bytes().all(|byte| byte.is_ascii_digit()) {
             Self::Version(text.to_owned())
         } else {
             Self::Alias(text.to_owned())
@@ -241,6 +245,13 @@ mod tests {
         assert_eq!(parse("function", None).unwrap().name, "function");
         assert_eq!(parse("123456789012", None).unwrap().name, "123456789012");
         assert_eq!(parse("us-east-1", None).unwrap().name, "us-east-1");
+    }
+
+    #[test]
+    fn the_version_published_last_is_a_version() {
+        let name = parse("hello:$LATEST.PUBLISHED", Some("$LATEST.PUBLISHED")).unwrap();
+        let version = Qualifier::Version("$LATEST.PUBLISHED".to_owned());
+        assert_eq!(name.qualifier, Some(version));
     }
 
     #[test]

@@ -27,12 +27,22 @@ pub struct LogSettings {
     pub logging: Logging,
 }
 
+const INFO: &str = "INFO";
+
+/// As Lambda says it, also of functions that may have no other format than JSON.
+pub fn text_has_no_levels() -> ServiceError {
+    error::invalid_parameter(
+        "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your \
+         request or change the LogFormat to \"JSON\" and try again.",
+    )
+}
+
 impl LogSettings {
     /// Of a function about which nothing has been said.
-    pub fn of_new(function: &str) -> Self {
+    pub fn of_new(function: &str, logging: Logging) -> Self {
         Self {
             group: format!("/aws/lambda/{function}"),
-            logging: Logging::Text,
+            logging,
         }
     }
 
@@ -50,20 +60,14 @@ impl LogSettings {
             None => matches!(self.logging, Logging::Json { .. }),
         };
         if names_level && !is_json {
-            return Err(error::invalid_parameter(
-                "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from \
-                 your request or change the LogFormat to \"JSON\" and try again.",
-            ));
+            return Err(text_has_no_levels());
         }
         let (application, system) = match self.logging {
             Logging::Json {
                 application,
                 system,
             } => (application, system),
-            Logging::Text => {
-                let info = || "INFO".to_owned();
-                (info(), info())
-            }
+            Logging::Text => (INFO.to_owned(), INFO.to_owned()),
         };
         let logging = if is_json {
             Logging::Json {
@@ -85,6 +89,14 @@ impl LogSettings {
 }
 
 impl Logging {
+    /// With the levels that nobody has named.
+    pub fn json() -> Self {
+        Self::Json {
+            application: INFO.to_owned(),
+            system: INFO.to_owned(),
+        }
+    }
+
     /// As functions are run with it.
     pub fn for_exec(&self) -> exec::Logging {
         match self {
@@ -149,7 +161,7 @@ mod tests {
             system_log_level: Some(SystemLogLevel::Warn),
             ..LoggingConfig::default()
         };
-        let new = LogSettings::of_new("hello");
+        let new = LogSettings::of_new("hello", Logging::Text);
         let error = new.clone().updated(Some(&leveled)).unwrap_err();
         assert_eq!(error.code, "InvalidParameterValueException");
         assert!(error.message.starts_with("LogLevel is not supported"));
@@ -169,7 +181,7 @@ mod tests {
             log_group: Some("/shared".to_owned()),
             ..LoggingConfig::default()
         };
-        let new = LogSettings::of_new("hello");
+        let new = LogSettings::of_new("hello", Logging::Text);
         assert_eq!(new.group, "/aws/lambda/hello");
         let grouped = new.updated(Some(&group)).unwrap();
         let asked = grouped.updated(Some(&json())).unwrap();

@@ -2,6 +2,8 @@
 
 pub mod alias;
 pub mod architecture;
+pub mod capacity;
+pub mod capacity_provider;
 pub mod code_source;
 pub mod dead_letter;
 pub mod durable_config;
@@ -23,6 +25,7 @@ pub mod permission;
 pub mod provisioned;
 pub mod random_name;
 pub mod runtime;
+pub mod scaling;
 pub mod settings;
 pub mod snap_start;
 pub mod stream_mapping;

@@ -3,10 +3,11 @@
 use base::Arn;
 use service::ServiceError;
 
-use super::logging::LogSettings;
+use super::capacity::Capacity;
+use super::logging::{LogSettings, Logging};
 use super::{
-    dead_letter, durable_config, environment_variables, image_settings, runtime, snap_start,
-    tenancy,
+    capacity, dead_letter, durable_config, environment_variables, image_settings, runtime,
+    snap_start, tenancy,
 };
 use crate::error;
 use crate::generated::{
@@ -65,14 +66,27 @@ pub fn of_new(
     limits: &Limits,
 ) -> Result<Settings, ServiceError> {
     let (runtime, handler) = program(input)?;
-    let log = LogSettings::of_new(name).updated(input.logging_config.as_ref())?;
+    let capacity = capacity::of_new(input)?;
+    let logging = match capacity {
+        Some(_) => Logging::json(),
+        None => Logging::Text,
+    };
+    let log = LogSettings::of_new(name, logging).updated(input.logging_config.as_ref())?;
+    let default_memory = match capacity {
+        Some(_) => capacity::LEAST_MEMORY.cast_signed(),
+        None => DEFAULT_MEMORY,
+    };
     let settings = Settings {
         runtime,
         role: role(&input.role)?,
         handler,
         description: input.description.clone().unwrap_or_default(),
         timeout: timeout(input.timeout.unwrap_or(DEFAULT_TIMEOUT), limits)?,
-        memory_size: memory(input.memory_size.unwrap_or(DEFAULT_MEMORY), limits)?,
+        memory_size: memory(
+            input.memory_size.unwrap_or(default_memory),
+            limits,
+            capacity.as_ref(),
+        )?,
         ephemeral_storage: ephemeral_storage(input.ephemeral_storage.as_ref())?,
         environment: input
             .environment
@@ -93,20 +107,13 @@ pub fn of_new(
             None => None,
         },
         per_tenant: tenancy::of_new(input.tenancy_config.as_ref()),
+        capacity,
     };
     check(&settings, is_image(input))?;
     refuse(&[
         ("file systems", has_any(input.file_system_configs.as_ref())),
-        (
-            "capacity providers",
-            input.capacity_provider_config.is_some(),
-        ),
         ("accelerators", input.accelerator_config.is_some()),
         ("runtime configurations", input.runtime_config.is_some()),
-        (
-            "publishing to $LATEST.PUBLISHED",
-            input.publish_to.is_some(),
-        ),
     ])?;
     Ok(settings)
 }
@@ -173,8 +180,12 @@ pub fn updated(
     if let Some(seconds) = input.timeout {
         settings.timeout = timeout(seconds, limits)?;
     }
+    settings.capacity = capacity::updated(
+        before.capacity.as_ref(),
+        input.capacity_provider_config.as_ref(),
+    )?;
     if let Some(megabytes) = input.memory_size {
-        settings.memory_size = memory(megabytes, limits)?;
+        settings.memory_size = memory(megabytes, limits, settings.capacity.as_ref())?;
     }
     if input.ephemeral_storage.is_some() {
         settings.ephemeral_storage = ephemeral_storage(input.ephemeral_storage.as_ref())?;
@@ -208,10 +219,6 @@ pub fn updated(
     check(&settings, is_image)?;
     refuse(&[
         ("file systems", has_any(input.file_system_configs.as_ref())),
-        (
-            "capacity providers",
-            input.capacity_provider_config.is_some(),
-        ),
         ("accelerators", input.accelerator_config.is_some()),
         ("runtime configurations", input.runtime_config.is_some()),
     ])?;
@@ -233,6 +240,7 @@ fn check(settings: &Settings, is_image: bool) -> Result<(), ServiceError> {
         }
     }
     snap_start::check(settings)?;
+    capacity::check(settings)?;
     tenancy::check_settings(settings)?;
     settings
         .environment
@@ -262,8 +270,26 @@ fn timeout(seconds: i32, limits: &Limits) -> Result<u32, ServiceError> {
     bounded(seconds, 1, limits.timeout, "timeout")
 }
 
-fn memory(megabytes: i32, limits: &Limits) -> Result<u32, ServiceError> {
-    bounded(megabytes, 128, limits.memory, "memorySize")
+fn memory(
+    megabytes: i32,
+    limits: &Limits,
+    capacity: Option<&Capacity>,
+) -> Result<u32, ServiceError> {
+    if capacity.is_none() {
+        return bounded(megabytes, 128, limits.memory, "memorySize");
+    }
+    let least = capacity::LEAST_MEMORY;
+    if megabytes < least.cast_signed() {
+        return Err(ServiceError::bad_request(
+            "ValidationException",
+            format!(
+                "Lambda Managed Instance functions must have memory size greater than or equal to \
+                 {least}"
+            ),
+        ));
+    }
+    let most = limits.memory.max(capacity::MOST_MEMORY);
+    bounded(megabytes, least, most, "memorySize")
 }
 
 fn bounded(value: i32, least: u32, most: u32, member: &str) -> Result<u32, ServiceError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use service::{RequestContext, ServiceError};
 
 use super::layer::caller;
-use super::publish_version::{self, check_storage};
+use super::publish_version::{Publishing, check_storage};
 use super::{named, revision};
 use crate::attached::Attached;
 use crate::domain::code_source::{CodeSource, Given};
@@ -33,6 +33,7 @@ pub async fn create_function(
     let mut settings = settings::of_new(&name.name, &input, &lambda.limits)?;
     let architecture = architecture::choose(input.architectures.as_deref())?;
     let tags = tags::with(&BTreeMap::new(), input.tags.unwrap_or_default())?;
+    let publishing = Publishing::of(input.publish, input.publish_to);
     let code = input.code;
     let given = Given {
         zip_file: code.zip_file,
@@ -78,13 +79,13 @@ pub async fn create_function(
         environment_revision: revision(),
         last_modified: lambda.clock.now(),
     };
-    let publishes = input.publish == Some(true);
-    match put_new(&lambda, &name, record, publishes).await {
+    publishing.check(&record)?;
+    match put_new(&lambda, &name, record, publishing).await {
         Ok(function) => {
             lambda.runner.begin_pull(&function.latest);
             lambda.runner.expect(&function.latest);
-            let version = if publishes {
-                publish_version::published(&lambda, &function)
+            let version = if publishing.is_wanted() {
+                publishing.published(&lambda, &function)
             } else {
                 &function.latest
             };
@@ -102,7 +103,7 @@ async fn put_new(
     lambda: &Lambda,
     name: &FunctionName,
     record: FunctionRecord,
-    publishes: bool,
+    publishing: Publishing,
 ) -> Result<Arc<Function>, ServiceError> {
     let _unchanging = lambda.code_signing.hold().await;
     if let Some(arn) = &record.attached.code_signing_config
@@ -110,16 +111,19 @@ async fn put_new(
     {
         return Err(error::code_signing_config_not_found(arn));
     }
+    let _providers = lambda.capacity_providers.hold_for(&record).await;
+    publishing.check_capacity(lambda, &record, None)?;
     let changing = lambda.functions.change(&name.place).await;
     if changing.find(&name.name).is_some() {
         return Err(already_exists(name));
     }
-    let copies = if publishes { 2 } else { 1 };
+    let copies = if publishing.is_wanted() { 2 } else { 1 };
     check_storage(lambda, &changing, record.code.size() * copies)?;
-    if !publishes {
+    if !publishing.is_wanted() {
         return changing.put(record).await;
     }
-    let (record, version) = publish_version::next(record, None, lambda.clock.now());
+    let now = lambda.clock.now();
+    let (record, version) = publishing.next(record, None, None, now);
     changing.put_with(record, Some(version)).await
 }
 

@@ -2,6 +2,7 @@
 
 pub mod account_settings;
 pub mod alias;
+pub mod capacity_provider;
 pub mod code_signing;
 pub mod concurrency;
 pub mod create_event_source_mapping;
@@ -31,6 +32,7 @@ pub mod publish_version;
 pub mod recursion;
 pub mod resource_policy;
 pub mod runtime_management;
+pub mod scaling_config;
 pub mod tags;
 pub mod update_event_source_mapping;
 pub mod update_function_code;

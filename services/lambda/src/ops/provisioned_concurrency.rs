@@ -14,7 +14,7 @@ use crate::domain::function_name::{FunctionName, Qualifier};
 use crate::domain::marker::{self, MAX_PAGE, PageRequest};
 use crate::domain::provisioned::Provisioned;
 use crate::domain::version::VersionId;
-use crate::domain::{alias::Routing, snap_start, tenancy};
+use crate::domain::{alias::Routing, capacity, snap_start, tenancy};
 use crate::function::Function;
 use crate::functions::Changing;
 use crate::generated::{
@@ -105,10 +105,10 @@ pub async fn list_provisioned_concurrency_configs(
         Some(text) => Some(Subject::parse(&Qualifier::parse(text)).ok_or_else(marker::invalid)?),
         None => None,
     };
-    let versions = function.versions.iter().filter_map(|(number, version)| {
+    let versions = function.versions.values().filter_map(|version| {
         let version = &version.record;
         Some((
-            Subject::Version(*number),
+            Subject::Version(version.version.number()?),
             routing_of(version),
             version.provisioned?,
         ))
@@ -194,7 +194,7 @@ impl Subject {
     ) -> Result<(Routing, Option<Provisioned>), ServiceError> {
         match self {
             Self::Version(number) => {
-                let version = function.versions.get(number);
+                let version = function.version(VersionId::Published(*number));
                 let version = version.ok_or_else(|| error::function_not_found(&name.arn()))?;
                 Ok((routing_of(&version.record), version.record.provisioned))
             }
@@ -213,7 +213,7 @@ impl Subject {
         provisioned: Option<Provisioned>,
     ) -> Result<(), ServiceError> {
         if let Self::Version(number) = self
-            && let Some(version) = function.versions.get(number)
+            && let Some(version) = function.version(VersionId::Published(*number))
         {
             let record = VersionRecord {
                 provisioned,
@@ -286,8 +286,12 @@ fn check_versions(function: &Function, routing: &Routing) -> Result<(), ServiceE
         if version == VersionId::Latest {
             return Err(error::unpublished_not_provisioned());
         }
-        if function.version(version).is_some_and(|it| it.snap_starts()) {
+        let version = function.version(version);
+        if version.is_some_and(|it| it.snap_starts()) {
             return Err(snap_start::unsupported("Provisioned Concurrency"));
+        }
+        if version.is_some_and(|it| it.is_managed()) {
+            return Err(capacity::unsupported("Provisioned Concurrency"));
         }
     }
     Ok(())

@@ -1,15 +1,17 @@
-//! TagResource, UntagResource, ListTags: of functions, event source mappings and code signing
-//! configurations.
+//! TagResource, UntagResource, ListTags: of functions, event source mappings, code signing
+//! configurations and capacity providers.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html>
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base::Arn;
 use service::{RequestContext, ServiceError};
 use wire::Unit;
 
 use super::{place, revision};
+use crate::capacity_providers::ProviderRecord;
 use crate::domain::function_name::{FunctionName, Place};
 use crate::domain::tags;
 use crate::generated::{
@@ -25,6 +27,7 @@ enum Tagged {
     Function(FunctionName),
     Mapping { place: Place, uuid: String },
     CodeSigning { place: Place, arn: String },
+    CapacityProvider { place: Place, arn: Arn },
 }
 
 pub async fn tag_resource(
@@ -65,6 +68,9 @@ pub async fn list_tags(
             let config = lambda.code_signing.find(&arn, &place);
             config.ok_or_else(error::no_such_resource)?.tags
         }
+        Tagged::CapacityProvider { place, arn } => {
+            lambda.capacity_providers.get(&arn, &place)?.tags.clone()
+        }
     };
     Ok(ListTagsResponse { tags: Some(tags) })
 }
@@ -86,6 +92,12 @@ impl Tagged {
             return Ok(Self::CodeSigning {
                 place: here,
                 arn: resource.to_owned(),
+            });
+        }
+        if resource.contains(":capacity-provider:") {
+            return Ok(Self::CapacityProvider {
+                place: here,
+                arn: resource.parse().map_err(|_| error::no_such_resource())?,
             });
         }
         if !resource.contains(":function:") {
@@ -134,6 +146,15 @@ async fn change(
             let mut record = before.ok_or_else(error::no_such_resource)?;
             record.tags = change(&record.tags)?;
             lambda.code_signing.put(&unchanging, record).await?;
+        }
+        Tagged::CapacityProvider { place, arn } => {
+            let unchanging = lambda.capacity_providers.hold().await;
+            let before = lambda.capacity_providers.get(arn, place)?;
+            let record = ProviderRecord {
+                tags: change(&before.tags)?,
+                ..ProviderRecord::clone(&before)
+            };
+            lambda.capacity_providers.put(&unchanging, record).await?;
         }
     }
     Ok(Unit {})

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use service::{RequestContext, ServiceError};
 
+use super::publish_version::Publishing;
 use super::{function_named, publish_version, revision};
 use crate::code::Fetched;
 use crate::domain::architecture;
@@ -24,9 +25,8 @@ pub async fn update_function_code(
     let name = function_named(&context, &input.function_name)?;
     let function = lambda.functions.get(&name)?;
     function.check_revision(input.revision_id.as_deref())?;
-    if input.publish_to.is_some() {
-        return Err(error::not_yet("publishing to $LATEST.PUBLISHED"));
-    }
+    let publishing = Publishing::of(input.publish, input.publish_to);
+    publishing.check(&function.record)?;
     let architecture = architecture::choose(input.architectures.as_deref())?;
     let given = Given {
         zip_file: input.zip_file,
@@ -70,13 +70,18 @@ pub async fn update_function_code(
         code: code.clone(),
         architecture: architecture.as_str(),
         revision_id: input.revision_id,
-        publishes: input.publish == Some(true),
+        publishing,
     };
     match replace(&lambda, &name, change).await {
         Ok(replaced) => {
             lambda.runner.retire(&replaced.before.latest);
             lambda.runner.expect(&replaced.after.latest);
             give_up(&lambda, fetched, &replaced.before.record.code).await;
+            if let (Published::New(_), Some(version)) =
+                (&replaced.published, publishing.replaced(&replaced.before))
+            {
+                publish_version::give_up(&lambda, version).await;
+            }
             Ok(match &replaced.published {
                 Published::Nothing => answer::updated(&replaced.after.latest, note),
                 Published::New(version) => answer::created(version, &version.record.arn()),
@@ -97,7 +102,7 @@ struct Change<'a> {
     code: Code,
     architecture: &'a str,
     revision_id: Option<String>,
-    publishes: bool,
+    publishing: Publishing,
 }
 
 struct Replaced {
@@ -118,29 +123,35 @@ async fn replace(
     name: &FunctionName,
     change: Change<'_>,
 ) -> Result<Replaced, ServiceError> {
+    let record = &lambda.functions.get(name)?.record;
+    let _providers = lambda.capacity_providers.hold_for(record).await;
     let changing = lambda.functions.change(&name.place).await;
     let before = changing.get(name)?;
     before.check_revision(change.revision_id.as_deref())?;
+    let publishing = change.publishing;
     let size = change.code.size();
     let record = FunctionRecord {
         architecture: change.architecture.to_owned(),
         ..with_code(lambda, &before.record, change.code)
     };
-    let same = publish_version::unchanged(&before, &record).cloned();
-    let is_new = change.publishes && same.is_none();
-    let others = changing.code_bytes() - before.record.code.size();
+    let same = publishing.unchanged(&before, &record).cloned();
+    let is_new = publishing.is_wanted() && same.is_none();
+    let replaced = publishing.replaced(&before).filter(|_| is_new);
+    let replaced_size = replaced.map_or(0, |version| version.record.code.size());
+    let others = changing.code_bytes() - before.record.code.size() - replaced_size;
     let copies = if is_new { 2 } else { 1 };
     if others + size * copies > lambda.limits.code_storage {
         return Err(error::code_storage_exceeded());
     }
     let (after, published) = if is_new {
-        let (record, version) = publish_version::next(record, None, lambda.clock.now());
+        publishing.check_capacity(lambda, &record, replaced)?;
+        let now = lambda.clock.now();
+        let (record, version) = publishing.next(record, replaced, None, now);
         let after = changing.put_with(record, Some(version)).await?;
-        let version = Arc::clone(publish_version::published(lambda, &after));
+        let version = Arc::clone(publishing.published(lambda, &after));
         (after, Published::New(version))
     } else {
         let after = changing.put(record).await?;
-        let same = same.filter(|_| change.publishes);
         (after, same.map_or(Published::Nothing, Published::Already))
     };
     Ok(Replaced {

@@ -44,6 +44,7 @@ pub async fn update_function_configuration(
         None => None,
     };
     let (before, after) = {
+        let _providers = lambda.capacity_providers.hold_for(&function.record).await;
         let changing = lambda.functions.change(&name.place).await;
         let before = changing.get(&name)?;
         before.check_revision(input.revision_id.as_deref())?;
@@ -52,6 +53,9 @@ pub async fn update_function_configuration(
         let mut settings = settings::updated(&record.settings, &input, &lambda.limits)?;
         if let Some(layers) = &layers {
             settings.layers.clone_from(layers);
+        }
+        if let Some(capacity) = &settings.capacity {
+            lambda.check_capacity(&capacity.provider, &name.place, &record.architecture, false)?;
         }
         let record = FunctionRecord {
             settings,

@@ -8,6 +8,7 @@ mod support;
 mod account;
 mod aliases;
 mod asynchronous;
+mod capacity;
 mod code;
 mod code_signing;
 mod configuration;
