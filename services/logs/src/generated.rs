@@ -1053,7 +1053,7 @@ wire::structure!(DeleteRetentionPolicyRequest {
     log_group_name: "logGroupName",
 });
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeLogGroupsRequest {
     pub account_identifiers: Option<Vec<String>>,
     pub log_group_name_prefix: Option<String>,
@@ -1074,6 +1074,7 @@ wire::structure!(DescribeLogGroupsRequest {
     log_group_class: "logGroupClass",
     log_group_identifiers: "logGroupIdentifiers",
 });
+wire::redacted_debug!(DescribeLogGroupsRequest { account_identifiers, log_group_name_prefix, log_group_name_pattern, next_token, limit, include_linked_accounts, log_group_class } hides { log_group_identifiers });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogGroupsResponse {
@@ -1085,7 +1086,7 @@ wire::structure!(DescribeLogGroupsResponse {
     next_token: "nextToken",
 });
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeLogStreamsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -1104,6 +1105,7 @@ wire::structure!(DescribeLogStreamsRequest {
     next_token: "nextToken",
     limit: "limit",
 });
+wire::redacted_debug!(DescribeLogStreamsRequest { log_group_name, log_stream_name_prefix, order_by, descending, next_token, limit } hides { log_group_identifier });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogStreamsResponse {
@@ -1146,7 +1148,7 @@ wire::string_enum!(EntityRejectionErrorType {
     MissingRequiredFields: "MissingRequiredFields",
 });
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct FilterLogEventsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -1175,6 +1177,7 @@ wire::structure!(FilterLogEventsRequest {
     interleaved: "interleaved",
     unmask: "unmask",
 });
+wire::redacted_debug!(FilterLogEventsRequest { log_group_name, log_stream_names, log_stream_name_prefix, start_time, end_time, filter_pattern, next_token, limit, start_from_head, interleaved, unmask } hides { log_group_identifier });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterLogEventsResponse {
@@ -1204,7 +1207,7 @@ wire::structure!(FilteredLogEvent {
     event_id: "eventId",
 });
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct GetLogEventsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -1227,6 +1230,7 @@ wire::structure!(GetLogEventsRequest {
     start_from_head: "startFromHead",
     unmask: "unmask",
 });
+wire::redacted_debug!(GetLogEventsRequest { log_group_name, log_stream_name, start_time, end_time, next_token, limit, start_from_head, unmask } hides { log_group_identifier });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLogEventsResponse {
@@ -1583,7 +1587,8 @@ mod tables {
             MemberSchema::new(
                 "logGroupIdentifiers",
                 Schema::List(&DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS),
-            ),
+            )
+            .sensitive(),
         ],
         payload: None,
     };
@@ -1599,7 +1604,8 @@ mod tables {
         name: "DescribeLogStreamsRequest",
         members: &[
             MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)),
-            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER)),
+            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER))
+                .sensitive(),
             MemberSchema::new("logStreamNamePrefix", Schema::String(&LOG_STREAM_NAME)),
             MemberSchema::new("orderBy", Schema::String(&ORDER_BY)),
             MemberSchema::new("descending", Schema::Boolean),
@@ -1682,7 +1688,8 @@ mod tables {
         name: "FilterLogEventsRequest",
         members: &[
             MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)),
-            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER)),
+            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER))
+                .sensitive(),
             MemberSchema::new("logStreamNames", Schema::List(&INPUT_LOG_STREAM_NAMES)),
             MemberSchema::new("logStreamNamePrefix", Schema::String(&LOG_STREAM_NAME)),
             MemberSchema::new("startTime", Schema::Long(&Bounds::new(Some(0), None))),
@@ -1731,7 +1738,8 @@ mod tables {
         name: "GetLogEventsRequest",
         members: &[
             MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)),
-            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER)),
+            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER))
+                .sensitive(),
             MemberSchema::new("logStreamName", Schema::String(&LOG_STREAM_NAME)).required(),
             MemberSchema::new("startTime", Schema::Long(&Bounds::new(Some(0), None))),
             MemberSchema::new("endTime", Schema::Long(&Bounds::new(Some(0), None))),

@@ -228,3 +228,20 @@ async fn expired_events_are_not_shown() {
         "InvalidParameterException"
     );
 }
+
+#[test]
+fn a_broken_identifier_is_not_shown() {
+    let schema = LogsService(Fixture::new().logs).schema();
+    let operation = schema.operation("GetLogEvents").unwrap();
+    let group = "arn:aws:logs:us-east-1:000000000000:log-group:g:*";
+    let input = Value::of_members([
+        Some(("logGroupIdentifier", Value::Str(group.to_owned()))),
+        Some(("logStreamName", Value::Str("s".to_owned()))),
+    ]);
+    let refused = wire::validate(schema, operation, &input).unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterException");
+    assert_eq!(
+        refused.message,
+        r"1 validation error detected: Value at 'logGroupIdentifier' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w#+=/:,.@-]*"
+    );
+}
