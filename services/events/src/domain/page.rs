@@ -26,7 +26,12 @@ pub fn check_filters(
     source: bool,
     prefix: bool,
 ) -> Result<(), ServiceError> {
-    if [state, source, prefix].iter().filter(|given| **given).count() > 1 {
+    if [state, source, prefix]
+        .iter()
+        .filter(|given| **given)
+        .count()
+        > 1
+    {
         return Err(error::validation(format!(
             "At most one filter is allowed for {operation}. \
              Use either : State, EventSourceArn, or NamePrefix."

@@ -32,7 +32,8 @@ async fn pattern(world: &World) -> Result<serde_json::Value, ServiceError> {
 async fn an_archive_has_a_rule_that_clients_see_and_may_not_change() {
     let world = World::new().await;
     archive(&world, "CreateArchive", r#"{"source": ["a"]}"#).await;
-    let expected = |source| serde_json::json!({"source": [source], "replay-name": [{"exists": false}]});
+    let expected =
+        |source| serde_json::json!({"source": [source], "replay-name": [{"exists": false}]});
     assert_eq!(pattern(&world).await.unwrap(), expected("a"));
     archive(&world, "UpdateArchive", r#"{"source": ["b"]}"#).await;
     let world = world.restart().await;
