@@ -1,5 +1,7 @@
 //! What a filter pattern lets through, tried by TestMetricFilter.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Fixture, text};

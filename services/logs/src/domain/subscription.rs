@@ -35,7 +35,8 @@ pub struct Origin<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Message<'a> {
-    message_type: &'static str,
+    #[serde(rename = "messageType")]
+    kind: &'static str,
     #[serde(flatten)]
     origin: Origin<'a>,
     log_events: &'a [SubscribedEvent],
@@ -56,7 +57,7 @@ pub fn payloads(origin: Origin<'_>, events: &[SubscribedEvent]) -> Vec<String> {
 
 fn payload(origin: Origin<'_>, events: &[SubscribedEvent]) -> String {
     let message = Message {
-        message_type: "DATA_MESSAGE",
+        kind: "DATA_MESSAGE",
         origin,
         log_events: events,
     };
