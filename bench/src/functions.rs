@@ -47,6 +47,16 @@ impl Package {
         Ok(Self::new("python3.12", "function.handler", zip))
     }
 
+    /// The same beside other content of the package.
+    pub fn python_beside(tools: &Tools, source: &str, other: &[u8]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let files = ["function.py", "content.bin"].map(|name| folder.path().join(name));
+        std::fs::write(&files[0], source)?;
+        std::fs::write(&files[1], other)?;
+        let zip = zip(tools, &files)?;
+        Ok(Self::new("python3.12", "function.handler", zip))
+    }
+
     /// An ECMAScript module.
     pub fn node(tools: &Tools, runtime: &'static str, source: &str) -> anyhow::Result<Self> {
         let zip = zipped(tools, "index.mjs", source.as_bytes())?;

@@ -1,5 +1,7 @@
 """Events through boto3: SNS, EventBridge and Scheduler to queues and functions. Exits non-zero on the first surprise."""
 
+import base64
+import gzip
 import io
 import json
 import threading
@@ -259,7 +261,7 @@ def rules_and_targets():
         bus.describe_rule, Name="none",
     )
     url, arn = queue("paid")
-    fifo_url, fifo_arn = queue("paid.fifo", FifoQueue="true")
+    fifo_url, fifo_arn = queue("paid.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     lost_url, lost_arn = queue("paid-lost")
     rule = bus.put_rule(
         Name="paid",
@@ -517,6 +519,37 @@ def text_messages():
     print("text messages ok")
 
 
+def subscribers_of_logs():
+    """A function gets what another function logs and a filter lets through."""
+    speaker, reader = "speaker", function("log-reader")
+    function(speaker)
+    lam.invoke(FunctionName=speaker, Payload=json.dumps({"level": "quiet"}))
+    group = f"/aws/lambda/{speaker}"
+    until("a log group", lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
+    put = {"logGroupName": group, "filterName": "loud", "filterPattern": '"loud"'}
+    refused(
+        "InvalidParameterException", "Could not execute the lambda function",
+        logs.put_subscription_filter, destinationArn=reader + "s", **put,
+    )
+    lam.add_permission(
+        FunctionName="log-reader", StatementId="logs", Action="lambda:InvokeFunction",
+        Principal="logs.amazonaws.com", SourceArn=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*",
+    )
+    logs.put_subscription_filter(destinationArn=reader, **put)
+    [shown] = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+    assert shown["destinationArn"] == reader and shown["distribution"] == "ByLogStream", shown
+    for level in ("quiet", "loud"):
+        lam.invoke(FunctionName=speaker, Payload=json.dumps({"level": level}))
+    [event] = until("a subscriber's event", events_of("log-reader"))
+    message = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+    assert message["messageType"] == "DATA_MESSAGE" and message["logGroup"] == group, message
+    [line] = message["logEvents"]
+    assert line["message"] == 'EVENT {"level": "loud"}\n', line
+    logs.delete_subscription_filter(logGroupName=group, filterName="loud")
+    assert not logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+    print("subscribers of logs ok")
+
+
 topics_and_queues()
 fifo_topics()
 functions_of_topics()
@@ -529,4 +562,5 @@ objects_to_topics()
 schedules()
 other_accounts()
 text_messages()
+subscribers_of_logs()
 print("all ok")

@@ -1,6 +1,7 @@
 //! One function for each promise or few; the table in `ALL` is docs/promises.md's.
 
 mod cold;
+mod control_plane;
 mod crowd;
 mod durable;
 mod dynamodb;
@@ -23,7 +24,7 @@ use crate::{Row, Tools};
 
 type Measure = fn(&Tools) -> anyhow::Result<Vec<Row>>;
 
-pub const ALL: [(&str, Measure); 36] = [
+pub const ALL: [(&str, Measure); 39] = [
     ("start-and-idle", idle::start_and_idle),
     ("warm-invoke", warm::warm_invoke),
     ("warm-throughput", warm::warm_throughput),
@@ -60,6 +61,9 @@ pub const ALL: [(&str, Measure); 36] = [
     ("query-100", dynamodb::query_100),
     ("durable-step", executions::step),
     ("durable-waiting", executions::waiting),
+    ("create-function", control_plane::creation),
+    ("list-functions", control_plane::list_page),
+    ("weighted-alias", control_plane::weighted_alias),
 ];
 
 /// What takes many minutes: run only where it is asked for by its whole name.

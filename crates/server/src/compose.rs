@@ -94,7 +94,11 @@ impl Composer {
         let logs = logs::service(logs::Config {
             store: Arc::clone(&store),
             clock: clock.clone(),
-        });
+            api: Arc::clone(&api),
+            invoker: Arc::clone(&invoker) as Arc<dyn Invoker>,
+        })
+        .await
+        .context("open CloudWatch Logs' subscription filters")?;
         let ledger = Ledger::start(Arc::clone(&store), clock.clone());
         let sqs_config = sqs::Config {
             authority: self.address.to_string(),
@@ -304,6 +308,10 @@ impl Composition {
             .await
             .context("take up DynamoDB's backups, exports and imports")?;
         self.s3.resume().await.context("take up S3's events")?;
+        self.logs
+            .resume()
+            .await
+            .context("take up what subscribers to logs get")?;
         self.sns.resume().await.context("take up SNS's messages")?;
         self.events
             .resume()
@@ -334,6 +342,7 @@ impl Composition {
         tokio::join!(self.lambda.end(), self.exec.shutdown());
         self.rest_apis.end().await;
         self.logs.flush().await;
+        self.logs.end();
         self.ledger.flush().await;
         self.dynamodb.end().await;
     }

@@ -8,6 +8,7 @@ use patterns::{Event as Matched, Pattern, PatternSet};
 use store::{Key, Store, StoreError};
 
 use crate::domain::event::Event;
+use crate::domain::{managed, names};
 use crate::records::{
     API_DESTINATIONS, ARCHIVES, Archive, BUSES, Bus, DEFAULT_BUS, Named, RULES, Rule,
 };
@@ -214,12 +215,31 @@ impl Directory {
     }
 
     pub fn put_archive(&self, name: Named, record: Archive) {
+        if let Some(bus) = names::of_arn(&record.source, "event-bus") {
+            let rule = managed::rule(record.pattern.as_deref(), bus.account);
+            let mut buses = self.buses.write();
+            let rules = &mut buses.entry(bus).or_default().rules;
+            let made = rules.entry(managed::name(&name.name)).or_default();
+            // A client may have one of that name.
+            if made.managed_by.is_some() || **made == Rule::default() {
+                *made = Arc::new(rule);
+            }
+        }
         let open = OpenArchive::new(name.clone(), record);
         self.archives.write().insert(name, Arc::new(open));
     }
 
     pub fn remove_archive(&self, name: &Named) {
-        self.archives.write().remove(name);
+        let mut buses = self.buses.write();
+        let removed = self.archives.write().remove(name);
+        let bus = removed.and_then(|one| names::of_arn(&one.record.source, "event-bus"));
+        let rule = managed::name(&name.name);
+        if let Some(open) = bus.and_then(|bus| buses.get_mut(&bus))
+            && let Some(made) = open.rules.get(&rule)
+            && made.managed_by.is_some()
+        {
+            open.rules.remove(&rule);
+        }
     }
 
     /// The archives that keep an event of a bus.

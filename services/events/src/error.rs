@@ -44,6 +44,13 @@ pub fn invalid_pattern(reason: impl std::fmt::Display) -> ServiceError {
     )
 }
 
+pub fn managed_rule(name: &str) -> ServiceError {
+    modelled(
+        &errors::MANAGED_RULE_EXCEPTION,
+        format!("{name} is a managed rule. Set 'force' parameter to true to override."),
+    )
+}
+
 pub fn illegal_status(message: impl Into<String>) -> ServiceError {
     modelled(&errors::ILLEGAL_STATUS_EXCEPTION, message)
 }

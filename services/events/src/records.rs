@@ -91,6 +91,9 @@ pub struct Rule {
     pub role: Option<String>,
     pub tags: BTreeMap<String, String>,
     pub created_by: Option<AccountId>,
+    /// The service whose rule it is; none for those of clients. Rules of services are not stored.
+    #[serde(skip)]
+    pub managed_by: Option<String>,
     /// In order of ids.
     pub targets: BTreeMap<String, Target>,
 }

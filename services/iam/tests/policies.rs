@@ -36,6 +36,9 @@ async fn a_policy_is_made_attached_and_only_then_deleted() {
     let policy = server.ok("GetPolicy", json!({"PolicyArn": arn})).await["Policy"].clone();
     assert_eq!(policy["AttachmentCount"], 1);
     assert_eq!(policy["DefaultVersionId"], "v1");
+    assert_eq!(policy["Tags"], json!([]));
+    let listed = server.ok("ListPolicies", json!({"Scope": "Local"})).await;
+    assert_eq!(listed["Policies"][0].get("Tags"), None);
     assert_eq!(
         server
             .refused("DeletePolicy", json!({"PolicyArn": arn}))

@@ -42,6 +42,27 @@ pub fn stream_exists() -> ServiceError {
     )
 }
 
+pub fn filter_not_found() -> ServiceError {
+    modelled(
+        &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        "The specified subscription filter does not exist.",
+    )
+}
+
+pub fn limit_exceeded() -> ServiceError {
+    modelled(
+        &errors::LIMIT_EXCEEDED_EXCEPTION,
+        "Resource limit exceeded.",
+    )
+}
+
+pub fn invalid_operation() -> ServiceError {
+    modelled(
+        &errors::INVALID_OPERATION_EXCEPTION,
+        "The operation is not valid on the specified resource.",
+    )
+}
+
 pub fn too_many_tags() -> ServiceError {
     modelled(
         &errors::TOO_MANY_TAGS_EXCEPTION,

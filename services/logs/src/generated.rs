@@ -30,16 +30,20 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         DeleteLogGroup::SCHEMA,
         DeleteLogStream::SCHEMA,
         DeleteRetentionPolicy::SCHEMA,
+        DeleteSubscriptionFilter::SCHEMA,
         DescribeLogGroups::SCHEMA,
         DescribeLogStreams::SCHEMA,
+        DescribeSubscriptionFilters::SCHEMA,
         FilterLogEvents::SCHEMA,
         GetLogEvents::SCHEMA,
         ListTagsForResource::SCHEMA,
         ListTagsLogGroup::SCHEMA,
         PutLogEvents::SCHEMA,
         PutRetentionPolicy::SCHEMA,
+        PutSubscriptionFilter::SCHEMA,
         TagLogGroup::SCHEMA,
         TagResource::SCHEMA,
+        TestMetricFilter::SCHEMA,
         UntagLogGroup::SCHEMA,
         UntagResource::SCHEMA,
     ],
@@ -170,11 +174,6 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
             uri: "/",
         },
         g::AbsentOperation {
-            name: "DeleteSubscriptionFilter",
-            method: "POST",
-            uri: "/",
-        },
-        g::AbsentOperation {
             name: "DeleteSyslogConfiguration",
             method: "POST",
             uri: "/",
@@ -261,11 +260,6 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         },
         g::AbsentOperation {
             name: "DescribeResourcePolicies",
-            method: "POST",
-            uri: "/",
-        },
-        g::AbsentOperation {
-            name: "DescribeSubscriptionFilters",
             method: "POST",
             uri: "/",
         },
@@ -485,11 +479,6 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
             uri: "/",
         },
         g::AbsentOperation {
-            name: "PutSubscriptionFilter",
-            method: "POST",
-            uri: "/",
-        },
-        g::AbsentOperation {
             name: "PutSyslogConfiguration",
             method: "POST",
             uri: "/",
@@ -511,11 +500,6 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         },
         g::AbsentOperation {
             name: "StopQuery",
-            method: "POST",
-            uri: "/",
-        },
-        g::AbsentOperation {
-            name: "TestMetricFilter",
             method: "POST",
             uri: "/",
         },
@@ -552,6 +536,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
     ],
     errors: &[
         &errors::DATA_ALREADY_ACCEPTED_EXCEPTION,
+        &errors::INVALID_OPERATION_EXCEPTION,
         &errors::INVALID_PARAMETER_EXCEPTION,
         &errors::INVALID_SEQUENCE_TOKEN_EXCEPTION,
         &errors::LIMIT_EXCEEDED_EXCEPTION,
@@ -675,6 +660,27 @@ impl Operation for DeleteRetentionPolicy {
     };
 }
 
+pub struct DeleteSubscriptionFilter;
+impl Operation for DeleteSubscriptionFilter {
+    type Input = DeleteSubscriptionFilterRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DeleteSubscriptionFilter",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &tables::DELETE_SUBSCRIPTION_FILTER_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::OPERATION_ABORTED_EXCEPTION,
+            &errors::SERVICE_UNAVAILABLE_EXCEPTION,
+        ],
+    };
+}
+
 pub struct DescribeLogGroups;
 impl Operation for DescribeLogGroups {
     type Input = DescribeLogGroupsRequest;
@@ -705,6 +711,26 @@ impl Operation for DescribeLogStreams {
         status: 200,
         input: &tables::DESCRIBE_LOG_STREAMS_REQUEST,
         output: &tables::DESCRIBE_LOG_STREAMS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::SERVICE_UNAVAILABLE_EXCEPTION,
+        ],
+    };
+}
+
+pub struct DescribeSubscriptionFilters;
+impl Operation for DescribeSubscriptionFilters {
+    type Input = DescribeSubscriptionFiltersRequest;
+    type Output = DescribeSubscriptionFiltersResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "DescribeSubscriptionFilters",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &tables::DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST,
+        output: &tables::DESCRIBE_SUBSCRIPTION_FILTERS_RESPONSE,
         result_wrapper: None,
         errors: &[
             &errors::INVALID_PARAMETER_EXCEPTION,
@@ -837,6 +863,29 @@ impl Operation for PutRetentionPolicy {
     };
 }
 
+pub struct PutSubscriptionFilter;
+impl Operation for PutSubscriptionFilter {
+    type Input = PutSubscriptionFilterRequest;
+    type Output = Unit;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "PutSubscriptionFilter",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &tables::PUT_SUBSCRIPTION_FILTER_REQUEST,
+        output: &g::StructureSchema::EMPTY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::OPERATION_ABORTED_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            &errors::INVALID_OPERATION_EXCEPTION,
+        ],
+    };
+}
+
 pub struct TagLogGroup;
 impl Operation for TagLogGroup {
     type Input = TagLogGroupRequest;
@@ -873,6 +922,25 @@ impl Operation for TagResource {
             &errors::RESOURCE_NOT_FOUND_EXCEPTION,
             &errors::SERVICE_UNAVAILABLE_EXCEPTION,
             &errors::TOO_MANY_TAGS_EXCEPTION,
+        ],
+    };
+}
+
+pub struct TestMetricFilter;
+impl Operation for TestMetricFilter {
+    type Input = TestMetricFilterRequest;
+    type Output = TestMetricFilterResponse;
+    const SCHEMA: &'static OperationSchema = &OperationSchema {
+        name: "TestMetricFilter",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &tables::TEST_METRIC_FILTER_REQUEST,
+        output: &tables::TEST_METRIC_FILTER_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            &errors::SERVICE_UNAVAILABLE_EXCEPTION,
         ],
     };
 }
@@ -923,6 +991,12 @@ pub mod errors {
         query_code: None,
         status: 400,
         shape: &tables::DATA_ALREADY_ACCEPTED_EXCEPTION,
+    };
+    pub static INVALID_OPERATION_EXCEPTION: ErrorSchema = ErrorSchema {
+        code: "InvalidOperationException",
+        query_code: None,
+        status: 400,
+        shape: &tables::INVALID_OPERATION_EXCEPTION,
     };
     pub static INVALID_PARAMETER_EXCEPTION: ErrorSchema = ErrorSchema {
         code: "InvalidParameterException",
@@ -1054,6 +1128,16 @@ wire::structure!(DeleteRetentionPolicyRequest {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSubscriptionFilterRequest {
+    pub log_group_name: String,
+    pub filter_name: String,
+}
+wire::structure!(DeleteSubscriptionFilterRequest {
+    log_group_name: "logGroupName",
+    filter_name: "filterName",
+});
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeLogGroupsRequest {
     pub account_identifiers: Option<Vec<String>>,
     pub log_group_name_prefix: Option<String>,
@@ -1074,6 +1158,7 @@ wire::structure!(DescribeLogGroupsRequest {
     log_group_class: "logGroupClass",
     log_group_identifiers: "logGroupIdentifiers",
 });
+wire::redacted_debug!(DescribeLogGroupsRequest { account_identifiers, log_group_name_prefix, log_group_name_pattern, next_token, limit, include_linked_accounts, log_group_class } hides { log_group_identifiers });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogGroupsResponse {
@@ -1085,7 +1170,7 @@ wire::structure!(DescribeLogGroupsResponse {
     next_token: "nextToken",
 });
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeLogStreamsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -1104,6 +1189,7 @@ wire::structure!(DescribeLogStreamsRequest {
     next_token: "nextToken",
     limit: "limit",
 });
+wire::redacted_debug!(DescribeLogStreamsRequest { log_group_name, log_stream_name_prefix, order_by, descending, next_token, limit } hides { log_group_identifier });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogStreamsResponse {
@@ -1113,6 +1199,41 @@ pub struct DescribeLogStreamsResponse {
 wire::structure!(DescribeLogStreamsResponse {
     log_streams: "logStreams",
     next_token: "nextToken",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSubscriptionFiltersRequest {
+    pub log_group_name: String,
+    pub filter_name_prefix: Option<String>,
+    pub next_token: Option<String>,
+    pub limit: Option<i32>,
+}
+wire::structure!(DescribeSubscriptionFiltersRequest {
+    log_group_name: "logGroupName",
+    filter_name_prefix: "filterNamePrefix",
+    next_token: "nextToken",
+    limit: "limit",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSubscriptionFiltersResponse {
+    pub subscription_filters: Option<Vec<SubscriptionFilter>>,
+    pub next_token: Option<String>,
+}
+wire::structure!(DescribeSubscriptionFiltersResponse {
+    subscription_filters: "subscriptionFilters",
+    next_token: "nextToken",
+});
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Distribution {
+    #[default]
+    Random,
+    ByLogStream,
+}
+wire::string_enum!(Distribution {
+    Random: "Random",
+    ByLogStream: "ByLogStream",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1146,7 +1267,7 @@ wire::string_enum!(EntityRejectionErrorType {
     MissingRequiredFields: "MissingRequiredFields",
 });
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct FilterLogEventsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -1175,6 +1296,7 @@ wire::structure!(FilterLogEventsRequest {
     interleaved: "interleaved",
     unmask: "unmask",
 });
+wire::redacted_debug!(FilterLogEventsRequest { log_group_name, log_stream_names, log_stream_name_prefix, start_time, end_time, filter_pattern, next_token, limit, start_from_head, interleaved, unmask } hides { log_group_identifier });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterLogEventsResponse {
@@ -1204,7 +1326,7 @@ wire::structure!(FilteredLogEvent {
     event_id: "eventId",
 });
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct GetLogEventsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -1227,6 +1349,7 @@ wire::structure!(GetLogEventsRequest {
     start_from_head: "startFromHead",
     unmask: "unmask",
 });
+wire::redacted_debug!(GetLogEventsRequest { log_group_name, log_stream_name, start_time, end_time, next_token, limit, start_from_head, unmask } hides { log_group_identifier });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLogEventsResponse {
@@ -1358,6 +1481,18 @@ wire::structure!(LogStream {
     stored_bytes: "storedBytes",
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricFilterMatchRecord {
+    pub event_number: Option<i64>,
+    pub event_message: Option<String>,
+    pub extracted_values: Option<BTreeMap<String, String>>,
+}
+wire::structure!(MetricFilterMatchRecord {
+    event_number: "eventNumber",
+    event_message: "eventMessage",
+    extracted_values: "extractedValues",
+});
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderBy {
     #[default]
@@ -1420,6 +1555,30 @@ wire::structure!(PutRetentionPolicyRequest {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutSubscriptionFilterRequest {
+    pub log_group_name: String,
+    pub filter_name: String,
+    pub filter_pattern: String,
+    pub destination_arn: String,
+    pub role_arn: Option<String>,
+    pub distribution: Option<Distribution>,
+    pub apply_on_transformed_logs: Option<bool>,
+    pub field_selection_criteria: Option<String>,
+    pub emit_system_fields: Option<Vec<String>>,
+}
+wire::structure!(PutSubscriptionFilterRequest {
+    log_group_name: "logGroupName",
+    filter_name: "filterName",
+    filter_pattern: "filterPattern",
+    destination_arn: "destinationArn",
+    role_arn: "roleArn",
+    distribution: "distribution",
+    apply_on_transformed_logs: "applyOnTransformedLogs",
+    field_selection_criteria: "fieldSelectionCriteria",
+    emit_system_fields: "emitSystemFields",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RejectedEntityInfo {
     pub error_type: EntityRejectionErrorType,
 }
@@ -1450,6 +1609,32 @@ wire::structure!(SearchedLogStream {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubscriptionFilter {
+    pub filter_name: Option<String>,
+    pub log_group_name: Option<String>,
+    pub filter_pattern: Option<String>,
+    pub destination_arn: Option<String>,
+    pub role_arn: Option<String>,
+    pub distribution: Option<Distribution>,
+    pub apply_on_transformed_logs: Option<bool>,
+    pub creation_time: Option<i64>,
+    pub field_selection_criteria: Option<String>,
+    pub emit_system_fields: Option<Vec<String>>,
+}
+wire::structure!(SubscriptionFilter {
+    filter_name: "filterName",
+    log_group_name: "logGroupName",
+    filter_pattern: "filterPattern",
+    destination_arn: "destinationArn",
+    role_arn: "roleArn",
+    distribution: "distribution",
+    apply_on_transformed_logs: "applyOnTransformedLogs",
+    creation_time: "creationTime",
+    field_selection_criteria: "fieldSelectionCriteria",
+    emit_system_fields: "emitSystemFields",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagLogGroupRequest {
     pub log_group_name: String,
     pub tags: BTreeMap<String, String>,
@@ -1468,6 +1653,22 @@ wire::structure!(TagResourceRequest {
     resource_arn: "resourceArn",
     tags: "tags",
 });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestMetricFilterRequest {
+    pub filter_pattern: String,
+    pub log_event_messages: Vec<String>,
+}
+wire::structure!(TestMetricFilterRequest {
+    filter_pattern: "filterPattern",
+    log_event_messages: "logEventMessages",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestMetricFilterResponse {
+    pub matches: Option<Vec<MetricFilterMatchRecord>>,
+}
+wire::structure!(TestMetricFilterResponse { matches: "matches" });
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagLogGroupRequest {
@@ -1561,6 +1762,14 @@ mod tables {
         members: &[MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)).required()],
         payload: None,
     };
+    pub static DELETE_SUBSCRIPTION_FILTER_REQUEST: StructureSchema = StructureSchema {
+        name: "DeleteSubscriptionFilterRequest",
+        members: &[
+            MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)).required(),
+            MemberSchema::new("filterName", Schema::String(&FILTER_NAME)).required(),
+        ],
+        payload: None,
+    };
     static DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS: ListSchema = ListSchema {
         member: Schema::String(&LOG_GROUP_IDENTIFIER),
         member_name: "member",
@@ -1583,7 +1792,8 @@ mod tables {
             MemberSchema::new(
                 "logGroupIdentifiers",
                 Schema::List(&DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS),
-            ),
+            )
+            .sensitive(),
         ],
         payload: None,
     };
@@ -1599,7 +1809,8 @@ mod tables {
         name: "DescribeLogStreamsRequest",
         members: &[
             MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)),
-            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER)),
+            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER))
+                .sensitive(),
             MemberSchema::new("logStreamNamePrefix", Schema::String(&LOG_STREAM_NAME)),
             MemberSchema::new("orderBy", Schema::String(&ORDER_BY)),
             MemberSchema::new("descending", Schema::Boolean),
@@ -1615,6 +1826,40 @@ mod tables {
             MemberSchema::new("nextToken", Schema::String(&NEXT_TOKEN)),
         ],
         payload: None,
+    };
+    pub static DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST: StructureSchema = StructureSchema {
+        name: "DescribeSubscriptionFiltersRequest",
+        members: &[
+            MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)).required(),
+            MemberSchema::new("filterNamePrefix", Schema::String(&FILTER_NAME)),
+            MemberSchema::new("nextToken", Schema::String(&NEXT_TOKEN)),
+            MemberSchema::new("limit", Schema::Integer(&Bounds::new(Some(1), Some(50)))),
+        ],
+        payload: None,
+    };
+    pub static DESCRIBE_SUBSCRIPTION_FILTERS_RESPONSE: StructureSchema = StructureSchema {
+        name: "DescribeSubscriptionFiltersResponse",
+        members: &[
+            MemberSchema::new("subscriptionFilters", Schema::List(&SUBSCRIPTION_FILTERS)),
+            MemberSchema::new("nextToken", Schema::String(&NEXT_TOKEN)),
+        ],
+        payload: None,
+    };
+    static DESTINATION_ARN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), None),
+        values: &[],
+        pattern: None,
+    };
+    static DISTRIBUTION: StringSchema = StringSchema {
+        bounds: Bounds::NONE,
+        values: &["Random", "ByLogStream"],
+        pattern: None,
+    };
+    static EMIT_SYSTEM_FIELDS: ListSchema = ListSchema {
+        member: Schema::String(&StringSchema::ANY),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
     };
     pub static ENTITY: StructureSchema = StructureSchema {
         name: "Entity",
@@ -1678,11 +1923,25 @@ mod tables {
         values: &[],
         pattern: None,
     };
+    static EXTRACTED_VALUES: MapSchema = MapSchema {
+        key: Schema::String(&StringSchema::ANY),
+        value: Schema::String(&StringSchema::ANY),
+        key_name: "key",
+        value_name: "value",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
+    static FIELD_SELECTION_CRITERIA: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(0), Some(2000)),
+        values: &[],
+        pattern: None,
+    };
     pub static FILTER_LOG_EVENTS_REQUEST: StructureSchema = StructureSchema {
         name: "FilterLogEventsRequest",
         members: &[
             MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)),
-            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER)),
+            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER))
+                .sensitive(),
             MemberSchema::new("logStreamNames", Schema::List(&INPUT_LOG_STREAM_NAMES)),
             MemberSchema::new("logStreamNamePrefix", Schema::String(&LOG_STREAM_NAME)),
             MemberSchema::new("startTime", Schema::Long(&Bounds::new(Some(0), None))),
@@ -1704,6 +1963,12 @@ mod tables {
             MemberSchema::new("nextToken", Schema::String(&NEXT_TOKEN)),
         ],
         payload: None,
+    };
+    static PATTERN_OF_FILTER_NAME: PatternSchema = PatternSchema::new("[^:*]*", "[^:*]*");
+    static FILTER_NAME: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), Some(512)),
+        values: &[],
+        pattern: Some(&PATTERN_OF_FILTER_NAME),
     };
     static FILTER_PATTERN: StringSchema = StringSchema {
         bounds: Bounds::new(Some(0), Some(1024)),
@@ -1731,7 +1996,8 @@ mod tables {
         name: "GetLogEventsRequest",
         members: &[
             MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)),
-            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER)),
+            MemberSchema::new("logGroupIdentifier", Schema::String(&LOG_GROUP_IDENTIFIER))
+                .sensitive(),
             MemberSchema::new("logStreamName", Schema::String(&LOG_STREAM_NAME)).required(),
             MemberSchema::new("startTime", Schema::Long(&Bounds::new(Some(0), None))),
             MemberSchema::new("endTime", Schema::Long(&Bounds::new(Some(0), None))),
@@ -1781,6 +2047,11 @@ mod tables {
         member_name: "member",
         flattened: false,
         bounds: Bounds::new(Some(1), Some(100)),
+    };
+    pub static INVALID_OPERATION_EXCEPTION: StructureSchema = StructureSchema {
+        name: "InvalidOperationException",
+        members: &[],
+        payload: None,
     };
     pub static INVALID_PARAMETER_EXCEPTION: StructureSchema = StructureSchema {
         name: "InvalidParameterException",
@@ -1917,6 +2188,21 @@ mod tables {
         flattened: false,
         bounds: Bounds::NONE,
     };
+    pub static METRIC_FILTER_MATCH_RECORD: StructureSchema = StructureSchema {
+        name: "MetricFilterMatchRecord",
+        members: &[
+            MemberSchema::new("eventNumber", Schema::Long(&Bounds::NONE)),
+            MemberSchema::new("eventMessage", Schema::String(&EVENT_MESSAGE)),
+            MemberSchema::new("extractedValues", Schema::Map(&EXTRACTED_VALUES)),
+        ],
+        payload: None,
+    };
+    static METRIC_FILTER_MATCHES: ListSchema = ListSchema {
+        member: Schema::Structure(&METRIC_FILTER_MATCH_RECORD),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
+    };
     static NEXT_TOKEN: StringSchema = StringSchema {
         bounds: Bounds::new(Some(1), None),
         values: &[],
@@ -1981,6 +2267,24 @@ mod tables {
         ],
         payload: None,
     };
+    pub static PUT_SUBSCRIPTION_FILTER_REQUEST: StructureSchema = StructureSchema {
+        name: "PutSubscriptionFilterRequest",
+        members: &[
+            MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)).required(),
+            MemberSchema::new("filterName", Schema::String(&FILTER_NAME)).required(),
+            MemberSchema::new("filterPattern", Schema::String(&FILTER_PATTERN)).required(),
+            MemberSchema::new("destinationArn", Schema::String(&DESTINATION_ARN)).required(),
+            MemberSchema::new("roleArn", Schema::String(&ROLE_ARN)),
+            MemberSchema::new("distribution", Schema::String(&DISTRIBUTION)),
+            MemberSchema::new("applyOnTransformedLogs", Schema::Boolean),
+            MemberSchema::new(
+                "fieldSelectionCriteria",
+                Schema::String(&FIELD_SELECTION_CRITERIA),
+            ),
+            MemberSchema::new("emitSystemFields", Schema::List(&EMIT_SYSTEM_FIELDS)),
+        ],
+        payload: None,
+    };
     pub static REJECTED_ENTITY_INFO: StructureSchema = StructureSchema {
         name: "RejectedEntityInfo",
         members: &[
@@ -2007,6 +2311,11 @@ mod tables {
         members: &[],
         payload: None,
     };
+    static ROLE_ARN: StringSchema = StringSchema {
+        bounds: Bounds::new(Some(1), None),
+        values: &[],
+        pattern: None,
+    };
     pub static SEARCHED_LOG_STREAM: StructureSchema = StructureSchema {
         name: "SearchedLogStream",
         members: &[
@@ -2030,6 +2339,31 @@ mod tables {
         name: "ServiceUnavailableException",
         members: &[],
         payload: None,
+    };
+    pub static SUBSCRIPTION_FILTER: StructureSchema = StructureSchema {
+        name: "SubscriptionFilter",
+        members: &[
+            MemberSchema::new("filterName", Schema::String(&FILTER_NAME)),
+            MemberSchema::new("logGroupName", Schema::String(&LOG_GROUP_NAME)),
+            MemberSchema::new("filterPattern", Schema::String(&FILTER_PATTERN)),
+            MemberSchema::new("destinationArn", Schema::String(&DESTINATION_ARN)),
+            MemberSchema::new("roleArn", Schema::String(&ROLE_ARN)),
+            MemberSchema::new("distribution", Schema::String(&DISTRIBUTION)),
+            MemberSchema::new("applyOnTransformedLogs", Schema::Boolean),
+            MemberSchema::new("creationTime", Schema::Long(&Bounds::new(Some(0), None))),
+            MemberSchema::new(
+                "fieldSelectionCriteria",
+                Schema::String(&FIELD_SELECTION_CRITERIA),
+            ),
+            MemberSchema::new("emitSystemFields", Schema::List(&EMIT_SYSTEM_FIELDS)),
+        ],
+        payload: None,
+    };
+    static SUBSCRIPTION_FILTERS: ListSchema = ListSchema {
+        member: Schema::Structure(&SUBSCRIPTION_FILTER),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::NONE,
     };
     static PATTERN_OF_TAG_KEY: PatternSchema = PatternSchema::new(
         "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$",
@@ -2084,6 +2418,28 @@ mod tables {
         value_name: "value",
         flattened: false,
         bounds: Bounds::new(Some(1), Some(50)),
+    };
+    static TEST_EVENT_MESSAGES: ListSchema = ListSchema {
+        member: Schema::String(&EVENT_MESSAGE),
+        member_name: "member",
+        flattened: false,
+        bounds: Bounds::new(Some(1), Some(50)),
+    };
+    pub static TEST_METRIC_FILTER_REQUEST: StructureSchema = StructureSchema {
+        name: "TestMetricFilterRequest",
+        members: &[
+            MemberSchema::new("filterPattern", Schema::String(&FILTER_PATTERN)).required(),
+            MemberSchema::new("logEventMessages", Schema::List(&TEST_EVENT_MESSAGES)).required(),
+        ],
+        payload: None,
+    };
+    pub static TEST_METRIC_FILTER_RESPONSE: StructureSchema = StructureSchema {
+        name: "TestMetricFilterResponse",
+        members: &[MemberSchema::new(
+            "matches",
+            Schema::List(&METRIC_FILTER_MATCHES),
+        )],
+        payload: None,
     };
     pub static TOO_MANY_TAGS_EXCEPTION: StructureSchema = StructureSchema {
         name: "TooManyTagsException",

@@ -185,7 +185,7 @@ pub(crate) fn group_name(
 }
 
 /// The text parts of a key.
-fn texts<const N: usize>(key: &store::Key) -> Result<[String; N], StoreError> {
+pub(crate) fn texts<const N: usize>(key: &store::Key) -> Result<[String; N], StoreError> {
     let mut reader = key.reader();
     let mut parts = [const { String::new() }; N];
     for part in &mut parts {

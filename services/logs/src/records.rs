@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{AccountId, Region, Timestamp};
+use base::{AccountId, Arn, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Table;
 
@@ -14,6 +14,9 @@ pub const STREAMS: Table<Stream> = Table::new("logs.stream", 1);
 
 /// Key: account, region, group name, stream name, event time, sequence number.
 pub const EVENTS: Table<Event> = Table::new("logs.event", 1);
+
+/// Key: account, region, group name, filter name.
+pub const SUBSCRIPTIONS: Table<Subscription> = Table::new("logs.subscription", 1);
 
 /// A key's first two parts, then the group.
 pub fn group_key<'a>(
@@ -62,6 +65,17 @@ pub struct Event {
     pub message: String,
     #[serde(rename = "i")]
     pub ingested: Timestamp,
+}
+
+/// A subscription filter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Subscription {
+    pub created: Timestamp,
+    pub pattern: String,
+    /// The function.
+    pub destination: Arn,
+    /// As `Distribution` is written.
+    pub distribution: String,
 }
 
 impl Group {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::service::ports::ApiCaller;
 use ::service::{RequestContext, Service, ServiceError, dispatch};
 use async_trait::async_trait;
 use base::Clock;
-use store::Store;
+use routing::deliveries::{Deliveries, NoWeb};
+use store::{Store, StoreError};
 use wire::{ServiceSchema, Value};
 
 use crate::ingest::{Ingest, write_arrivals};
-use crate::{Config, OPERATIONS, domain::names, generated, ingest};
+use crate::subscriptions::Subscriptions;
+use crate::{Config, OPERATIONS, SENDER, domain::names, generated, ingest};
 
 /// How often events past their group's retention are removed; reads leave them out at once.
 const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
@@ -18,16 +21,31 @@ const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 pub struct Logs {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
+    pub(crate) api: Arc<dyn ApiCaller>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) ingest: Arc<Ingest>,
     /// A group's or a stream's record is read, changed and written by one at a time.
     pub(crate) writer: tokio::sync::Mutex<()>,
 }
 
 impl Logs {
-    pub(crate) fn start(config: Config) -> Arc<Self> {
+    pub(crate) async fn start(config: Config) -> Result<Arc<Self>, StoreError> {
+        let subscriptions = Subscriptions::open(&*config.store).await?;
+        let deliveries = Deliveries::new(
+            SENDER,
+            Arc::clone(&config.store),
+            config.clock.clone(),
+            Arc::clone(&config.api),
+            config.invoker,
+            Arc::new(NoWeb),
+        );
         let logs = Arc::new(Self {
             store: config.store,
             clock: config.clock,
+            api: config.api,
+            subscriptions,
+            deliveries,
             ingest: Arc::new(Ingest::default()),
             writer: tokio::sync::Mutex::new(()),
         });
@@ -36,7 +54,20 @@ impl Logs {
             Arc::clone(&logs.ingest),
         ));
         tokio::spawn(sweep(Arc::downgrade(&logs), logs.clock.clone()));
-        logs
+        Ok(logs)
+    }
+
+    /// Delivers to subscribers what an earlier run left undelivered.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn resume(&self) -> Result<(), StoreError> {
+        self.deliveries.resume().await
+    }
+
+    /// Begins no more deliveries.
+    pub fn end(&self) {
+        self.deliveries.end();
     }
 
     /// Writes every line taken so far: before the end, and before any operation, so that what a
@@ -48,6 +79,7 @@ impl Logs {
 
 impl Drop for Logs {
     fn drop(&mut self) {
+        self.end();
         // The writer wakes, finds the service gone, and ends.
         self.ingest.wake();
     }

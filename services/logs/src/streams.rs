@@ -7,6 +7,7 @@ use store::{Batch, Durability, StoreError};
 use crate::Logs;
 use crate::domain::batch::EVENT_OVERHEAD;
 use crate::records::{EVENTS, Event, GROUPS, Group, STREAMS, Stream, group_key, stream_key};
+use crate::subscriptions::Subscribed;
 
 /// Where events go.
 #[derive(Clone, Copy)]
@@ -50,8 +51,8 @@ impl Logs {
             .await?
             .unwrap_or_else(|| Stream::created_at(lines.first().map_or(now, |line| line.at)));
         let events = lines.into_iter().map(|line| (line.at, line.message));
-        put_events(&mut batch, name, stream, events, now)?;
-        self.store.commit(batch).await
+        self.put_events(batch, name, stream, events, now).await?;
+        Ok(())
     }
 
     /// Takes the events of PutLogEvents into a stream that exists.
@@ -67,10 +68,27 @@ impl Logs {
         let Some(stream) = STREAMS.get(&self.store, name.key()).await? else {
             return Ok(None);
         };
-        let mut batch = Batch::new();
-        let next = put_events(&mut batch, name, stream, events, self.clock.now())?;
+        let now = self.clock.now();
+        let next = self.put_events(Batch::new(), name, stream, events, now);
+        next.await.map(Some)
+    }
+
+    /// Commits events with what else is in the batch and with what subscribers get of them; returns
+    /// the sequence number of the next event.
+    async fn put_events(
+        &self,
+        mut batch: Batch,
+        name: StreamName<'_>,
+        stream: Stream,
+        events: impl Iterator<Item = (Timestamp, String)> + Send,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut subscribed = Subscribed::new(name, &self.subscriptions);
+        let next = put_events(&mut batch, name, stream, events, &mut subscribed, now)?;
+        let parcels = self.deliveries.stage(&mut batch, subscribed.parcels(now))?;
         self.store.commit(batch).await?;
-        Ok(Some(next))
+        self.deliveries.send_off(parcels);
+        Ok(next)
     }
 }
 
@@ -79,6 +97,7 @@ fn put_events(
     name: StreamName<'_>,
     mut stream: Stream,
     events: impl Iterator<Item = (Timestamp, String)>,
+    subscribed: &mut Subscribed<'_>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let (account, region, group, stream_name) = name.key();
@@ -87,6 +106,7 @@ fn put_events(
         stream.first_event = Some(stream.first_event.map_or(at, |first| first.min(at)));
         stream.last_event = Some(stream.last_event.map_or(at, |last| last.max(at)));
         let instant = u64::try_from(at.millis()).unwrap_or(0);
+        subscribed.offer(instant, stream.next_sequence, &message);
         let key = (
             account,
             region,

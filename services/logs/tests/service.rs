@@ -62,7 +62,7 @@ async fn changes_of_one_group_at_once_are_all_kept() {
 
 #[tokio::test]
 async fn names_and_tags_of_aws_are_reserved() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let group = [("logGroupName", text("aws/lambda/f"))];
     assert_eq!(
         fixture.code("CreateLogGroup", &group).await,
@@ -78,7 +78,7 @@ async fn names_and_tags_of_aws_are_reserved() {
 
 #[tokio::test]
 async fn policies_are_about_streams_where_a_stream_is_named() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let service = LogsService(Arc::clone(&fixture.logs));
     let resource = |operation: &str, members: &[(&str, &str)]| {
         let account = AccountId::DEFAULT;
@@ -118,7 +118,7 @@ async fn policies_are_about_streams_where_a_stream_is_named() {
 
 #[tokio::test]
 async fn lines_of_environments_arrive_in_order_in_a_new_group() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let stream = Arc::new(LogStream {
         account: AccountId::DEFAULT,
         region: Region::us_east_1(),
@@ -154,7 +154,7 @@ async fn lines_of_environments_arrive_in_order_in_a_new_group() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_logged_is_there_for_whoever_asks_next() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let stream = Arc::new(LogStream {
         account: AccountId::DEFAULT,
         region: Region::us_east_1(),
@@ -176,7 +176,7 @@ async fn what_was_logged_is_there_for_whoever_asks_next() {
 
 #[tokio::test]
 async fn a_flood_is_bounded_and_says_what_was_lost() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().await;
     let stream = Arc::new(LogStream {
         account: AccountId::DEFAULT,
         region: Region::us_east_1(),
@@ -226,5 +226,22 @@ async fn expired_events_are_not_shown() {
     assert_eq!(
         fixture.code("PutRetentionPolicy", &bad).await,
         "InvalidParameterException"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_identifier_is_not_shown() {
+    let schema = LogsService(Fixture::new().await.logs).schema();
+    let operation = schema.operation("GetLogEvents").unwrap();
+    let group = "arn:aws:logs:us-east-1:000000000000:log-group:g:*";
+    let input = Value::of_members([
+        Some(("logGroupIdentifier", Value::Str(group.to_owned()))),
+        Some(("logStreamName", Value::Str("s".to_owned()))),
+    ]);
+    let refused = wire::validate(schema, operation, &input).unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterException");
+    assert_eq!(
+        refused.message,
+        r"1 validation error detected: Value at 'logGroupIdentifier' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w#+=/:,.@-]*"
     );
 }

@@ -39,6 +39,9 @@ pub struct Choices {
     /// Equivalents of patterns that use look-around, which the `regex` crate has not, by shape.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub patterns: BTreeMap<String, String>,
+    /// Shapes that AWS does not show in its messages, though the model says nothing of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<String>,
     /// The query protocol of a service whose model has moved to JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<QueryNames>,

@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod event;
 pub mod input;
+pub mod managed;
 pub mod names;
 pub mod page;
 pub mod path;

@@ -18,3 +18,24 @@ pub fn cut<T>(
     page::cut(items, token, limit.unwrap_or(DEFAULT_LIMIT))
         .ok_or_else(|| error::validation("Parameter NextToken is not valid."))
 }
+
+/// The filters of archives and replays exclude each other.
+pub fn check_filters(
+    operation: &str,
+    state: bool,
+    source: bool,
+    prefix: bool,
+) -> Result<(), ServiceError> {
+    if [state, source, prefix]
+        .iter()
+        .filter(|given| **given)
+        .count()
+        > 1
+    {
+        return Err(error::validation(format!(
+            "At most one filter is allowed for {operation}. \
+             Use either : State, EventSourceArn, or NamePrefix."
+        )));
+    }
+    Ok(())
+}

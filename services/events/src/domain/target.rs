@@ -185,10 +185,8 @@ fn destination(target: &Target, body: String) -> (To, String) {
     let to = match arn.service.as_str() {
         "lambda" => To::Function(arn),
         "sqs" => To::Queue {
-            deduplication: target
-                .group
-                .as_ref()
-                .map(|_| uuid::Uuid::new_v4().to_string()),
+            // A FIFO queue must deduplicate by content to be a target.
+            deduplication: None,
             group: target.group.clone(),
             queue: arn,
             attributes: Vec::new(),

@@ -146,6 +146,12 @@ pub async fn list(
     context: RequestContext,
     input: g::ListArchivesRequest,
 ) -> Result<g::ListArchivesResponse, ServiceError> {
+    page::check_filters(
+        "ListArchives",
+        input.state.is_some(),
+        input.event_source_arn.is_some(),
+        input.name_prefix.is_some(),
+    )?;
     let prefix = input.name_prefix.unwrap_or_default();
     let wanted = events.directory.archives().into_iter().filter(|one| {
         one.name.account == context.account

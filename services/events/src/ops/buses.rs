@@ -35,11 +35,11 @@ pub async fn create(
     context: RequestContext,
     input: g::CreateEventBusRequest,
 ) -> Result<g::CreateEventBusResponse, ServiceError> {
-    if input.event_source_name.is_some() {
-        return Err(ServiceError::not_implemented(
-            "EventBridge's",
-            "partner event sources",
-        ));
+    if let Some(source) = input.event_source_name {
+        // Partners are AWS's: none sends anything here.
+        return Err(error::not_found(format!(
+            "Event source {source} does not exist."
+        )));
     }
     check_logs(input.log_config.as_ref())?;
     if input.name.contains('/') {
@@ -113,7 +113,8 @@ pub async fn delete(
     if name.account != context.account || events.directory.bus(&name).is_none() {
         return Ok(Unit {});
     }
-    if !events.directory.rules(&name).is_empty() {
+    let rules = events.directory.rules(&name);
+    if rules.iter().any(|(_, rule)| rule.managed_by.is_none()) {
         return Err(error::validation(format!(
             "EventBus {} can't be deleted since it has rules.",
             name.name

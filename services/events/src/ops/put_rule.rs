@@ -8,6 +8,7 @@ use store::Batch;
 use super::State;
 use super::tags;
 use crate::clockwork::{self, Due};
+use crate::domain::managed;
 use crate::error;
 use crate::generated as g;
 use crate::records::{DEFAULT_BUS, DUE, RULES, Rule};
@@ -46,6 +47,7 @@ pub async fn put_rule(
     }
     let before = events.directory.rule(&bus, &input.name);
     let before = before.as_deref().cloned().unwrap_or_default();
+    managed::check(&input.name, &before)?;
     let mut tags = before.tags;
     tags.extend(tags::of(input.tags.unwrap_or_default()));
     let rule = Rule {
@@ -56,6 +58,7 @@ pub async fn put_rule(
         role: input.role_arn,
         tags,
         created_by: Some(context.account),
+        managed_by: None,
         targets: before.targets,
     };
     let answer = g::PutRuleResponse {

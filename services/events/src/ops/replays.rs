@@ -30,21 +30,31 @@ pub async fn start(
     context: RequestContext,
     input: g::StartReplayRequest,
 ) -> Result<g::StartReplayResponse, ServiceError> {
+    if names::of_arn(&input.destination.arn, "event-bus").is_none() {
+        return Err(error::validation(
+            "Parameter Destination.Arn is not valid. Reason: Must contain an event bus ARN.",
+        ));
+    }
+    events.own_bus(&context, Some(&input.destination.arn))?;
     if input.event_end_time <= input.event_start_time {
         return Err(error::validation(
             "Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime.",
         ));
     }
-    let archive = names::of_arn(&input.event_source_arn, "archive")
+    let source = names::of_arn(&input.event_source_arn, "archive").ok_or_else(|| {
+        error::validation(
+            "Parameter EventSourceArn is not valid. Reason: Must contain an archive ARN.",
+        )
+    })?;
+    let archive = Some(&source)
         .filter(|name| name.account == context.account)
-        .and_then(|name| events.directory.archive(&name))
+        .and_then(|name| events.directory.archive(name))
         .ok_or_else(|| {
             error::validation(format!(
                 "Parameter EventSourceArn is not valid. Reason: Archive {} does not exist.",
-                input.event_source_arn
+                source.name
             ))
         })?;
-    events.own_bus(&context, Some(&input.destination.arn))?;
     if archive.record.source != input.destination.arn {
         return Err(error::validation(
             "Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not \
@@ -138,6 +148,12 @@ pub async fn list(
     context: RequestContext,
     input: g::ListReplaysRequest,
 ) -> Result<g::ListReplaysResponse, ServiceError> {
+    page::check_filters(
+        "ListReplays",
+        input.state.is_some(),
+        input.event_source_arn.is_some(),
+        input.name_prefix.is_some(),
+    )?;
     let prefix = input.name_prefix.unwrap_or_default();
     let mut found = Vec::new();
     let mut after = None;

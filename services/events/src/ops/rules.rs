@@ -7,7 +7,7 @@ use wire::Unit;
 use super::State;
 use super::put_rule::write;
 use crate::clockwork::Due;
-use crate::domain::page;
+use crate::domain::{managed, page};
 use crate::error;
 use crate::generated as g;
 use crate::records::{DUE, RULES};
@@ -26,7 +26,7 @@ pub async fn describe(
         state: g::RuleState::parse(&rule.state),
         description: rule.description.clone(),
         role_arn: rule.role.clone(),
-        managed_by: None,
+        managed_by: rule.managed_by.clone(),
         event_bus_name: Some(bus.name.clone()),
         created_by: rule.created_by.map(|account| account.to_string()),
     })
@@ -50,7 +50,7 @@ pub async fn list(
         description: rule.description.clone(),
         schedule_expression: rule.schedule.clone(),
         role_arn: rule.role.clone(),
-        managed_by: None,
+        managed_by: rule.managed_by.clone(),
         event_bus_name: Some(bus.name.clone()),
     });
     Ok(g::ListRulesResponse {
@@ -120,6 +120,7 @@ async fn set_state(
 ) -> Result<Unit, ServiceError> {
     let _one_writer = events.writer.lock().await;
     let (bus, rule) = events.own_rule(context, bus.as_deref(), name)?;
+    managed::check(name, &rule)?;
     if rule.state != state {
         let mut rule = (*rule).clone();
         state.clone_into(&mut rule.state);
@@ -139,6 +140,7 @@ pub async fn delete(
     let Some(rule) = events.directory.rule(&bus, &input.name) else {
         return Ok(Unit {});
     };
+    managed::check(&input.name, &rule)?;
     if !rule.targets.is_empty() {
         return Err(error::validation(
             "Rule can't be deleted since it has targets.",

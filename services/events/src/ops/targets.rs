@@ -3,7 +3,7 @@
 use service::{RequestContext, ServiceError};
 
 use super::State;
-use crate::domain::{page, target};
+use crate::domain::{managed, page, target};
 use crate::error;
 use crate::generated as g;
 
@@ -22,6 +22,7 @@ pub async fn put(
         .collect::<Result<Vec<_>, _>>()?;
     let _one_writer = events.writer.lock().await;
     let (bus, rule) = events.own_rule(&context, input.event_bus_name.as_deref(), &input.rule)?;
+    managed::check(&input.rule, &rule)?;
     let mut rule = (*rule).clone();
     rule.targets.extend(targets);
     if rule.targets.len() > MAX_TARGETS {
@@ -42,6 +43,7 @@ pub async fn remove(
 ) -> Result<g::RemoveTargetsResponse, ServiceError> {
     let _one_writer = events.writer.lock().await;
     let (bus, rule) = events.own_rule(&context, input.event_bus_name.as_deref(), &input.rule)?;
+    managed::check(&input.rule, &rule)?;
     let mut rule = (*rule).clone();
     rule.targets.retain(|id, _| !input.ids.contains(id));
     events.save_rule(&bus, &input.rule, rule).await?;

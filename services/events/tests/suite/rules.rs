@@ -116,3 +116,27 @@ async fn what_is_refused() {
         "Total size of the entries in the request is over the limit."
     );
 }
+
+#[tokio::test]
+async fn a_fifo_queue_deduplicates_by_content() {
+    let mut world = World::new().await;
+    let rule = [
+        ("Name", text("r")),
+        ("EventPattern", text(r#"{"source": ["s"]}"#)),
+    ];
+    world.ok("PutRule", &rule).await;
+    let target = structure(&[
+        ("Id", text("q")),
+        ("Arn", text("arn:aws:sqs:us-east-1:000000000000:q.fifo")),
+        (
+            "SqsParameters",
+            structure(&[("MessageGroupId", text("group"))]),
+        ),
+    ]);
+    let members = [("Rule", text("r")), ("Targets", Value::List(vec![target]))];
+    world.ok("PutTargets", &members).await;
+    world.put("s", "{}").await;
+    let message = world.got.recv().await.unwrap();
+    assert_eq!(message.get("MessageGroupId"), Some(&text("group")));
+    assert_eq!(message.get("MessageDeduplicationId"), None);
+}

@@ -85,8 +85,10 @@ pub async fn get_policy(
         let policy = lookup::policy(&state, context.account, &input.policy_arn)?;
         answer::policy(&policy, uses)
     };
+    // Here, and only here, AWS says of a policy without tags that it has none.
+    let tags = Some(shown.tags.unwrap_or_default());
     Ok(model::GetPolicyResponse {
-        policy: Some(shown),
+        policy: Some(model::Policy { tags, ..shown }),
     })
 }
 

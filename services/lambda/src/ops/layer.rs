@@ -191,7 +191,7 @@ fn listed(version: &Arc<LayerVersionRecord>) -> LayerVersionsListItem {
     LayerVersionsListItem {
         layer_version_arn: Some(version.arn().to_string()),
         version: Some(version.version.cast_signed()),
-        description: Some(version.description.clone()),
+        description: Some(version.description.clone()).filter(|text| !text.is_empty()),
         created_date: Some(version.created.lambda_date()),
         compatible_architectures: shown_architectures(version),
         compatible_runtimes: version.compatible_runtimes.clone(),

@@ -76,6 +76,15 @@ async fn a_version_is_published_found_and_deleted() {
     let second = publish(&world, "tools", "two").await;
     assert_eq!(second["Version"], 2);
     assert_eq!(second["Description"], "");
+    let listed = world
+        .ok("ListLayerVersions", json!({"LayerName": "tools"}))
+        .await;
+    let versions = listed["LayerVersions"].as_array().unwrap();
+    let described = versions.iter().map(|one| one.get("Description"));
+    assert_eq!(
+        described.collect::<Vec<_>>(),
+        [None, Some(&json!("what it is"))]
+    );
     let delete = json!({"LayerName": "tools", "VersionNumber": 2});
     world.ok("DeleteLayerVersion", delete.clone()).await;
     // What is not there is deleted.

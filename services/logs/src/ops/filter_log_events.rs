@@ -8,6 +8,7 @@ use store::{Key, StoreError};
 
 use super::State;
 use crate::domain::batch::{EVENT_OVERHEAD, MAX_BATCH_BYTES};
+use crate::domain::event_id::event_id;
 use crate::domain::filter::FilterPattern;
 use crate::domain::page;
 use crate::error;
@@ -265,20 +266,6 @@ fn output(position: &Position, event: Event) -> FilteredLogEvent {
         ingestion_time: Some(event.ingested.millis()),
         event_id: Some(event_id(*at, stream, *sequence)),
     }
-}
-
-/// 56 digits, as AWS's: the instant, the stream's fingerprint, the number within the stream.
-fn event_id(at: u64, stream: &str, sequence: u64) -> String {
-    // FNV-1a: stable across versions, which the standard library's hashes are not.
-    let fingerprint = stream
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    format!(
-        "{at:020}{:016}{sequence:020}",
-        fingerprint % 10_000_000_000_000_000
-    )
 }
 
 fn encode_token(direction: Direction, (at, stream, sequence): &Position) -> String {

@@ -11,7 +11,7 @@ use crate::generated::{
     CreateLogGroupRequest, DeleteLogGroupRequest, DescribeLogGroupsRequest,
     DescribeLogGroupsResponse, LogGroup, LogGroupClass,
 };
-use crate::records::{EVENTS, GROUPS, Group, STREAMS, group_key};
+use crate::records::{EVENTS, GROUPS, Group, STREAMS, SUBSCRIPTIONS, group_key};
 
 pub async fn create(
     logs: State,
@@ -62,7 +62,10 @@ pub async fn delete(
     GROUPS.delete(&mut batch, key);
     STREAMS.delete_prefix(&mut batch, key);
     EVENTS.delete_prefix(&mut batch, key);
+    SUBSCRIPTIONS.delete_prefix(&mut batch, key);
     logs.commit(Ok(batch)).await?;
+    let group = (context.account, context.region, input.log_group_name);
+    logs.subscriptions.remove_group(&group);
     Ok(Unit {})
 }
 

@@ -7,7 +7,9 @@ pub mod groups;
 pub mod put_log_events;
 pub mod retention;
 pub mod streams;
+pub mod subscription_filters;
 pub mod tags;
+pub mod test_metric_filter;
 
 use std::sync::Arc;
 

@@ -7,11 +7,15 @@
 )]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
 use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use logs::{Config, Logs, LogsService};
+use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker};
 use service::{Principal, RequestContext, Service, ServiceError};
-use store::MemoryStore;
+use store::{MemoryStore, Store};
+use tokio::sync::mpsc;
 use wire::Value;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -19,17 +23,99 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub struct Fixture {
     pub logs: Arc<Logs>,
     pub clock: Clock,
+    store: Arc<dyn Store>,
+    pub functions: Arc<Functions>,
+    /// The functions' events, each with who sent it.
+    pub got: mpsc::UnboundedReceiver<(InvokeRequest, String)>,
+}
+
+/// The functions' side of the ports.
+pub struct Functions {
+    told: mpsc::UnboundedSender<(InvokeRequest, String)>,
+    pub refuse: AtomicBool,
+}
+
+impl Functions {
+    fn answer(&self, busy: bool) -> Result<(), ServiceError> {
+        match (self.refuse.load(Ordering::SeqCst), busy) {
+            (false, _) => Ok(()),
+            (true, false) => Err(ServiceError::bad_request("AccessDeniedException", "no")),
+            (true, true) => Err(ServiceError::internal()),
+        }
+    }
+}
+
+#[async_trait]
+impl Invoker for Functions {
+    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
+        Err(ServiceError::internal())
+    }
+
+    async fn invoke_async(&self, request: InvokeRequest) -> Result<(), ServiceError> {
+        self.answer(true)?;
+        let sender = match &request.context.principal {
+            Principal::Service {
+                name,
+                source_arn: Some(arn),
+                ..
+            } => format!("{name} {arn}"),
+            other => format!("{other:?}"),
+        };
+        let _ = self.told.send((request, sender));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ApiCaller for Functions {
+    async fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        _: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        assert_eq!((service, operation), ("lambda", "Invoke"));
+        let kind = input.get("InvocationType").and_then(Value::as_str);
+        assert_eq!(kind, Some("DryRun"));
+        self.answer(false).map(|()| Value::Null)
+    }
 }
 
 impl Fixture {
-    pub fn new() -> Self {
+    pub async fn new() -> Self {
+        Self::open(Arc::new(MemoryStore::new())).await
+    }
+
+    async fn open(store: Arc<dyn Store>) -> Self {
         let clock = ManualClock::starting_at(NOW).clock();
-        let store = Arc::new(MemoryStore::new());
-        let logs = logs::service(Config {
-            store,
-            clock: clock.clone(),
+        let (told, got) = mpsc::unbounded_channel();
+        let functions = Arc::new(Functions {
+            told,
+            refuse: AtomicBool::new(false),
         });
-        Self { logs, clock }
+        let logs = logs::service(Config {
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+            api: Arc::clone(&functions) as Arc<dyn ApiCaller>,
+            invoker: Arc::clone(&functions) as Arc<dyn Invoker>,
+        })
+        .await
+        .unwrap();
+        logs.resume().await.unwrap();
+        Self {
+            logs,
+            clock,
+            store,
+            functions,
+            got,
+        }
+    }
+
+    /// Ends the service as a crash does, and opens another on its records.
+    pub async fn restart(self) -> Self {
+        self.logs.end();
+        Self::open(self.store).await
     }
 
     pub async fn call(
@@ -62,7 +148,7 @@ impl Fixture {
     }
 
     pub async fn with_stream(group: &str, stream: &str) -> Self {
-        let fixture = Self::new();
+        let fixture = Self::new().await;
         fixture
             .ok("CreateLogGroup", &[("logGroupName", text(group))])
             .await;

@@ -116,7 +116,8 @@ fn destination(
         ("sqs", _) => {
             let to = To::Queue {
                 queue: arn,
-                deduplication: target.group.as_ref().map(|_| execution.to_owned()),
+                // A FIFO queue must deduplicate by content to be a target.
+                deduplication: None,
                 group: target.group.clone(),
                 attributes: Vec::new(),
             };
@@ -156,4 +157,42 @@ fn plain_event(id: &ScheduleId, at: Timestamp, execution: &str) -> String {
         "detail": "{}",
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{AccountId, Region};
+
+    use super::*;
+    use crate::records::GroupId;
+
+    #[test]
+    fn a_fifo_queue_deduplicates_by_content() {
+        let arn = "arn:aws:sqs:us-east-1:000000000000:q.fifo";
+        let target = Target {
+            arn: arn.to_owned(),
+            role: "arn:aws:iam::000000000000:role/r".to_owned(),
+            input: None,
+            dead_letters: None,
+            retries: None,
+            max_age_seconds: None,
+            group: Some("group".to_owned()),
+            event: None,
+        };
+        let group = GroupId {
+            account: AccountId::DEFAULT,
+            region: Region::us_east_1(),
+            name: "default".to_owned(),
+        };
+        let name = "s".to_owned();
+        let id = ScheduleId { group, name };
+        let (to, _) = destination(&id, &target, None, Timestamp::from_millis(0), "execution");
+        let expected = To::Queue {
+            queue: arn.parse().unwrap(),
+            group: Some("group".to_owned()),
+            deduplication: None,
+            attributes: Vec::new(),
+        };
+        assert_eq!(to, expected);
+    }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use base::Timestamp;
 use jiff::tz::TimeZone;
 use routing::schedule::{Schedule as Expression, zone};
+use service::ServiceError;
 
+use crate::error;
 use crate::records::{Schedule, Settings};
 
 /// The expression and the zone, which have been checked.
@@ -14,6 +16,20 @@ fn parsed(settings: &Settings) -> Option<(Expression, TimeZone)> {
         Expression::parse(&settings.expression)?,
         zone(&settings.time_zone)?,
     ))
+}
+
+/// How far in the past a new schedule may start.
+const PAST_START: Duration = Duration::from_mins(5);
+
+/// What recurs may not start long ago; what happens once has no start.
+pub fn check_start(settings: &Settings, now: Timestamp) -> Result<(), ServiceError> {
+    let recurs = parsed(settings).is_some_and(|(each, _)| !matches!(each, Expression::At(_)));
+    if recurs && settings.start.is_some_and(|start| start < now - PAST_START) {
+        return Err(error::validation(
+            "The StartDate you specify cannot be earlier than 5 minutes ago.",
+        ));
+    }
+    Ok(())
 }
 
 /// The first time of a schedule made or changed now. A rate begins at once.

@@ -84,6 +84,7 @@ pub async fn create(
         },
         scheduler.calls_anything,
     )?;
+    timing::check_start(&settings, scheduler.clock.now())?;
     let _one_writer = scheduler.writer.lock().await;
     scheduler.group(&id.group)?;
     let arn = id.arn().to_string();

@@ -1,6 +1,6 @@
 //! What may be asked for.
 
-use crate::world::{World, schedule, text};
+use crate::world::{World, instant, schedule, text};
 
 #[tokio::test]
 async fn what_is_refused() {
@@ -55,4 +55,29 @@ async fn lists_come_in_pages() {
         }
     }
     assert_eq!(names, ["s0", "s1", "s2", "s3", "s4"]);
+}
+
+#[tokio::test]
+async fn what_recurs_may_not_start_long_ago() {
+    let world = World::at("2027-01-01T00:10:00Z").await;
+    let create = async |name, expression, start| {
+        let mut members = schedule(name, expression);
+        members.push(("StartDate", wire::Value::Time(instant(start))));
+        world.call("CreateSchedule", &members).await
+    };
+    for (name, expression) in [("rate", "rate(1 day)"), ("cron", "cron(0 8 * * ? *)")] {
+        let error = create(name, expression, "2027-01-01T00:04:59Z")
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, "ValidationException");
+        assert_eq!(
+            error.message,
+            "The StartDate you specify cannot be earlier than 5 minutes ago."
+        );
+        create(name, expression, "2027-01-01T00:05:00Z")
+            .await
+            .unwrap();
+    }
+    let once = "at(2027-01-02T00:00:00)";
+    create("once", once, "2026-01-01T00:00:00Z").await.unwrap();
 }

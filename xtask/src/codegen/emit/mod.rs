@@ -106,7 +106,7 @@ impl<'m> Source<'m> {
     /// Whether a value of the shape must not reach a log. Structures hide their own members.
     fn is_sensitive(&self, name: &str) -> anyhow::Result<bool> {
         let shape = self.shape(name)?;
-        if shape.sensitive {
+        if shape.sensitive || self.choices.sensitive.iter().any(|one| one == name) {
             return Ok(true);
         }
         for part in shape.member.iter().chain(&shape.key).chain(&shape.value) {

@@ -1,13 +1,22 @@
 //! Patterns on space-delimited messages: `[ip, user, ..., status = 4*, bytes > 1000]`.
 
+use std::collections::BTreeMap;
+
 use super::compare::Comparison;
 use super::{InvalidPattern, invalid};
 
 #[derive(Debug)]
 pub struct Columns {
-    before: Vec<Conditions>,
+    before: Vec<Field>,
     /// Present when the pattern has `...`, which stands for any number of fields.
-    after: Option<Vec<Conditions>>,
+    after: Option<Vec<Field>>,
+}
+
+#[derive(Debug)]
+struct Field {
+    /// May be empty.
+    name: String,
+    conditions: Conditions,
 }
 
 /// What one field must satisfy: all comparisons of one of the alternatives.
@@ -17,7 +26,7 @@ struct Conditions(Vec<Vec<Comparison>>);
 impl Columns {
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let mut before = Vec::new();
-        let mut after: Option<Vec<Conditions>> = None;
+        let mut after: Option<Vec<Field>> = None;
         for field in split_fields(text) {
             let field = field.trim();
             if field == "..." {
@@ -26,17 +35,20 @@ impl Columns {
                 }
                 continue;
             }
-            let conditions = Conditions::parse(field)?;
-            after.as_mut().unwrap_or(&mut before).push(conditions);
+            let named = Field {
+                name: split_name(field).0.to_owned(),
+                conditions: Conditions::parse(field)?,
+            };
+            after.as_mut().unwrap_or(&mut before).push(named);
         }
         Ok(Self { before, after })
     }
 
     pub fn matches(&self, message: &str) -> bool {
         let fields = fields_of(message);
-        let hold = |conditions: &[Conditions], fields: &[&str]| {
-            let mut pairs = conditions.iter().zip(fields);
-            pairs.all(|(conditions, field)| conditions.hold_for(field))
+        let hold = |wanted: &[Field], fields: &[&str]| {
+            let mut pairs = wanted.iter().zip(fields);
+            pairs.all(|(wanted, field)| wanted.conditions.hold_for(field))
         };
         match &self.after {
             None => fields.len() == self.before.len() && hold(&self.before, &fields),
@@ -49,11 +61,34 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// The fields of a message that matches, as `$name`, or `$1` and so on where they have none.
+    pub fn named(&self, message: &str) -> BTreeMap<String, String> {
+        let fields = fields_of(message);
+        let after = self.after.as_deref().unwrap_or_default();
+        let first_after = fields.len().saturating_sub(after.len());
+        let name = |at: usize| {
+            let field = match at.checked_sub(first_after) {
+                Some(at) => after.get(at).or(self.before.get(first_after + at)),
+                None => self.before.get(at),
+            };
+            match field.map(|field| field.name.as_str()) {
+                None | Some("") => format!("${}", at + 1),
+                Some(name) => format!("${name}"),
+            }
+        };
+        let named = fields.iter().enumerate();
+        named
+            .map(|(at, field)| (name(at), (*field).to_owned()))
+            .collect()
+    }
+}
+
 impl Conditions {
     /// Reads a field: a name, and conditions on it joined by `&&` and, binding less, `||`. The name
     /// may be left out of further conditions or repeated.
     fn parse(field: &str) -> Result<Self, InvalidPattern> {
-        let mut rest = after_name(field);
+        let mut rest = split_name(field).1;
         let mut all = Vec::new();
         if rest.is_empty() {
             return Ok(Self(vec![all]));
@@ -68,10 +103,10 @@ impl Conditions {
                 return Ok(Self(alternatives));
             }
             if let Some(next) = tail.strip_prefix("&&") {
-                rest = after_name(next);
+                rest = split_name(next).1;
             } else if let Some(next) = tail.strip_prefix("||") {
                 alternatives.push(std::mem::take(&mut all));
-                rest = after_name(next);
+                rest = split_name(next).1;
             } else {
                 return Err(invalid(format!("did not expect {tail:?}")));
             }
@@ -87,10 +122,12 @@ impl Conditions {
     }
 }
 
-/// What follows the field's name.
-fn after_name(text: &str) -> &str {
+/// The field's name and what follows it.
+fn split_name(text: &str) -> (&str, &str) {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    text.trim_start().trim_start_matches(is_name).trim_start()
+    let text = text.trim_start();
+    let rest = text.trim_start_matches(is_name);
+    (&text[..text.len() - rest.len()], rest.trim_start())
 }
 
 /// Splits at commas outside quotes.

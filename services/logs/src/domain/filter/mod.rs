@@ -7,6 +7,8 @@ mod compare;
 mod json;
 mod terms;
 
+use std::collections::BTreeMap;
+
 use columns::Columns;
 use json::JsonPattern;
 use terms::Terms;
@@ -37,6 +39,15 @@ impl FilterPattern {
             Columns::parse(inner).map(Self::Columns)
         } else {
             Terms::parse(pattern).map(Self::Terms)
+        }
+    }
+
+    /// The fields of a message that matches, by the names that the pattern gives them, else by their
+    /// numbers; only patterns of space-delimited fields have any.
+    pub fn fields(&self, message: &str) -> BTreeMap<String, String> {
+        match self {
+            Self::Columns(columns) => columns.named(message),
+            Self::Terms(_) | Self::Json(_) => BTreeMap::new(),
         }
     }
 
