@@ -2,7 +2,6 @@
 
 pub mod async_queue;
 pub mod deliveries;
-pub mod outbox;
 pub mod poller;
 pub mod schedule;
 

@@ -20,8 +20,7 @@ use metering::Ledger;
 use s3::S3;
 use scheduler::{Scheduler, SchedulerService};
 use service::ports::{
-    ApiCaller, Credentials, EventSink, ImageRegistry, Invoker, LogSink, Onlooker, StreamSignals,
-    WebClient,
+    ApiCaller, Credentials, ImageRegistry, Invoker, LogSink, Onlooker, StreamSignals, WebClient,
 };
 use service::{Principal, RequestContext};
 use sns::{Sns, SnsService};
@@ -130,7 +129,6 @@ impl Composer {
             store: Arc::clone(&store),
             clock: clock.clone(),
             api: Arc::clone(&api),
-            invoker: Arc::clone(&invoker) as Arc<dyn Invoker>,
             web: Arc::clone(&web),
             onlooker: onlooker.clone(),
         })
@@ -150,8 +148,6 @@ impl Composer {
         });
         let s3_ports = s3::Ports {
             api: Arc::clone(&api),
-            invoker: Arc::clone(&invoker) as Arc<dyn Invoker>,
-            events: Some(Arc::clone(&events_service) as Arc<dyn EventSink>),
             credentials: Some(Arc::clone(&credentials)),
         };
         let s3 = Arc::new(s3::service(s3_config, s3_ports));
@@ -206,7 +202,6 @@ impl Composer {
             store: Arc::clone(&self.state.store),
             clock: self.clock.clone(),
             api: Arc::clone(&caller) as Arc<dyn ApiCaller>,
-            invoker: Arc::clone(&invoker) as Arc<dyn Invoker>,
             web: Arc::clone(&web),
             onlooker: onlooker.clone(),
             authority: self.address.to_string(),
@@ -218,7 +213,6 @@ impl Composer {
             store: Arc::clone(&self.state.store),
             clock: self.clock.clone(),
             api: Arc::clone(&caller) as Arc<dyn ApiCaller>,
-            invoker: Arc::clone(&invoker) as Arc<dyn Invoker>,
             web: Arc::clone(&web),
             calls_anything: is_permissive,
         })

@@ -72,27 +72,6 @@ pub struct Invocation {
     pub executed_version: String,
 }
 
-/// Publishes an event to the default bus of an account and region (EventBridge's PutEvents).
-#[async_trait]
-pub trait EventSink: Send + Sync + 'static {
-    async fn publish(&self, event: Event) -> Result<(), ServiceError>;
-}
-
-/// An event in EventBridge's terms.
-#[derive(Clone, Debug)]
-pub struct Event {
-    pub account: AccountId,
-    pub region: Region,
-    pub source: String,
-    pub detail_type: String,
-    /// A JSON object.
-    pub detail: String,
-    pub resources: Vec<Arn>,
-    pub time: Timestamp,
-    /// `X-Amzn-Trace-Id` of what caused it.
-    pub trace: Option<String>,
-}
-
 /// Takes log lines off the invoke path. Never blocks and never fails: what a bounded buffer cannot
 /// hold is dropped and counted, and the stream says so.
 pub trait LogSink: Send + Sync + 'static {

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use base::Timestamp;
 use patterns::Event as Matched;
 use routing::deliveries::{Parcel, Source, Target as To};
 use serde_json::Value;
 use service::ServiceError;
-use service::ports::{Event as Sent, EventSink, Seen, Verdict};
+use service::ports::{Seen, Verdict};
 use store::{Batch, StoreError};
 
 use crate::domain::event::Event;
 use crate::domain::input::Surroundings;
 use crate::domain::{names, policy, target};
-use crate::records::{ARCHIVED, DEFAULT_BUS, Named, Rule};
+use crate::records::{ARCHIVED, Named, Rule};
 use crate::{Events, error};
 
 /// A bus may hand events on to a bus, so often.
@@ -225,32 +224,7 @@ impl<'a> Dispatch<'a> {
         if !batch.is_empty() {
             events.store.commit(batch).await?;
         }
-        events.deliveries.send_off(staged);
+        staged.send_off();
         Ok(())
-    }
-}
-
-/// How other services publish to the default bus.
-#[async_trait]
-impl EventSink for crate::EventsService {
-    async fn publish(&self, sent: Sent) -> Result<(), ServiceError> {
-        let bus = Named {
-            account: sent.account,
-            region: sent.region.clone(),
-            name: DEFAULT_BUS.to_owned(),
-        };
-        let event = Event {
-            id: uuid::Uuid::new_v4().to_string(),
-            source: sent.source,
-            detail_type: sent.detail_type,
-            account: sent.account,
-            region: sent.region,
-            time: sent.time,
-            resources: sent.resources.iter().map(ToString::to_string).collect(),
-            detail: sent.detail,
-            replay: None,
-            trace: sent.trace,
-        };
-        self.0.accept(vec![(bus, event)]).await
     }
 }

@@ -18,7 +18,7 @@ use base::Clock;
 use parking_lot::Mutex;
 use routing::deliveries::Deliveries;
 use routing::schedule::Agenda;
-use service::ports::{ApiCaller, Invoker, Onlooker, WebClient};
+use service::ports::{ApiCaller, Onlooker, WebClient};
 use service::{Operation, operation};
 use store::{Store, StoreError};
 use tokio::task::JoinHandle;
@@ -34,7 +34,6 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     pub clock: Clock,
     pub api: Arc<dyn ApiCaller>,
-    pub invoker: Arc<dyn Invoker>,
     pub web: Arc<dyn WebClient>,
     /// Who looks on, if anybody may.
     pub onlooker: Option<Arc<dyn Onlooker>>,
@@ -67,7 +66,6 @@ pub async fn service(config: Config) -> Result<Arc<Events>, StoreError> {
         Arc::clone(&config.store),
         config.clock.clone(),
         config.api,
-        config.invoker,
         Arc::clone(&config.web),
     );
     let events = Arc::new(Events {

@@ -3,7 +3,7 @@
 
 use base::{Arn, Timestamp};
 use routing::async_queue::{self, RunOutcome};
-use routing::outbox::{Address, Parcel, Sender, Target};
+use routing::deliveries::{Kind, Notice, Parcel, Source};
 
 use crate::domain::dead_letter;
 use crate::domain::event_invoke::EventInvoke;
@@ -50,7 +50,11 @@ pub fn parcels(
         Some(RunOutcome::FunctionFailed(answer)) => (Some(answer), Some("Unhandled")),
         _ => (None, None),
     };
-    let mut parcels = Vec::new();
+    let notice = |target: &Arn, body: String| Notice {
+        trace: ended.event.trace.clone(),
+        ..Notice::new(target.clone(), source(name), body)
+    };
+    let mut notices = Vec::new();
     if let Some(target) = destination {
         let function = qualified(name);
         let record = Ended {
@@ -65,41 +69,32 @@ pub fn parcels(
                 function_error,
             }),
         };
-        let kind = Target::of(target);
+        let kind = Kind::of(target);
         let envelope = invocation_record::envelope(succeeded, &function, target);
         let key = || invocation_record::object_key(&name.name, now);
-        parcels.push(Parcel {
-            address: Address {
-                envelope: (kind == Some(Target::EventBus)).then_some(envelope),
-                object_key: (kind == Some(Target::Bucket)).then(key),
-                ..address(target, name, ended)
-            },
-            body: record.document(now),
+        notices.push(Notice {
+            envelope: (kind == Some(Kind::EventBus)).then_some(envelope),
+            object_key: (kind == Some(Kind::Bucket)).then(key),
+            ..notice(target, record.document(now))
         });
     }
     if let Some(target) = dead_letter.filter(|_| !succeeded) {
         let request_id = ended.event.request_id.to_string();
         let answer = answer.map(|answer| &answer.payload[..]);
-        parcels.push(Parcel {
-            address: Address {
-                attributes: dead_letter::attributes(&request_id, answer),
-                ..address(target, name, ended)
-            },
-            body: ended.event.payload.clone(),
+        let event = String::from_utf8_lossy(&ended.event.payload);
+        notices.push(Notice {
+            attributes: dead_letter::attributes(&request_id, answer),
+            ..notice(target, event.into_owned())
         });
     }
-    parcels
+    notices.into_iter().map(|it| it.parcel(now)).collect()
 }
 
-fn address(target: &Arn, name: &FunctionName, ended: &async_queue::Ended<'_>) -> Address {
-    Address {
-        target: target.clone(),
-        sender: Sender::Lambda,
-        source: name.unqualified_arn(),
-        attributes: std::collections::BTreeMap::new(),
-        envelope: None,
-        object_key: None,
-        trace: ended.event.trace.clone(),
+fn source(name: &FunctionName) -> Source {
+    Source {
+        arn: name.unqualified_arn(),
+        account: name.place.account,
+        region: name.place.region.clone(),
     }
 }
 

@@ -38,11 +38,12 @@ mod urls;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use acting::LAMBDA;
 use async_trait::async_trait;
 use base::Clock;
 use bytes::Bytes;
 use exec::{Exec, Images};
-use routing::outbox::Outbox;
+use routing::deliveries::{Deliveries, NoWeb};
 use routing::poller::stream::{Ports as StreamPorts, StreamPollers};
 use routing::{AsyncQueue, SqsPollers};
 use service::ports::{ApiCaller, ImageRegistry, Invocation, InvokeRequest, Invoker, StreamSignals};
@@ -140,13 +141,15 @@ pub async fn service(config: Config, api: Arc<dyn ApiCaller>) -> Result<Arc<Lamb
         clock: clock.clone(),
     });
     let roles = Roles::new(Arc::clone(&api), clock.clone(), config.is_permissive);
-    let outbox = Arc::new(Outbox::new(
+    let deliveries = Deliveries::new(
+        LAMBDA,
         Arc::clone(&store),
         clock.clone(),
         Arc::clone(&api),
-    ));
+        Arc::new(NoWeb),
+    );
     let runner = Arc::new(Runner {
-        outbox: Arc::clone(&outbox),
+        deliveries: Arc::clone(&deliveries),
         clock: clock.clone(),
         functions: Arc::clone(&functions),
         exec,
@@ -163,7 +166,7 @@ pub async fn service(config: Config, api: Arc<dyn ApiCaller>) -> Result<Arc<Lamb
         Arc::clone(&store),
         clock.clone(),
         Arc::clone(&functions),
-        Arc::clone(&outbox),
+        Arc::clone(&deliveries),
         Arc::clone(&runner) as Arc<dyn durable::Runs>,
     );
     let entrance = Arc::new(Entrance {
@@ -184,7 +187,7 @@ pub async fn service(config: Config, api: Arc<dyn ApiCaller>) -> Result<Arc<Lamb
         invoker: Arc::clone(&entrance) as Arc<dyn Invoker>,
         signals: config.streams,
         store: Arc::clone(&store),
-        outbox,
+        deliveries,
         clock: clock.clone(),
     });
     let pollers = Pollers {
@@ -219,9 +222,11 @@ impl Lambda {
             self.tell_reserved(&place);
         }
         self.provisioning.resume();
+        let deliveries = &self.runner.deliveries;
+        deliveries.resume().await?;
+        deliveries.take_over_outbox().await?;
         self.entrance.queue.start().await?;
         self.durable.resume().await?;
-        self.runner.outbox.start();
         self.mappings.start_all();
         self.sweep_images().await;
         Ok(())
@@ -233,7 +238,8 @@ impl Lambda {
         self.durable.end();
         self.mappings.stop_all().await;
         self.entrance.queue.close().await;
-        self.runner.outbox.close().await;
+        self.runner.deliveries.end();
+        self.runner.deliveries.ended().await;
     }
 
     /// The package of that SHA-256, in hexadecimal, while a function or a layer has it.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use base::{Arn, Clock};
 use exec::{CodeImage, Exec, FunctionKey, FunctionSpec, InvokeError, InvokeEvent, InvokeOutcome};
 use routing::async_queue::{Answer, AsyncEvent, Ended, EventRunner, RetryPolicy, RunOutcome};
-use routing::outbox::Outbox;
+use routing::deliveries::{Deliveries, Staged};
 use service::ServiceError;
 use store::{Batch, StoreError};
 
@@ -31,7 +31,7 @@ const OS_ONLY: &str = "provided.al2023";
 
 pub struct Runner {
     /// What is sent on of asynchronous invocations.
-    pub outbox: Arc<Outbox>,
+    pub deliveries: Arc<Deliveries>,
     pub clock: Clock,
     pub functions: Arc<Functions>,
     pub exec: Arc<Exec>,
@@ -231,17 +231,15 @@ impl EventRunner for Runner {
         config.map_or_else(RetryPolicy::default, EventInvoke::policy)
     }
 
-    fn ended(&self, ended: &Ended<'_>, batch: &mut Batch) -> Result<(), StoreError> {
+    fn ended(&self, ended: &Ended<'_>, batch: &mut Batch) -> Result<Staged, StoreError> {
         let Some((name, target)) = self.target_of(&ended.event.function) else {
-            return Ok(());
+            return Ok(Staged::default());
         };
         let config = aftermath::config(&target.function, &name);
         let dead_letter = target.version.record.settings.dead_letter.as_ref();
         let now = self.clock.now();
-        for parcel in aftermath::parcels(&name, config, dead_letter, ended, now) {
-            self.outbox.put(batch, parcel)?;
-        }
-        Ok(())
+        let parcels = aftermath::parcels(&name, config, dead_letter, ended, now);
+        self.deliveries.stage(batch, parcels)
     }
 
     async fn run(&self, event: &AsyncEvent) -> RunOutcome {

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use base::Clock;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use service::ports::{ApiCaller, Credentials, EventSink, Invoker};
+use service::ports::{ApiCaller, Credentials};
 use store::{BlobId, Blobs, Store, StoreError};
 
 use dispatch::{Operations, operations};
@@ -53,9 +53,6 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Ports {
     pub api: Arc<dyn ApiCaller>,
-    pub invoker: Arc<dyn Invoker>,
-    /// Without one, EventBridge cannot be configured as a destination.
-    pub events: Option<Arc<dyn EventSink>>,
     /// Without it, no form's signature can be verified.
     pub credentials: Option<Arc<dyn Credentials>>,
 }

@@ -3,9 +3,11 @@
 //! An event that its destination refuses is tried again for a day, whatever the reason: a queue
 //! that was deleted may come back, and S3 tells nobody that it does not.
 
+use std::sync::Arc;
+
 use base::{Arn, Region};
 use routing::deliveries::{Deliveries, Parcel, Retry, Source, Staged, Target as To};
-use serde_json::json;
+use serde_json::Map;
 use store::{Batch, StoreError};
 
 use crate::domain::event::{self, Cause, Happening, Place, Sequencer};
@@ -25,7 +27,7 @@ const RETRY: Retry = Retry {
 
 /// Adds the events that the bucket's configuration wants to a batch.
 pub fn stage(
-    deliveries: &Deliveries,
+    deliveries: &Arc<Deliveries>,
     batch: &mut Batch,
     place: Place<'_>,
     notifications: &Notifications,
@@ -64,6 +66,7 @@ fn wanted(
     }
     if notifications.event_bridge {
         let to = To::EventBus {
+            bus: None,
             source: "aws.s3".to_owned(),
             detail_type: event::detail_type(happening.kind).to_owned(),
             resources: vec![bucket_arn(place.bucket, place.region)],
@@ -80,17 +83,8 @@ pub fn parcel(target: &Target, body: String, place: Place<'_>, cause: &Cause) ->
         Target::Function(arn) => (To::Function(arn.clone()), body),
         Target::Queue(arn) => (To::queue(arn.clone()), body),
         Target::Topic(arn) => {
-            let call = To::Call {
-                service: "sns".to_owned(),
-                operation: "Publish".to_owned(),
-                arn: arn.to_string(),
-            };
-            let input = json!({
-                "TopicArn": arn.to_string(),
-                "Subject": "Amazon S3 Notification",
-                "Message": body,
-            });
-            (call, input.to_string())
+            let subject = ("Subject".to_owned(), "Amazon S3 Notification".into());
+            To::topic(&arn.to_string(), &body, Map::from_iter([subject]))
         }
     };
     addressed(to, body, place, cause)

@@ -39,12 +39,8 @@ impl State {
             Arc::clone(&store),
             clock.clone(),
             Arc::clone(&ports.api),
-            Arc::clone(&ports.invoker),
             Arc::new(NoWeb),
         );
-        if let Some(events) = &ports.events {
-            deliveries.publish_by(Arc::clone(events));
-        }
         Self {
             is_permissive,
             encryption_key,

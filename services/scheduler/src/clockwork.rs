@@ -82,7 +82,7 @@ impl Scheduler {
             };
         }
         drop(schedules);
-        self.deliveries.send_off(staged);
+        staged.send_off();
         Ok(())
     }
 

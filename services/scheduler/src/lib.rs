@@ -15,7 +15,7 @@ use base::Clock;
 use parking_lot::{Mutex, RwLock};
 use routing::deliveries::Deliveries;
 use routing::schedule::Agenda;
-use service::ports::{ApiCaller, Invoker, WebClient};
+use service::ports::{ApiCaller, WebClient};
 use service::{Operation, operation};
 use store::{Store, StoreError};
 use tokio::task::JoinHandle;
@@ -29,7 +29,6 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     pub clock: Clock,
     pub api: Arc<dyn ApiCaller>,
-    pub invoker: Arc<dyn Invoker>,
     pub web: Arc<dyn WebClient>,
     /// Whether any operation may be a target. Calls from inside are not held to a role's policies,
     /// so where policies count only the templated targets are there.
@@ -62,7 +61,6 @@ pub async fn service(config: Config) -> Result<Arc<Scheduler>, StoreError> {
         Arc::clone(&config.store),
         config.clock.clone(),
         config.api,
-        config.invoker,
         config.web,
     );
     Ok(Arc::new(Scheduler {

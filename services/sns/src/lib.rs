@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use base::Clock;
 use routing::deliveries::Deliveries;
-use service::ports::{ApiCaller, Invoker, Onlooker, WebClient};
+use service::ports::{ApiCaller, Onlooker, WebClient};
 use service::{Operation, ServiceError, operation};
 use store::{Store, StoreError};
 
@@ -29,7 +29,6 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     pub clock: Clock,
     pub api: Arc<dyn ApiCaller>,
-    pub invoker: Arc<dyn Invoker>,
     pub web: Arc<dyn WebClient>,
     /// Who looks on, if anybody may.
     pub onlooker: Option<Arc<dyn Onlooker>>,
@@ -62,7 +61,6 @@ pub async fn service(config: Config) -> Result<Arc<Sns>, StoreError> {
         Arc::clone(&config.store),
         config.clock.clone(),
         config.api,
-        config.invoker,
         config.web,
     );
     Ok(Arc::new(Sns {

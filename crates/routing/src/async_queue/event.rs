@@ -7,6 +7,8 @@ use base::{Arn, RequestId, Timestamp};
 use bytes::Bytes;
 use store::{Batch, StoreError};
 
+use crate::deliveries::Staged;
+
 /// One asynchronous invocation.
 #[derive(Clone, Debug)]
 pub struct AsyncEvent {
@@ -71,13 +73,14 @@ pub trait EventRunner: Send + Sync + 'static {
     async fn run(&self, event: &AsyncEvent) -> RunOutcome;
 
     /// An event will not be run again: the place to send it to a destination or a dead-letter
-    /// queue. What is put into the batch becomes durable as the event leaves the store.
+    /// queue. What is staged in the batch becomes durable as the event leaves the store, and is then
+    /// sent off.
     ///
     /// # Errors
-    /// The store's, if something cannot be put. The event then stays as it is.
-    fn ended(&self, ended: &Ended<'_>, batch: &mut Batch) -> Result<(), StoreError> {
+    /// The store's, if something cannot be staged. The event then stays as it is.
+    fn ended(&self, ended: &Ended<'_>, batch: &mut Batch) -> Result<Staged, StoreError> {
         let _ = (ended, batch);
-        Ok(())
+        Ok(Staged::default())
     }
 }
 

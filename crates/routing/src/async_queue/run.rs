@@ -128,8 +128,10 @@ async fn payload(shared: &Shared, waiting: &Waiting) -> Result<Option<Bytes>, St
 
 async fn end(shared: &Shared, lane: &str, slot: Slot, ended: Ended<'_>) -> Result<(), StoreError> {
     let mut batch = removal(lane, slot);
-    shared.runner.ended(&ended, &mut batch)?;
-    shared.store.commit(batch).await
+    let staged = shared.runner.ended(&ended, &mut batch)?;
+    shared.store.commit(batch).await?;
+    staged.send_off();
+    Ok(())
 }
 
 /// Not waited for to be durable: after a power loss the event may run once more, as events may.

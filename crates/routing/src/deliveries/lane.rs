@@ -104,8 +104,9 @@ impl Ord for Refused {
     }
 }
 
-/// Works until nothing waits and nothing is under way.
-pub async fn run(deliveries: Arc<Deliveries>, name: String, lane: Arc<Lane>) {
+/// Works until nothing waits and nothing is under way, or, once deliveries have ended, until nothing
+/// is under way.
+pub async fn run(deliveries: &Arc<Deliveries>, name: &str, lane: &Lane) {
     let most = if lane.in_order { 1 } else { CONCURRENCY };
     let mut under_way = JoinSet::new();
     let mut refused = BinaryHeap::<Refused>::new();
@@ -126,10 +127,10 @@ pub async fn run(deliveries: Arc<Deliveries>, name: String, lane: Arc<Lane>) {
             if let Some(rate) = next.per_second {
                 next_at = next_at.max(now) + Duration::from_secs(1) / rate.max(1);
             }
-            under_way.spawn(attempt(Arc::clone(&deliveries), next));
+            under_way.spawn(attempt(Arc::clone(deliveries), next));
         }
         if under_way.is_empty() && refused.is_empty() && next_at <= now {
-            if deliveries.close(&name, &lane) {
+            if deliveries.close(name, lane) {
                 return;
             }
             continue;
@@ -156,6 +157,7 @@ pub async fn run(deliveries: Arc<Deliveries>, name: String, lane: Arc<Lane>) {
             () = lane.added.notified() => {}
         }
     }
+    while under_way.join_next().await.is_some() {}
 }
 
 /// Hands one parcel over and forgets it; gives it back if that has to be tried again, and when.
@@ -216,12 +218,12 @@ async fn give_up(
     };
     let mut batch = Batch::new();
     PARCELS.delete(&mut batch, &waiting.key);
-    let moved = match deliveries.stage(&mut batch, vec![letter]) {
+    let moved = match deliveries.stage(&mut batch, [letter]) {
         Ok(staged) => deliveries.store.commit(batch).await.map(|()| staged),
         Err(error) => Err(error),
     };
     match moved {
-        Ok(staged) => deliveries.send_off(staged),
+        Ok(staged) => staged.send_off(),
         Err(error) => tracing::error!(%error, "a dead letter was not kept; it stays undelivered"),
     }
 }

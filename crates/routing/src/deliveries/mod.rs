@@ -6,7 +6,10 @@
 //! exist. What a crash interrupts is found by [`Deliveries::resume`]: delivery is at least once.
 
 mod dead_letter;
+mod kind;
 mod lane;
+mod notice;
+mod outbox;
 mod parcel;
 mod send;
 mod web;
@@ -17,10 +20,13 @@ use std::sync::{Arc, OnceLock};
 
 use base::Clock;
 use parking_lot::Mutex;
-use service::ports::{ApiCaller, EventSink, Invoker, WebClient};
+use service::ports::{ApiCaller, WebClient};
 use store::{Batch, Key, Store, StoreError, Table};
+use tokio::sync::watch;
 
+pub use kind::Kind;
 use lane::{Lane, Waiting};
+pub use notice::{Envelope, Notice};
 pub use send::Failure;
 pub use web::{Endpoints, Exchange, HttpParts, NoWeb};
 
@@ -40,11 +46,11 @@ pub struct Deliveries {
     store: Arc<dyn Store>,
     clock: Clock,
     api: Arc<dyn ApiCaller>,
-    invoker: Arc<dyn Invoker>,
     web: Arc<dyn WebClient>,
     endpoints: OnceLock<Arc<dyn Endpoints>>,
-    events: OnceLock<Arc<dyn EventSink>>,
     lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    /// How many lanes have not ended.
+    lanes_alive: watch::Sender<usize>,
     last_number: AtomicU64,
     ended: AtomicBool,
 }
@@ -52,7 +58,23 @@ pub struct Deliveries {
 /// Parcels in a batch that is about to be committed.
 #[derive(Default)]
 #[must_use = "a staged parcel is sent off once its batch is committed"]
-pub struct Staged(Vec<(Key, Parcel)>);
+pub struct Staged {
+    parcels: Vec<(Key, Parcel)>,
+    /// Whose they are, if there are any.
+    deliveries: Option<Arc<Deliveries>>,
+}
+
+impl Staged {
+    /// Sends the parcels off, once their batch is committed.
+    pub fn send_off(self) {
+        let Some(deliveries) = self.deliveries else {
+            return;
+        };
+        for (key, parcel) in self.parcels {
+            deliveries.enqueue(key, parcel);
+        }
+    }
+}
 
 impl Deliveries {
     pub fn new(
@@ -60,7 +82,6 @@ impl Deliveries {
         store: Arc<dyn Store>,
         clock: Clock,
         api: Arc<dyn ApiCaller>,
-        invoker: Arc<dyn Invoker>,
         web: Arc<dyn WebClient>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -68,11 +89,10 @@ impl Deliveries {
             store,
             clock,
             api,
-            invoker,
             web,
             endpoints: OnceLock::new(),
-            events: OnceLock::new(),
             lanes: Mutex::default(),
+            lanes_alive: watch::channel(0).0,
             last_number: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         })
@@ -82,11 +102,6 @@ impl Deliveries {
     pub fn complete_by(&self, endpoints: Arc<dyn Endpoints>) {
         // A second call could only name the same service.
         let _ = self.endpoints.set(endpoints);
-    }
-
-    /// Names who takes what goes to event buses. Once, before the first parcel.
-    pub fn publish_by(&self, events: Arc<dyn EventSink>) {
-        let _ = self.events.set(events);
     }
 
     /// Hands a parcel over now, once, and keeps nothing of it: the answer tells whether its target
@@ -102,21 +117,21 @@ impl Deliveries {
     ///
     /// # Errors
     /// When a parcel cannot be stored.
-    pub fn stage(&self, batch: &mut Batch, parcels: Vec<Parcel>) -> Result<Staged, StoreError> {
-        let mut staged = Vec::with_capacity(parcels.len());
+    pub fn stage(
+        self: &Arc<Self>,
+        batch: &mut Batch,
+        parcels: impl IntoIterator<Item = Parcel>,
+    ) -> Result<Staged, StoreError> {
+        let mut staged = Vec::new();
         for parcel in parcels {
             let key = Key::of((self.sender, self.next_number()));
             PARCELS.put(batch, &key, &parcel)?;
             staged.push((key, parcel));
         }
-        Ok(Staged(staged))
-    }
-
-    /// Sends parcels off, once their batch is committed.
-    pub fn send_off(self: &Arc<Self>, staged: Staged) {
-        for (key, parcel) in staged.0 {
-            self.enqueue(key, parcel);
-        }
+        Ok(Staged {
+            parcels: staged,
+            deliveries: Some(Arc::clone(self)),
+        })
     }
 
     /// Sends off what an earlier run left behind. Before the first parcel of this one.
@@ -150,6 +165,13 @@ impl Deliveries {
         }
     }
 
+    /// Returns when the deliveries that were under way at the [`end`](Self::end) are over.
+    pub async fn ended(&self) {
+        let mut alive = self.lanes_alive.subscribe();
+        // The sender is `self`'s own, so that this cannot fail.
+        let _ = alive.wait_for(|lanes| *lanes == 0).await;
+    }
+
     /// In order of acceptance, also over restarts.
     fn next_number(&self) -> u64 {
         let now = u64::try_from(self.clock.now().millis()).unwrap_or(0) * NUMBERS_A_MILLISECOND;
@@ -173,7 +195,12 @@ impl Deliveries {
         lane.add(waiting);
         lanes.insert(name.clone(), Arc::clone(&lane));
         drop(lanes);
-        tokio::spawn(lane::run(Arc::clone(self), name, lane));
+        self.lanes_alive.send_modify(|lanes| *lanes += 1);
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            lane::run(&this, &name, &lane).await;
+            this.lanes_alive.send_modify(|lanes| *lanes -= 1);
+        });
     }
 
     fn has_ended(&self) -> bool {

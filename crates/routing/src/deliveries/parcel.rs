@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base::{AccountId, Arn, Region, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 
 use super::web::HttpParts;
 
@@ -48,8 +49,11 @@ pub enum Target {
     },
     /// Gets the body as event, in a stream of its own.
     LogGroup(Arn),
-    /// The default bus of the source's account, which gets the body as detail of an event.
+    /// Gets the body as detail of an event.
     EventBus {
+        /// Where there is none, the default bus of the source's account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bus: Option<Arn>,
         source: String,
         detail_type: String,
         resources: Vec<Arn>,
@@ -158,6 +162,13 @@ impl Retry {
 }
 
 impl Retry {
+    /// As Lambda does with what it tells of invocations: for a day, until it arrives.
+    pub const LAMBDA: Self = Self {
+        attempts: u32::MAX,
+        longest_pause_millis: 300_000,
+        ..Self::EVENTS
+    };
+
     /// As EventBridge does where nothing else is said: for a day, 185 times.
     pub const EVENTS: Self = Self {
         attempts: 185,
@@ -211,6 +222,32 @@ impl Target {
             attributes: Vec::new(),
         }
     }
+
+    /// A call of an operation; `arn` is the resource that it is about.
+    pub fn call(service: &str, operation: &str, arn: impl Into<String>) -> Self {
+        Self::Call {
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            arn: arn.into(),
+        }
+    }
+
+    /// A topic, and the body with which it gets a message. `more` are further members of Publish.
+    pub fn topic(topic: &str, message: &str, more: Map<String, Json>) -> (Self, String) {
+        let mut input = more;
+        input.insert("TopicArn".to_owned(), topic.into());
+        input.insert("Message".to_owned(), message.into());
+        let target = Self::call("sns", "Publish", topic);
+        (target, Json::Object(input).to_string())
+    }
+
+    /// How long it may take to answer. A function that is waited for may run for 15 minutes.
+    pub(super) fn patience(&self) -> Duration {
+        match self {
+            Self::Call { operation, .. } if operation == "Invoke" => Duration::from_mins(16),
+            _ => Duration::from_mins(1),
+        }
+    }
 }
 
 impl Attribute {
@@ -238,7 +275,10 @@ impl Parcel {
             Target::Function(arn) | Target::LogGroup(arn) | Target::Queue { queue: arn, .. } => {
                 arn.to_string()
             }
-            Target::EventBus { .. } => "event bus".to_owned(),
+            Target::EventBus { bus, .. } => {
+                let bus = bus.as_ref().map(Arn::to_string);
+                bus.unwrap_or_else(|| "event bus".to_owned())
+            }
             Target::Call { arn, operation, .. } => format!("{operation} {arn}"),
             Target::Web { url, .. } => url.clone(),
             Target::Endpoint { arn, .. } => arn.clone(),

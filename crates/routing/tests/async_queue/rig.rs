@@ -9,6 +9,7 @@ use base::{ManualClock, RequestId, Timestamp};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use routing::async_queue::{Answer, AsyncEvent, Ended, Ending, EventRunner, RunOutcome};
+use routing::deliveries::Staged;
 use store::{Batch, StoreError};
 use tokio::sync::{mpsc, watch};
 
@@ -129,11 +130,11 @@ impl EventRunner for Functions {
         decide(event)
     }
 
-    fn ended(&self, ended: &Ended<'_>, _: &mut Batch) -> Result<(), StoreError> {
+    fn ended(&self, ended: &Ended<'_>, _: &mut Batch) -> Result<Staged, StoreError> {
         self.endings
             .send((ended.event.request_id, ended.ending))
             .expect("the receiver is self's own");
-        Ok(())
+        Ok(Staged::default())
     }
 }
 

@@ -104,7 +104,7 @@ fn of_json(line: Result<Vec<u8>, String>) -> Vec<Read1> {
     let items = documents.map(|document| {
         let mut document = document.map_err(|error| format!("Invalid JSON: {error}"))?;
         match document.remove("Item") {
-            Some(Value::Object(members)) => json::read(members).map_err(|invalid| invalid.0),
+            Some(Value::Object(members)) => json::read(members).map_err(|invalid| invalid.message),
             _ => Err("The line has no Item".to_owned()),
         }
     });
@@ -125,7 +125,7 @@ fn of_row(row: &csv::StringRecord, columns: &[String], attributes: &[KeyAttribut
             let kind = attributes.iter().find(|attribute| attribute.name == *name);
             let value = match kind.map(|attribute| attribute.kind) {
                 None | Some(KeyKind::S) => Attribute::S(field.to_owned()),
-                Some(KeyKind::N) => Attribute::N(Number::parse(field).map_err(|it| it.0)?),
+                Some(KeyKind::N) => Attribute::N(Number::parse(field).map_err(|it| it.message)?),
                 Some(KeyKind::B) => {
                     let decoded = STANDARD.decode(field);
                     let bytes = decoded.map_err(|_| format!("{name} is no base64"))?;

@@ -193,13 +193,7 @@ fn destination(target: &Target, body: String) -> (To, String) {
         },
         "logs" => To::LogGroup(arn),
         "sns" => {
-            let input = serde_json::json!({"TopicArn": target.arn, "Message": body});
-            let to = To::Call {
-                service: "sns".to_owned(),
-                operation: "Publish".to_owned(),
-                arn: target.arn.clone(),
-            };
-            return (to, input.to_string());
+            return To::topic(&target.arn, &body, serde_json::Map::new());
         }
         "events" if arn.resource.starts_with("api-destination/") => To::Endpoint {
             arn: target.arn.clone(),

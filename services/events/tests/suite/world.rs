@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use events::{Config, Events, EventsService};
-use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker};
+use service::ports::ApiCaller;
 use service::{Principal, RequestContext, Service, ServiceError};
 use store::{MemoryStore, Store};
 use tokio::sync::mpsc;
@@ -28,18 +28,6 @@ pub struct Targets {
 }
 
 #[async_trait]
-impl Invoker for Targets {
-    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
-        Err(ServiceError::internal())
-    }
-
-    async fn invoke_async(&self, request: InvokeRequest) -> Result<(), ServiceError> {
-        let event = String::from_utf8(request.payload.to_vec()).unwrap();
-        self.take(Value::Str(event))
-    }
-}
-
-#[async_trait]
 impl ApiCaller for Targets {
     async fn call(
         &self,
@@ -48,7 +36,11 @@ impl ApiCaller for Targets {
         _: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        self.take(input)?;
+        let event = match input.get("Payload") {
+            Some(Value::Blob(event)) => String::from_utf8(event.to_vec()).ok(),
+            _ => None,
+        };
+        self.take(event.map_or(input, Value::Str))?;
         Ok(Value::Null)
     }
 }
@@ -80,7 +72,6 @@ impl World {
             store: Arc::clone(&store),
             clock: time.clock(),
             api: Arc::clone(&targets) as Arc<dyn ApiCaller>,
-            invoker: Arc::clone(&targets) as Arc<dyn Invoker>,
             web: Arc::new(proxy::client::Client::new()),
             onlooker: None,
         })

@@ -2,10 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq>
 
-use std::collections::BTreeMap;
-
 use base::Arn;
-use routing::outbox::{Attribute, Target};
+use routing::deliveries::{Attribute, Kind};
 use serde_json::Value as Json;
 use service::ServiceError;
 
@@ -25,7 +23,7 @@ pub fn target(config: Option<&DeadLetterConfig>) -> Result<Option<Arn>, ServiceE
         return Ok(None);
     };
     let arn: Option<Arn> = text.parse().ok();
-    match arn.filter(|arn| matches!(Target::of(arn), Some(Target::Queue | Target::Topic))) {
+    match arn.filter(|arn| matches!(Kind::of(arn), Some(Kind::Queue | Kind::Topic))) {
         Some(arn) => Ok(Some(arn)),
         None => Err(error::invalid_parameter(format!(
             "The provided dead letter target ARN {text} is not that of an SQS queue or an SNS \
@@ -35,28 +33,20 @@ pub fn target(config: Option<&DeadLetterConfig>) -> Result<Option<Arn>, ServiceE
 }
 
 /// What goes with an event that is given up. `answer` is the function's last one.
-pub fn attributes(request_id: &str, answer: Option<&[u8]>) -> BTreeMap<String, Attribute> {
+pub fn attributes(request_id: &str, answer: Option<&[u8]>) -> Vec<Attribute> {
     let answer: Option<Json> = answer.and_then(|answer| serde_json::from_slice(answer).ok());
     let message = answer
         .as_ref()
         .and_then(|answer| answer.get("errorMessage")?.as_str())
         .filter(|message| !message.is_empty());
-    let attributes = [
-        ("RequestID", Some(Attribute::text(request_id))),
-        // The function did answer; or it never ran.
-        (
-            "ErrorCode",
-            Some(Attribute::number(if answer.is_some() { 200 } else { 429 })),
-        ),
-        (
-            "ErrorMessage",
-            message.map(|text| Attribute::text(cut(text))),
-        ),
+    // The function did answer; or it never ran.
+    let code = if answer.is_some() { 200 } else { 429 };
+    let mut attributes = vec![
+        Attribute::text("RequestID", request_id),
+        Attribute::number("ErrorCode", code),
     ];
+    attributes.extend(message.map(|text| Attribute::text("ErrorMessage", cut(text))));
     attributes
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
 }
 
 fn cut(message: &str) -> &str {
@@ -92,11 +82,16 @@ mod tests {
     #[test]
     fn the_attributes_say_what_the_function_said() {
         let long = format!(r#"{{"errorMessage":"{}"}}"#, "é".repeat(600));
-        let attributes = attributes("id", Some(long.as_bytes()));
-        assert_eq!(attributes["RequestID"], Attribute::text("id"));
-        assert_eq!(attributes["ErrorCode"], Attribute::number(200));
-        assert_eq!(attributes["ErrorMessage"].value.len(), 1_024);
-        let without = super::attributes("id", None);
-        assert!(!without.contains_key("ErrorMessage"));
+        let [id, code, message] = &attributes("id", Some(long.as_bytes()))[..] else {
+            panic!("there are three");
+        };
+        assert_eq!(*id, Attribute::text("RequestID", "id"));
+        assert_eq!(*code, Attribute::number("ErrorCode", 200));
+        assert_eq!(
+            (&*message.name, message.value.len()),
+            ("ErrorMessage", 1_024)
+        );
+        let without = attributes("id", None);
+        assert!(without.iter().all(|it| it.name != "ErrorMessage"));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{Arn, Timestamp};
 use routing::async_queue::RetryPolicy;
-use routing::outbox::Target;
+use routing::deliveries::Kind;
 use serde::{Deserialize, Serialize};
 use service::ServiceError;
 
@@ -132,15 +132,15 @@ fn destinations(config: &DestinationConfig) -> Result<(Option<Arn>, Option<Arn>)
     let failure = config.on_failure.as_ref();
     let failure = failure.and_then(|it| it.destination.as_deref());
     let (success, failure) = (given(success), given(failure));
-    let read = |text: Option<&str>, takes: fn(Target) -> bool| match text {
+    let read = |text: Option<&str>, takes: fn(Kind) -> bool| match text {
         None => Some(None),
         Some(text) => {
             let arn: Arn = text.parse().ok()?;
-            Target::of(&arn).filter(|kind| takes(*kind))?;
+            Kind::of(&arn).filter(|kind| takes(*kind))?;
             Some(Some(arn))
         }
     };
-    let read = read(success, |kind| kind != Target::Bucket).zip(read(failure, |_| true));
+    let read = read(success, |kind| kind != Kind::Bucket).zip(read(failure, |_| true));
     read.ok_or_else(|| {
         let part = |name: &str, text: Option<&str>| match text {
             Some(text) => format!("{name}(destination={text})"),

@@ -3,8 +3,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 
 use base::{Arn, Timestamp};
-use bytes::Bytes;
-use routing::outbox::Envelope;
+use routing::deliveries::Envelope;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -58,7 +57,7 @@ struct ResponseContext<'a> {
 }
 
 impl Ended<'_> {
-    pub fn document(&self, now: Timestamp) -> Bytes {
+    pub fn document(&self, now: Timestamp) -> String {
         let document = Document {
             version: "1.0",
             timestamp: now.iso8601_millis(),
@@ -76,8 +75,8 @@ impl Ended<'_> {
             }),
             response_payload: self.answer.as_ref().map(|answer| json(answer.payload)),
         };
-        let text = serde_json::to_vec(&document);
-        text.expect("text and raw JSON can be written").into()
+        let text = serde_json::to_string(&document);
+        text.expect("text and raw JSON can be written")
     }
 }
 
@@ -92,7 +91,7 @@ pub fn envelope(succeeded: bool, function: &Arn, destination: &Arn) -> Envelope 
     Envelope {
         source: "lambda".to_owned(),
         detail_type: format!("Lambda Function Invocation Result - {end}"),
-        resources: vec![destination.to_string(), function.to_string()],
+        resources: vec![destination.clone(), function.clone()],
     }
 }
 
@@ -133,7 +132,7 @@ mod tests {
             }),
         };
         let read = |ended: &Ended<'_>| -> Value {
-            serde_json::from_slice(&ended.document(Timestamp::from_millis(1_500))).unwrap()
+            serde_json::from_str(&ended.document(Timestamp::from_millis(1_500))).unwrap()
         };
         assert_eq!(
             read(&ended),

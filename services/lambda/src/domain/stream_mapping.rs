@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html>
 
 use base::{Arn, Timestamp};
-use routing::outbox::Target;
+use routing::deliveries::Kind;
 use service::ServiceError;
 
 use super::mapping::{Changes, refuse_missing};
@@ -210,8 +210,8 @@ fn on_failure(config: &DestinationConfig) -> Result<Option<Arn>, ServiceError> {
         return Ok(None);
     };
     let arn = text.parse::<Arn>().ok().filter(|arn| {
-        let kind = Target::of(arn);
-        matches!(kind, Some(Target::Queue | Target::Topic | Target::Bucket))
+        let kind = Kind::of(arn);
+        matches!(kind, Some(Kind::Queue | Kind::Topic | Kind::Bucket))
     });
     let arn = arn.ok_or_else(|| {
         error::invalid_parameter(format!(

@@ -158,10 +158,12 @@ impl Durable {
         let mut batch = Batch::new();
         let begun: Result<Vec<_>, StoreError> = beginnings
             .into_iter()
-            .map(|beginning| self.put_beginning(&mut batch, beginning))
+            .map(|beginning| beginning.put(&mut batch))
             .collect();
         let begun = begun.map_err(error::store_failed)?;
-        self.commit_with(entered, change, batch).await?;
+        let parcels = begun.iter().map(|state| self.status(&state.head));
+        self.commit_with(entered, change, batch, parcels.collect())
+            .await?;
         for state in &begun {
             self.begun(state);
         }

@@ -41,10 +41,10 @@ use base::{Clock, Timestamp};
 use bytes::Bytes;
 use exec::{InvokeError, InvokeEvent, InvokeOutcome};
 use parking_lot::Mutex;
-use routing::outbox::Outbox;
+use routing::deliveries::{Deliveries, Parcel};
 use routing::schedule::Agenda;
 use service::ServiceError;
-use store::{Batch, Store, StoreError};
+use store::{Batch, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -59,7 +59,7 @@ use arn::ExecutionArn;
 use clockwork::Lanes;
 use entered::{Entered, Slot};
 use records::{Failure, Head};
-use state::{Change, State};
+use state::Change;
 
 pub use callbacks::Completion;
 pub use checkpoint::Checkpoint;
@@ -98,7 +98,7 @@ pub struct Durable {
     store: Arc<dyn Store>,
     clock: Clock,
     functions: Arc<Functions>,
-    outbox: Arc<Outbox>,
+    deliveries: Arc<Deliveries>,
     runs: Arc<dyn Runs>,
     /// When each wakes that is to wake by itself.
     agenda: Agenda<Uuid>,
@@ -146,14 +146,14 @@ impl Durable {
         store: Arc<dyn Store>,
         clock: Clock,
         functions: Arc<Functions>,
-        outbox: Arc<Outbox>,
+        deliveries: Arc<Deliveries>,
         runs: Arc<dyn Runs>,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
             clock,
             functions,
-            outbox,
+            deliveries,
             runs,
             agenda: Agenda::default(),
             slots: Mutex::default(),
@@ -186,7 +186,8 @@ impl Durable {
         entered: &mut Entered,
         change: Change,
     ) -> Result<(), ServiceError> {
-        self.commit_with(entered, change, Batch::new()).await
+        self.commit_with(entered, change, Batch::new(), Vec::new())
+            .await
     }
 
     async fn commit_with(
@@ -194,17 +195,26 @@ impl Durable {
         entered: &mut Entered,
         mut change: Change,
         mut batch: Batch,
+        mut parcels: Vec<Parcel>,
     ) -> Result<(), ServiceError> {
         let closes = change.head.is_closed() && !entered.head.is_closed();
-        let stored = self.store_change(entered, &mut change, &mut batch, closes);
-        let committed = match stored {
-            Ok(()) => self.store.commit(batch).await,
+        if closes {
+            parcels.push(self.status(&change.head));
+            parcels.extend(self.dead_letter(entered, &change));
+        }
+        let stored = change.put(&mut batch);
+        let staged = stored.and_then(|()| self.deliveries.stage(&mut batch, parcels));
+        let committed = match staged {
+            Ok(staged) => self.store.commit(batch).await.map(|()| staged),
             Err(error) => Err(error),
         };
-        if let Err(failed) = committed {
-            // What is in the store is read again: it may be either state.
-            entered.forget();
-            return Err(error::store_failed(failed));
+        match committed {
+            Ok(staged) => staged.send_off(),
+            Err(failed) => {
+                // What is in the store is read again: it may be either state.
+                entered.forget();
+                return Err(error::store_failed(failed));
+            }
         }
         entered.take(change);
         self.agenda.set(&entered.id, entered.head.due);
@@ -213,21 +223,6 @@ impl Durable {
             self.tell_parent_later(&entered.head);
         } else {
             self.launch_if_owed(entered);
-        }
-        Ok(())
-    }
-
-    fn store_change(
-        &self,
-        state: &State,
-        change: &mut Change,
-        batch: &mut Batch,
-        closes: bool,
-    ) -> Result<(), StoreError> {
-        change.put(batch)?;
-        if closes {
-            self.put_status(batch, &change.head)?;
-            self.put_dead_letter(batch, state, change)?;
         }
         Ok(())
     }

@@ -3,13 +3,11 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html>
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::Arn;
-use routing::outbox::{Address, Envelope, Parcel, Sender};
+use routing::deliveries::{Envelope, Notice, Parcel, Source};
 use serde_json::json;
-use store::{Batch, StoreError};
 
 use super::records::Head;
 use super::state::{Change, State};
@@ -19,8 +17,8 @@ use crate::domain::function_name::{FunctionName, Qualifier};
 use crate::generated::ExecutionStatus;
 
 impl Durable {
-    /// Adds an event with the status of an execution to a batch.
-    pub(super) fn put_status(&self, batch: &mut Batch, head: &Head) -> Result<(), StoreError> {
+    /// The event with the status of an execution.
+    pub(super) fn status(&self, head: &Head) -> Parcel {
         let mut detail = json!({
             "durableExecutionArn": head.arn().to_string(),
             "durableExecutionName": head.name,
@@ -31,57 +29,42 @@ impl Durable {
         if let Some(ended) = head.ended {
             detail["endTimestamp"] = json!(ended.iso8601_millis());
         }
-        let address = Address {
+        let notice = Notice {
             envelope: Some(Envelope {
                 source: "aws.lambda".to_owned(),
                 detail_type: "Durable Execution Status Change".to_owned(),
                 resources: Vec::new(),
             }),
-            ..address(head, default_bus(head))
+            ..notice(head, default_bus(head), detail.to_string())
         };
-        let body = detail.to_string().into();
-        self.outbox.put(batch, Parcel { address, body })
+        notice.parcel(self.now())
     }
 
-    /// Adds the event of an asynchronous execution that has failed, for its function's dead-letter
-    /// queue.
-    pub(super) fn put_dead_letter(
-        &self,
-        batch: &mut Batch,
-        state: &State,
-        change: &Change,
-    ) -> Result<(), StoreError> {
+    /// The event of an asynchronous execution that has failed, if its function has a dead-letter queue.
+    pub(super) fn dead_letter(&self, state: &State, change: &Change) -> Option<Parcel> {
         let head = &change.head;
         let is_failure = matches!(
             head.status,
             ExecutionStatus::Failed | ExecutionStatus::TimedOut
         );
         if !is_failure || head.is_sync || head.parent.is_some() {
-            return Ok(());
+            return None;
         }
         let name = FunctionName {
             place: head.place(),
             name: head.function.clone(),
             qualifier: Some(Qualifier::parse(&head.version)),
         };
-        let Ok(target) = self.functions.resolve(&name) else {
-            return Ok(());
-        };
-        let Some(queue) = target.version.record.settings.dead_letter.clone() else {
-            return Ok(());
-        };
+        let target = self.functions.resolve(&name).ok()?;
+        let queue = target.version.record.settings.dead_letter.clone()?;
         let error = change.error().cloned().unwrap_or_default();
         let answer = output::error_document(&error);
-        let attributes = dead_letter::attributes(&head.id, Some(answer.as_bytes()));
         let input = state.operations[0].input.clone().unwrap_or_default();
-        let parcel = Parcel {
-            address: Address {
-                attributes,
-                ..address(head, queue)
-            },
-            body: input.into(),
+        let notice = Notice {
+            attributes: dead_letter::attributes(&head.id, Some(answer.as_bytes())),
+            ..notice(head, queue, input)
         };
-        self.outbox.put(batch, parcel)
+        Some(notice.parcel(self.now()))
     }
 
     /// Tells the execution that invoked this one how it ended, if there is one that does not know.
@@ -103,14 +86,14 @@ fn default_bus(head: &Head) -> Arn {
     Arn::regional("events", &head.region, head.account, "event-bus/default")
 }
 
-fn address(head: &Head, target: Arn) -> Address {
-    Address {
-        target,
-        sender: Sender::Lambda,
-        source: head.place().function_arn(&head.function),
-        attributes: BTreeMap::new(),
-        envelope: None,
-        object_key: None,
+fn notice(head: &Head, target: Arn, body: String) -> Notice {
+    let source = Source {
+        arn: head.place().function_arn(&head.function),
+        account: head.account,
+        region: head.region.clone(),
+    };
+    Notice {
         trace: head.trace.clone(),
+        ..Notice::new(target, source, body)
     }
 }

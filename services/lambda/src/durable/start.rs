@@ -150,20 +150,14 @@ impl Durable {
 
     async fn begin(self: &Arc<Self>, beginning: &Beginning) -> Result<ExecutionArn, StoreError> {
         let mut batch = Batch::new();
-        let state = self.put_beginning(&mut batch, beginning.clone())?;
+        let state = beginning.clone().put(&mut batch)?;
+        let staged = self
+            .deliveries
+            .stage(&mut batch, [self.status(&state.head)])?;
         self.store.commit(batch).await?;
+        staged.send_off();
         self.begun(&state);
         Ok(state.head.arn())
-    }
-
-    pub(super) fn put_beginning(
-        &self,
-        batch: &mut Batch,
-        beginning: Beginning,
-    ) -> Result<State, StoreError> {
-        let state = beginning.put(batch)?;
-        self.put_status(batch, &state.head)?;
-        Ok(state)
     }
 
     /// What has just become durable goes its way.

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use base::Arn;
-use routing::outbox::Target as Kind;
+use routing::deliveries::Kind;
 use service::{RequestContext, ServiceError};
 use wire::Unit;
 

@@ -16,10 +16,7 @@ use lambda::{Config, Lambda, Limits};
 use parking_lot::Mutex;
 use s3::S3;
 use serde_json::{Value as Json, json};
-use service::ports::{
-    ApiCaller, ImageRegistry, Invocation, InvokeRequest, Invoker, LogLine, LogSink, LogStream,
-    StreamSignals,
-};
+use service::ports::{ApiCaller, ImageRegistry, LogLine, LogSink, LogStream, StreamSignals};
 use service::{Body, HttpService as _, Origin, Principal, RequestContext, Service, ServiceError};
 use store::{Blobs, EmbeddedStore, FileBlobs, MemoryStore, Store, StoreError};
 use wire::Value;
@@ -146,8 +143,6 @@ impl World {
             },
             s3::Ports {
                 api: Arc::clone(&services) as Arc<dyn ApiCaller>,
-                invoker: Arc::new(Nobody),
-                events: None,
                 credentials: None,
             },
         );
@@ -445,17 +440,6 @@ impl LogSink for Nobody {
 
 impl UsageSink for Nobody {
     fn record(&self, _: UsageRecord) {}
-}
-
-#[async_trait]
-impl Invoker for Nobody {
-    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
-        panic!("nothing is notified here")
-    }
-
-    async fn invoke_async(&self, _: InvokeRequest) -> Result<(), ServiceError> {
-        panic!("nothing is notified here")
-    }
 }
 
 pub fn value(json: Json) -> Value {

@@ -249,7 +249,7 @@ async fn attempt(
             for old in retired {
                 old.delete(state);
             }
-            state.deliveries.send_off(staged);
+            staged.send_off();
             Ok(Some((now, outcomes)))
         }
         Err(StoreError::Conflict { key }) if expected.contains(&key) => Ok(None),

@@ -33,7 +33,7 @@ pub async fn put_bucket_notification_configuration(
     let name = input.bucket.as_str();
     let owner = input.expected_bucket_owner.as_deref();
     let bucket = buckets::find_of(&state, &call, name, owner).await?.value;
-    let notifications = read(&state, input.notification_configuration)?;
+    let notifications = read(input.notification_configuration)?;
     overlap::check(&notifications.rules)?;
     if input.skip_destination_validation != Some(true) {
         let place = buckets::place(name, &bucket);
@@ -48,13 +48,8 @@ pub async fn put_bucket_notification_configuration(
     Ok(PutBucketNotificationConfigurationOutput {})
 }
 
-fn read(state: &State, given: NotificationConfiguration) -> Result<Notifications, Error> {
+fn read(given: NotificationConfiguration) -> Result<Notifications, Error> {
     let event_bridge = given.event_bridge_configuration.is_some();
-    if event_bridge && state.ports.events.is_none() {
-        return Err(Error::not_implemented(
-            "EventBridge, and so EventBridgeConfiguration",
-        ));
-    }
     let mut rules = Vec::new();
     for function in given.lambda_function_configurations.unwrap_or_default() {
         let target = Target::Function(arn(&function.lambda_function_arn)?);

@@ -101,7 +101,7 @@ async fn what_requests_do() {
     let published = world.events.published.lock();
     let told: Vec<_> = published
         .iter()
-        .map(|event| event.detail_type.as_str())
+        .map(|event| event.text("DetailType"))
         .collect();
     for (kind, count) in [
         ("Object Created", 3),
@@ -116,10 +116,7 @@ async fn what_requests_do() {
             "{told:?}"
         );
     }
-    let details: String = published
-        .iter()
-        .map(|event| event.detail.as_str())
-        .collect();
+    let details: String = published.iter().map(|event| event.text("Detail")).collect();
     for part in [
         "Delete Marker Created",
         "Permanently Deleted",

@@ -331,14 +331,15 @@ async fn event_bridge_gets_everything() {
         .await
         .ok();
     world.events.arrived.notified().await;
-    let event = world.events.published.lock()[0].clone();
+    let published = world.events.published.lock();
+    let event = &published[0];
     assert_eq!(event.trace.as_deref(), Some(trace));
     assert_eq!(
-        (event.source.as_str(), event.detail_type.as_str()),
+        (event.text("Source"), event.text("DetailType")),
         ("aws.s3", "Object Created")
     );
-    assert_eq!(event.resources[0].to_string(), "arn:aws:s3:::b-1");
-    let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
+    assert_eq!(event.resource(), Some("arn:aws:s3:::b-1"));
+    let detail: serde_json::Value = serde_json::from_str(event.text("Detail")).unwrap();
     assert_eq!(detail["object"]["key"], "a b");
     assert_eq!(detail["reason"], "PutObject");
 }

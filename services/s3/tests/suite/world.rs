@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use parking_lot::Mutex;
 use s3::{Config, Ports, S3};
-use service::ports::{ApiCaller, Event, EventSink, Invocation, InvokeRequest, Invoker};
+use service::ports::{ApiCaller, InvokeRequest};
 use service::{HttpService as _, Origin, Principal, RequestContext, ServiceError};
 use store::{FileBlobs, MemoryStore, Store};
 use tokio::sync::{Semaphore, mpsc};
@@ -120,8 +120,6 @@ impl World {
         encryption_key: Option<[u8; 32]>,
     ) -> Self {
         let api = Arc::new(Services::default());
-        let functions = Arc::new(Functions::default());
-        let events = Arc::new(Bus::default());
         let config = Config {
             store: Arc::new(store.clone()),
             blobs,
@@ -131,16 +129,14 @@ impl World {
         };
         let ports = Ports {
             api: Arc::clone(&api) as _,
-            invoker: Arc::clone(&functions) as _,
-            events: Some(Arc::clone(&events) as _),
             credentials: None,
         };
         let s3 = Arc::new(s3::service(config, ports));
         Self {
             s3,
+            functions: Arc::clone(&api.functions),
+            events: Arc::clone(&api.events),
             api,
-            functions,
-            events,
             store,
         }
     }
@@ -231,7 +227,8 @@ pub struct Services {
     pub topic_policy: Mutex<Option<String>>,
     pub queues: Mutex<HashSet<String>>,
     pub known_functions: Mutex<HashSet<String>>,
-    pub contexts: Mutex<Vec<RequestContext>>,
+    functions: Arc<Functions>,
+    events: Arc<Bus>,
     sent: mpsc::UnboundedSender<(String, String)>,
     pub messages: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, String)>>,
 }
@@ -243,7 +240,8 @@ impl Default for Services {
             topic_policy: Mutex::default(),
             queues: Mutex::default(),
             known_functions: Mutex::default(),
-            contexts: Mutex::default(),
+            functions: Arc::default(),
+            events: Arc::default(),
             sent,
             messages: tokio::sync::Mutex::new(messages),
         }
@@ -271,7 +269,6 @@ impl ApiCaller for Services {
         context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        self.contexts.lock().push(context);
         match (service, operation) {
             ("lambda", "Invoke") if text(&input, "InvocationType") == "DryRun" => {
                 if self
@@ -286,6 +283,27 @@ impl ApiCaller for Services {
                     StatusCode::NOT_FOUND,
                     "Function not found",
                 ))
+            }
+            ("lambda", "Invoke") => {
+                let Some(Value::Blob(payload)) = input.get("Payload") else {
+                    panic!("an event has a payload");
+                };
+                let request = InvokeRequest {
+                    function: text(&input, "FunctionName").parse().unwrap(),
+                    payload: payload.clone(),
+                    context,
+                };
+                self.functions.invoke(request).await?;
+                Ok(Value::Map(Vec::new()))
+            }
+            ("events", "PutEvents") => {
+                let entries = input.get("Entries").and_then(Value::as_list).unwrap();
+                self.events.published.lock().push(Published {
+                    entry: entries[0].clone(),
+                    trace: context.trace,
+                });
+                self.events.arrived.notify_one();
+                Ok(Value::Map(Vec::new()))
             }
             ("sqs", "GetQueueUrl") => {
                 let name = text(&input, "QueueName");
@@ -356,15 +374,8 @@ impl Functions {
     pub async fn is_idle(&self) -> bool {
         self.invocations.lock().await.try_recv().is_err()
     }
-}
 
-#[async_trait]
-impl Invoker for Functions {
-    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
-        panic!("S3 invokes asynchronously")
-    }
-
-    async fn invoke_async(&self, request: InvokeRequest) -> Result<(), ServiceError> {
+    async fn invoke(&self, request: InvokeRequest) -> Result<(), ServiceError> {
         let refuse = |left: usize| left.checked_sub(1);
         if self
             .refusals
@@ -385,15 +396,23 @@ impl Invoker for Functions {
 
 #[derive(Default)]
 pub struct Bus {
-    pub published: Mutex<Vec<Event>>,
+    pub published: Mutex<Vec<Published>>,
     pub arrived: tokio::sync::Notify,
 }
 
-#[async_trait]
-impl EventSink for Bus {
-    async fn publish(&self, event: Event) -> Result<(), ServiceError> {
-        self.published.lock().push(event);
-        self.arrived.notify_one();
-        Ok(())
+/// An entry of PutEvents.
+pub struct Published {
+    entry: Value,
+    pub trace: Option<String>,
+}
+
+impl Published {
+    pub fn text(&self, member: &str) -> &str {
+        text(&self.entry, member)
+    }
+
+    pub fn resource(&self) -> Option<&str> {
+        let resources = self.entry.get("Resources").and_then(Value::as_list)?;
+        resources[0].as_str()
     }
 }

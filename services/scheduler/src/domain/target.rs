@@ -5,7 +5,7 @@
 
 use base::{Arn, Timestamp};
 use routing::deliveries::{Attribute, DeadLetter, Parcel, Retry, Source, Style, Target as To};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::records::{ScheduleId, Target};
 
@@ -46,7 +46,7 @@ pub fn parcel(id: &ScheduleId, target: &Target, at: Timestamp, now: Timestamp) -
             .replace("<aws.scheduler.attempt-number>", "1")
     };
     let input = target.input.as_deref().map(filled);
-    let (to, body) = destination(id, target, input, at, &execution);
+    let (to, body) = destination(id, target, input, at, now, &execution);
     let text = |name: &str, value: &str| Attribute::text(name, value);
     let dead_letter = target
         .dead_letters
@@ -86,6 +86,7 @@ fn destination(
     target: &Target,
     input: Option<String>,
     at: Timestamp,
+    now: Timestamp,
     execution: &str,
 ) -> (To, String) {
     let body = input
@@ -94,21 +95,8 @@ fn destination(
     let Ok(arn) = target.arn.parse::<Arn>() else {
         return (To::Nowhere(target.arn.clone()), body);
     };
-    let call = |service: &str, operation: &str, input: serde_json::Value| {
-        let to = To::Call {
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            arn: target.arn.clone(),
-        };
-        (to, input.to_string())
-    };
     if let Some(Call { service, operation }) = universal(&arn) {
-        let arn = id.arn().to_string();
-        let to = To::Call {
-            service,
-            operation,
-            arn,
-        };
+        let to = To::call(&service, &operation, id.arn().to_string());
         return (to, input.unwrap_or_else(|| "{}".to_owned()));
     }
     match (arn.service.as_str(), &target.event) {
@@ -123,21 +111,16 @@ fn destination(
             };
             (to, body)
         }
-        ("sns", _) => call(
-            "sns",
-            "Publish",
-            json!({"TopicArn": target.arn, "Message": body}),
-        ),
+        ("sns", _) => To::topic(&target.arn, &body, Map::new()),
         ("events", Some((detail_type, source))) => {
-            let detail = input.unwrap_or_else(|| "{}".to_owned());
-            let entry = json!({
-                "Source": source,
-                "DetailType": detail_type,
-                "Detail": detail,
-                "EventBusName": target.arn,
-                "Resources": [id.arn().to_string()],
-            });
-            call("events", "PutEvents", json!({"Entries": [entry]}))
+            let to = To::EventBus {
+                bus: Some(arn),
+                source: source.clone(),
+                detail_type: detail_type.clone(),
+                resources: vec![id.arn()],
+                time: now,
+            };
+            (to, input.unwrap_or_else(|| "{}".to_owned()))
         }
         (service, _) => (To::Nowhere(format!("{service} ({})", target.arn)), body),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use scheduler::{Config, Scheduler, SchedulerService};
-use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker};
+use service::ports::ApiCaller;
 use service::{Principal, RequestContext, Service, ServiceError};
 use store::{MemoryStore, Store};
 use tokio::sync::mpsc;
@@ -24,20 +24,6 @@ pub struct World {
 struct Targets(mpsc::UnboundedSender<String>);
 
 #[async_trait]
-impl Invoker for Targets {
-    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
-        Err(ServiceError::internal())
-    }
-
-    async fn invoke_async(&self, request: InvokeRequest) -> Result<(), ServiceError> {
-        let _ = self
-            .0
-            .send(String::from_utf8(request.payload.to_vec()).unwrap());
-        Ok(())
-    }
-}
-
-#[async_trait]
 impl ApiCaller for Targets {
     async fn call(
         &self,
@@ -47,8 +33,11 @@ impl ApiCaller for Targets {
         input: Value,
     ) -> Result<Value, ServiceError> {
         let body = input.get("MessageBody").and_then(Value::as_str);
-        let body = body.unwrap_or_default();
-        let _ = self.0.send(format!("{service} {operation} {body}"));
+        let told = match input.get("Payload") {
+            Some(Value::Blob(event)) => String::from_utf8(event.to_vec()).unwrap(),
+            _ => format!("{service} {operation} {}", body.unwrap_or_default()),
+        };
+        let _ = self.0.send(told);
         Ok(Value::Null)
     }
 }
@@ -114,12 +103,10 @@ async fn open(
     time: &ManualClock,
 ) -> (Arc<Scheduler>, mpsc::UnboundedReceiver<String>) {
     let (told, got) = mpsc::unbounded_channel();
-    let targets = Arc::new(Targets(told));
     let scheduler = scheduler::service(Config {
         store: Arc::clone(store),
         clock: time.clock(),
-        api: Arc::clone(&targets) as Arc<dyn ApiCaller>,
-        invoker: targets,
+        api: Arc::new(Targets(told)),
         web: Arc::new(proxy::client::Client::new()),
         calls_anything: true,
     })

@@ -197,7 +197,7 @@ async fn commit(
     if !batch.is_empty() {
         sns.commit(Ok(batch)).await?;
     }
-    sns.deliveries.send_off(staged);
+    staged.send_off();
     if let Some(onlooker) = &sns.onlooker {
         onlooker.saw(published.seen(&subscriptions));
     }

@@ -94,7 +94,7 @@ pub async fn subscribe(
     sns.commit(Ok(batch)).await?;
     let answer = answer(&subscribed);
     sns.topics.put_subscription(subscribed);
-    sns.deliveries.send_off(staged);
+    staged.send_off();
     Ok(answer)
 }
 

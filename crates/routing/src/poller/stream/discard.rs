@@ -2,15 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>
 
-use std::collections::BTreeMap;
-
 use base::{Arn, RequestId};
 use serde_json::{Value as Json, json};
 use service::ports::Invocation;
 
 use super::mapping::Mapping;
 use super::record::Record;
-use crate::outbox::{Address, Parcel, Sender, Target};
+use crate::deliveries::{Kind, Notice, Parcel, Source};
 use crate::poller::event;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +40,7 @@ pub fn parcel(mapping: &Mapping, discarded: &Discarded<'_>) -> Option<Parcel> {
     let target = mapping.settings.on_failure.as_ref()?;
     let mut document = document(mapping, discarded)?;
     let mut object_key = None;
-    if Target::of(target) == Some(Target::Bucket) {
+    if Kind::of(target) == Some(Kind::Bucket) {
         object_key = Some(key(mapping, discarded.shard));
         // Only a bucket has room for the records themselves.
         let texts: Vec<String> = discarded
@@ -53,18 +51,16 @@ pub fn parcel(mapping: &Mapping, discarded: &Discarded<'_>) -> Option<Parcel> {
         let payload = event::document(texts.iter().map(String::as_str));
         document["payload"] = String::from_utf8_lossy(&payload).into();
     }
-    Some(Parcel {
-        address: Address {
-            target: target.clone(),
-            sender: Sender::Lambda,
-            source: unqualified(&mapping.settings.function),
-            attributes: BTreeMap::new(),
-            envelope: None,
-            object_key,
-            trace: None,
-        },
-        body: document.to_string().into(),
-    })
+    let source = Source {
+        arn: unqualified(&mapping.settings.function),
+        account: mapping.settings.account,
+        region: mapping.settings.region.clone(),
+    };
+    let notice = Notice {
+        object_key,
+        ..Notice::new(target.clone(), source, document.to_string())
+    };
+    Some(notice.parcel(mapping.ports.clock.now()))
 }
 
 fn document(mapping: &Mapping, discarded: &Discarded<'_>) -> Option<Json> {

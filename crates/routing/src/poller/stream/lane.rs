@@ -481,10 +481,11 @@ impl Lane {
             sequence,
             self.window.as_ref(),
         )?;
-        if let Some(parcel) = discarded.and_then(|it| discard::parcel(mapping, it)) {
-            mapping.ports.outbox.put(&mut batch, parcel)?;
-        }
-        mapping.ports.store.commit(batch).await
+        let parcel = discarded.and_then(|it| discard::parcel(mapping, it));
+        let staged = mapping.ports.deliveries.stage(&mut batch, parcel)?;
+        mapping.ports.store.commit(batch).await?;
+        staged.send_off();
+        Ok(())
     }
 }
 

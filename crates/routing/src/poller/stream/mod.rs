@@ -29,7 +29,7 @@ use service::ports::{ApiCaller, Invoker, StreamSignals};
 use store::{Batch, Store, StoreError};
 
 use super::Filters;
-use crate::outbox::Outbox;
+use crate::deliveries::Deliveries;
 use mapping::Mapping;
 
 pub use retries::Retries;
@@ -75,7 +75,7 @@ pub struct Ports {
     pub invoker: Arc<dyn Invoker>,
     pub signals: Arc<dyn StreamSignals>,
     pub store: Arc<dyn Store>,
-    pub outbox: Arc<Outbox>,
+    pub deliveries: Arc<Deliveries>,
     pub clock: Clock,
 }
 

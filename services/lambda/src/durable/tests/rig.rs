@@ -8,7 +8,7 @@ use base::{ManualClock, Timestamp};
 use bytes::Bytes;
 use exec::{FunctionError, InvokeError, InvokeEvent, InvokeOutcome, Phases, StartTier};
 use parking_lot::Mutex;
-use routing::outbox::Outbox;
+use routing::deliveries::{Deliveries, NoWeb};
 use serde_json::{Value as Json, json};
 use service::ports::ApiCaller;
 use service::{RequestContext, ServiceError};
@@ -36,7 +36,6 @@ pub struct Rig {
     turns: tokio::sync::Mutex<mpsc::UnboundedReceiver<Turn>>,
     /// Entries that were put on event buses.
     pub calls: Arc<Calls>,
-    outbox: Arc<Outbox>,
 }
 
 /// An invocation, which waits until the test answers it.
@@ -107,7 +106,8 @@ impl Rig {
     pub async fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
         let start = Timestamp::parse_iso8601("2026-01-01T00:00:00Z").unwrap();
-        let rig = Self::on(store, ManualClock::starting_at(start)).await;
+        let manual = ManualClock::starting_at(start);
+        let rig = Self::on(store, manual, Arc::default()).await;
         for (name, durable) in [
             ("order", true),
             ("child", true),
@@ -128,15 +128,16 @@ impl Rig {
         rig
     }
 
-    pub async fn on(store: Arc<MemoryStore>, manual: ManualClock) -> Self {
+    pub async fn on(store: Arc<MemoryStore>, manual: ManualClock, calls: Arc<Calls>) -> Self {
         let dynamic = Arc::clone(&store) as Arc<dyn Store>;
         let functions = Arc::new(Functions::load(Arc::clone(&dynamic)).await.unwrap());
-        let calls = Arc::new(Calls::default());
-        let outbox = Arc::new(Outbox::new(
+        let deliveries = Deliveries::new(
+            "lambda.amazonaws.com",
             Arc::clone(&dynamic),
             manual.clock(),
             Arc::clone(&calls) as Arc<dyn ApiCaller>,
-        ));
+            Arc::new(NoWeb),
+        );
         let (sender, turns) = mpsc::unbounded_channel();
         let slot = Arc::new(Mutex::new(None));
         let script = Arc::new(Script {
@@ -147,7 +148,7 @@ impl Rig {
             dynamic,
             manual.clock(),
             Arc::clone(&functions),
-            Arc::clone(&outbox),
+            deliveries,
             script as Arc<dyn Runs>,
         );
         *slot.lock() = Some(Arc::clone(&durable));
@@ -159,14 +160,13 @@ impl Rig {
             functions,
             turns: tokio::sync::Mutex::new(turns),
             calls,
-            outbox,
         }
     }
 
     /// As after `kill -9`: nothing of what was in memory is there any more.
     pub async fn restart(self) -> Self {
         self.durable.end();
-        Self::on(Arc::clone(&self.store), self.manual.clone()).await
+        Self::on(self.store, self.manual, self.calls).await
     }
 
     pub async fn version(&self, name: &str) -> Arc<Version> {
@@ -257,7 +257,6 @@ impl Rig {
 
     /// What has been put on the event bus, by status.
     pub async fn statuses(&self) -> Vec<String> {
-        self.outbox.start();
         let mut last = usize::MAX;
         // Until nothing comes any more.
         loop {

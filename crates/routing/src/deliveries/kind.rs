@@ -1,10 +1,10 @@
-//! Where a parcel may go: each kind of resource by its ARN.
+//! The resources that Lambda tells of invocations, each kind by its ARN.
 
 use base::Arn;
 
-/// The kinds of resources that take what Lambda, and others, send on.
+/// The kinds of destinations and dead-letter targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Kind {
     Queue,
     Topic,
     Function,
@@ -12,7 +12,7 @@ pub enum Target {
     EventBus,
 }
 
-impl Target {
+impl Kind {
     /// `None` for the ARN of anything else.
     pub fn of(arn: &Arn) -> Option<Self> {
         let resource = arn.resource.as_str();
@@ -33,18 +33,18 @@ mod tests {
 
     #[test]
     fn an_arn_says_what_kind_of_target_it_is() {
-        let of = |text: &str| Target::of(&text.parse().unwrap());
+        let of = |text: &str| Kind::of(&text.parse().unwrap());
         let here = "us-east-1:000000000000";
-        assert_eq!(of(&format!("arn:aws:sqs:{here}:q")), Some(Target::Queue));
-        assert_eq!(of(&format!("arn:aws:sns:{here}:t")), Some(Target::Topic));
+        assert_eq!(of(&format!("arn:aws:sqs:{here}:q")), Some(Kind::Queue));
+        assert_eq!(of(&format!("arn:aws:sns:{here}:t")), Some(Kind::Topic));
         assert_eq!(
             of(&format!("arn:aws:lambda:{here}:function:f:live")),
-            Some(Target::Function)
+            Some(Kind::Function)
         );
-        assert_eq!(of("arn:aws:s3:::bucket"), Some(Target::Bucket));
+        assert_eq!(of("arn:aws:s3:::bucket"), Some(Kind::Bucket));
         assert_eq!(
             of(&format!("arn:aws:events:{here}:event-bus/default")),
-            Some(Target::EventBus)
+            Some(Kind::EventBus)
         );
         for other in [
             format!("arn:aws:lambda:{here}:layer:l"),
