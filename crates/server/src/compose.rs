@@ -94,7 +94,6 @@ impl Composer {
             store: Arc::clone(&store),
             clock: clock.clone(),
             api: Arc::clone(&api),
-            invoker: Arc::clone(&invoker) as Arc<dyn Invoker>,
         })
         .await
         .context("open CloudWatch Logs' subscription filters")?;

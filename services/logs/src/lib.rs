@@ -52,7 +52,6 @@ pub struct Config {
     pub clock: Clock,
     /// The functions that subscription filters name, and the question whether they may be invoked.
     pub api: Arc<dyn ApiCaller>,
-    pub invoker: Arc<dyn Invoker>,
 }
 
 /// The service, as those know it whom it sends to.

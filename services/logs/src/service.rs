@@ -37,7 +37,6 @@ impl Logs {
             Arc::clone(&config.store),
             config.clock.clone(),
             Arc::clone(&config.api),
-            config.invoker,
             Arc::new(NoWeb),
         );
         let logs = Arc::new(Self {

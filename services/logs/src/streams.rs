@@ -87,7 +87,7 @@ impl Logs {
         let next = put_events(&mut batch, name, stream, events, &mut subscribed, now)?;
         let parcels = self.deliveries.stage(&mut batch, subscribed.parcels(now))?;
         self.store.commit(batch).await?;
-        self.deliveries.send_off(parcels);
+        parcels.send_off();
         Ok(next)
     }
 }
