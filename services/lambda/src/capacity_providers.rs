@@ -142,6 +142,6 @@ impl CapacityProviders {
 
     async fn commit(&self, batch: Batch) -> Result<(), ServiceError> {
         let committed = self.store.commit(batch).await;
-        committed.map(|_| ()).map_err(error::store_failed)
+        committed.map_err(error::store_failed)
     }
 }
