@@ -16,12 +16,12 @@ def refused(code, call, **arguments):
     raise AssertionError(f"{call} was not refused with {code}")
 
 
-def until(what, check, seconds=30):
-    """What `check` says, once that is something."""
+def until(what, check, seconds=30, seen=None):
+    """What `check` says, once that is something; `seen` is shown if it never is."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = check()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about in {seconds} s")
+    raise AssertionError(f"{what} did not come about in {seconds} s: {seen}")

@@ -13,6 +13,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
+from common import until
 
 ACCOUNT = "000000000000"
 sns, sqs, bus = (boto3.client(name) for name in ("sns", "sqs", "events"))
@@ -50,14 +51,8 @@ def serve(certificate=None):
     return server.server_port
 
 
-def eventually(what, check, seconds=40):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about: {got}")
+def come(what, check):
+    return until(what, check, 40, seen=got)
 
 
 def requests(path):
@@ -93,12 +88,12 @@ for version, protocol, port in [("1", "http", plain), ("2", "https", secure)]:
     topic = sns.create_topic(Name=f"topic-{version}", Attributes={"SignatureVersion": version})["TopicArn"]
     path = f"/sns-{version}"
     sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=f"{protocol}://localhost:{port}{path}")
-    asked = json.loads(eventually("the question", lambda: requests(path))[0]["body"])
+    asked = json.loads(come("the question", lambda: requests(path))[0]["body"])
     assert asked["Type"] == "SubscriptionConfirmation" and asked["SignatureVersion"] == version
     assert verified(asked), asked
     sns.confirm_subscription(TopicArn=topic, Token=asked["Token"])
     sns.publish(TopicArn=topic, Message="hello\nthere", Subject="greeting")
-    message = json.loads(eventually("the message", lambda: requests(path)[1:])[0]["body"])
+    message = json.loads(come("the message", lambda: requests(path)[1:])[0]["body"])
     assert message["Message"] == "hello\nthere" and verified(message), message
     assert not verified({**message, "Message": "forged"})
 print("signatures ok")
@@ -108,11 +103,11 @@ policy = {"healthyRetryPolicy": {
     "numRetries": 3, "numNoDelayRetries": 1, "minDelayTarget": 1, "maxDelayTarget": 1, "backoffFunction": "linear"}}
 sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"http://localhost:{plain}/retried", Attributes={
     "DeliveryPolicy": json.dumps(policy), "RawMessageDelivery": "true"})
-asked = json.loads(eventually("the question", lambda: requests("/retried"))[0]["body"])
+asked = json.loads(come("the question", lambda: requests("/retried"))[0]["body"])
 sns.confirm_subscription(TopicArn=topic, Token=asked["Token"])
 answers["/retried"] = [(503, ""), (503, ""), (200, "")]
 sns.publish(TopicArn=topic, Message="again")
-attempts = eventually("three attempts", lambda: len(requests("/retried")) >= 4 and requests("/retried")[1:])
+attempts = come("three attempts", lambda: len(requests("/retried")) >= 4 and requests("/retried")[1:])
 assert [one["body"] for one in attempts] == ["again"] * 3
 assert attempts[2]["at"] - attempts[1]["at"] >= 0.9, "the second retry waits a second"
 print("retries ok")
@@ -144,7 +139,7 @@ key = destination("key", "API_KEY", {
 }, InvocationEndpoint=f"http://localhost:{plain}/key/*")
 rule("key", key, HttpParameters={"PathParameterValues": ["one/two"], "HeaderParameters": {"x-mine": "1"}}, InputPath="$.detail")
 send("key", {"n": 1})
-sent = eventually("the request", lambda: requests("/key/one%2Ftwo"))[0]
+sent = come("the request", lambda: requests("/key/one%2Ftwo"))[0]
 assert sent["headers"]["x-key"] == "secret" and sent["headers"]["x-mine"] == "1"
 assert sent["path"].endswith("?q=a%20b"), sent["path"]
 assert json.loads(sent["body"]) == {"n": 1, "added": "by the connection"}
@@ -156,7 +151,7 @@ basic = destination("basic", "BASIC", {"BasicAuthParameters": {"Username": "me",
 rule("basic", basic)
 for number in range(4):
     send("basic", {"n": number})
-calls = eventually("four requests", lambda: len(requests("/basic")) == 4 and requests("/basic"))
+calls = come("four requests", lambda: len(requests("/basic")) == 4 and requests("/basic"))
 assert calls[0]["headers"]["authorization"] == "Basic " + base64.b64encode(b"me:pw").decode()
 assert calls[3]["at"] - calls[0]["at"] >= 1.3, "two a second"
 
@@ -166,19 +161,19 @@ answers["/oauth"] = [(401, ""), (200, "")]
 oauth = destination("oauth", "OAUTH_CLIENT_CREDENTIALS", {"OAuthParameters": {
     "ClientParameters": {"ClientID": "id", "ClientSecret": "hush"}, "HttpMethod": "POST",
     "AuthorizationEndpoint": f"http://localhost:{plain}/token"}})
-eventually("it is authorized", lambda: bus.describe_connection(Name="oauth")["ConnectionState"] == "AUTHORIZED")
+come("it is authorized", lambda: bus.describe_connection(Name="oauth")["ConnectionState"] == "AUTHORIZED")
 form = urllib.parse.parse_qs(requests("/token")[0]["body"])
 assert form == {"grant_type": ["client_credentials"], "client_id": ["id"], "client_secret": ["hush"]}, form
 rule("oauth", oauth)
 send("oauth", {})
-calls = eventually("another token", lambda: len(requests("/oauth")) == 2 and requests("/oauth"))
+calls = come("another token", lambda: len(requests("/oauth")) == 2 and requests("/oauth"))
 assert [one["headers"]["authorization"] for one in calls] == ["Bearer first", "Bearer second"]
 
 letters = sqs.create_queue(QueueName="letters")["QueueUrl"]
 bus.deauthorize_connection(Name="key")
 rule("closed", key, DeadLetterConfig={"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:letters"})
 send("closed", {})
-letter = eventually("the dead letter", lambda: sqs.receive_message(
+letter = come("the dead letter", lambda: sqs.receive_message(
     QueueUrl=letters, WaitTimeSeconds=5, MessageAttributeNames=["All"]).get("Messages"))[0]
 assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "CONNECTION_DEAUTHORIZED", letter
 names = [one["Name"] for one in bus.list_connections()["Connections"]]

@@ -11,24 +11,31 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use patterns::{Event, Pattern, PatternSet};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const RULES: usize = 10_000;
 const EVENTS: u32 = 20_000;
 
 fn main() {
+    measure("of five kinds", |n| match n % 5 {
+        0 => json!({"order": [format!("o-{n}")]}),
+        1 => json!({"customer": [n], "state": [{"anything-but": "new"}]}),
+        2 => json!({"path": [{"prefix": format!("/shop/{n}/")}]}),
+        3 => {
+            json!({"file": [{"suffix": format!("-{n}.csv")}], "size": [{"numeric": [">", 5]}]})
+        }
+        _ => json!({"name": [{"wildcard": format!("customer-{n}-*")}]}),
+    });
+    measure(
+        "of ranges",
+        |n| json!({"size": [{"numeric": [">", 5 * n, "<=", 5 * n + 10]}]}),
+    );
+}
+
+fn measure(kind: &str, condition: impl Fn(usize) -> Value) {
     let mut rules = PatternSet::new();
     for n in 0..RULES {
-        let condition = match n % 5 {
-            0 => json!({"order": [format!("o-{n}")]}),
-            1 => json!({"customer": [n], "state": [{"anything-but": "new"}]}),
-            2 => json!({"path": [{"prefix": format!("/shop/{n}/")}]}),
-            3 => {
-                json!({"file": [{"suffix": format!("-{n}.csv")}], "size": [{"numeric": [">", 5]}]})
-            }
-            _ => json!({"name": [{"wildcard": format!("customer-{n}-*")}]}),
-        };
-        let pattern = json!({"source": ["shop"], "detail": condition});
+        let pattern = json!({"source": ["shop"], "detail": condition(n)});
         rules.insert(n, &Pattern::parse(&pattern.to_string()).unwrap());
     }
     let event = json!({
@@ -47,5 +54,5 @@ fn main() {
     }
     let each = began.elapsed() / EVENTS;
     let found = rules.matches(&Event::of(&event)).len();
-    println!("{RULES} rules: {each:?} an event, which {found} of them match");
+    println!("{RULES} rules {kind}: {each:?} an event, which {found} of them match");
 }

@@ -27,6 +27,7 @@ mod explain;
 mod matcher;
 mod parse;
 mod pattern;
+mod ranges;
 mod set;
 mod tokens;
 mod wildcard;

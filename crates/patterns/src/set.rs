@@ -1,8 +1,8 @@
 //! Many patterns at once: an index over what each needs, so that an event is compared with few.
 //!
 //! Each branch of a pattern waits at one of its fields, at the values that field may have: texts,
-//! numbers, beginnings and ends of texts are found by hash, whatever else may be there by a look at
-//! all that wait at the field. Of its fields a branch takes the one where it has least company.
+//! numbers, beginnings and ends of texts are found by hash, ranges by an interval tree, whatever else
+//! may be there by a look at all that wait at the field. Of its fields a branch takes the one where it has least company.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,9 @@ use std::hash::Hash;
 
 use crate::branches::{Branch, Field};
 use crate::event::Event;
-use crate::matcher::{Leaf, Matcher, folded};
+use crate::matcher::{Leaf, Matcher, Range, folded};
 use crate::pattern::Pattern;
+use crate::ranges::Ranges;
 
 /// Patterns by key.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ struct FieldIndex {
     /// How many branches wait for prefixes and suffixes of which length, in bytes.
     prefixes: BTreeMap<usize, usize>,
     suffixes: BTreeMap<usize, usize>,
+    ranges: Ranges,
     any: Vec<usize>,
 }
 
@@ -157,28 +159,33 @@ impl<K: Clone + Eq + Hash + Ord> PatternSet<K> {
 
     /// How many would be looked at along with a branch that waits at this field.
     fn company(&self, field: &Field) -> (bool, usize) {
-        let scanned = field.any_of.iter().any(|one| probe(one).is_none());
+        let scanned = !field.any_of.iter().all(is_found);
         let Some(index) = self.fields.get(&field.path) else {
             return (scanned, 0);
         };
         let waiting = |one| index.waiting.get(&one).map_or(0, Vec::len);
         let most = field.any_of.iter().filter_map(probe).map(waiting).max();
-        (
-            scanned,
-            most.unwrap_or(0)
-                .max(if scanned { index.any.len() } else { 0 }),
-        )
+        let ranges = field.any_of.iter().any(|one| range(one).is_some());
+        let others = [
+            if scanned { index.any.len() } else { 0 },
+            // A number lies in some of them; in how many, nobody knows.
+            if ranges { index.ranges.len() / 2 } else { 0 },
+        ];
+        let most = others.into_iter().fold(most.unwrap_or(0), usize::max);
+        (scanned, most)
     }
 }
 
 impl FieldIndex {
     fn add(&mut self, field: &Field, slot: usize) {
-        let probes: Option<Vec<_>> = field.any_of.iter().map(probe).collect();
-        let Some(probes) = probes else {
+        if !field.any_of.iter().all(is_found) {
             self.any.push(slot);
             return;
-        };
-        for probe in probes {
+        }
+        for range in field.any_of.iter().filter_map(range) {
+            self.ranges.add(range, slot);
+        }
+        for probe in field.any_of.iter().filter_map(probe) {
             if let Some((lengths, length)) = self.lengths(&probe) {
                 *lengths.entry(length).or_default() += 1;
             }
@@ -189,6 +196,9 @@ impl FieldIndex {
     /// Whether nothing waits here any more.
     fn remove(&mut self, field: &Field, slot: usize) -> bool {
         self.any.retain(|one| *one != slot);
+        if field.any_of.iter().any(|one| range(one).is_some()) {
+            self.ranges.remove(slot);
+        }
         for probe in field.any_of.iter().filter_map(probe) {
             let Some(waiting) = self.waiting.get_mut(&probe) else {
                 continue;
@@ -208,7 +218,7 @@ impl FieldIndex {
                 self.waiting.remove(&probe);
             }
         }
-        self.waiting.is_empty() && self.any.is_empty()
+        self.waiting.is_empty() && self.ranges.is_empty() && self.any.is_empty()
     }
 
     fn lengths(&mut self, probe: &Probe) -> Option<(&mut BTreeMap<usize, usize>, usize)> {
@@ -229,6 +239,7 @@ impl FieldIndex {
             Leaf::Number(number) => {
                 if let Some(number) = number.as_f64() {
                     look(Probe::Number(bits(number)));
+                    self.ranges.look_up(number, candidates);
                 }
             }
             Leaf::Text(text) => {
@@ -255,7 +266,18 @@ impl FieldIndex {
     }
 }
 
-/// What finds a value, if something does.
+fn is_found(matcher: &Matcher) -> bool {
+    range(matcher).is_some() || probe(matcher).is_some()
+}
+
+fn range(matcher: &Matcher) -> Option<&Range> {
+    match matcher {
+        Matcher::Range(range) => Some(range),
+        _ => None,
+    }
+}
+
+/// What finds a value by hash, if something does.
 fn probe(matcher: &Matcher) -> Option<Probe> {
     match matcher {
         Matcher::Text(text) => Some(Probe::Text(text.clone())),

@@ -37,6 +37,9 @@ fn condition() -> impl Strategy<Value = Value> {
         "[ab]{0,1}\\*[ab]{0,1}".prop_map(|text| json!({"wildcard": text})),
         "[ab]{0,2}".prop_map(|text| json!({"anything-but": text})),
         (-2..2_i64).prop_map(|low| json!({"numeric": [">=", low]})),
+        (-2..2_i64).prop_map(|top| json!({"numeric": ["<", top]})),
+        (-2..2_i64, 1..3_i64)
+            .prop_map(|(low, length)| json!({"numeric": [">", low, "<=", low + length]})),
         any::<bool>().prop_map(|there| json!({"exists": there})),
     ]
 }

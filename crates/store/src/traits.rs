@@ -47,6 +47,14 @@ pub trait Store: Reader + 'static {
     /// outcome is not known.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
+    /// Commits what puts have made of a batch, if none of them has failed.
+    ///
+    /// # Errors
+    /// Theirs, and those of [`commit`](Self::commit).
+    async fn commit_made(&self, made: Result<Batch, StoreError>) -> Result<(), StoreError> {
+        self.commit(made?).await
+    }
+
     /// Wakes after commits that touch a key beginning with `prefix`.
     fn watch(&self, prefix: &[u8]) -> Watch;
 }

@@ -9,13 +9,13 @@ use crate::domain::value::Item;
 use crate::domain::{Invalid, convert};
 
 impl From<Invalid> for ServiceError {
-    fn from(Invalid(message): Invalid) -> Self {
-        Self::bad_request("ValidationException", message)
+    fn from(invalid: Invalid) -> Self {
+        Self::bad_request("ValidationException", invalid.message)
     }
 }
 
 pub fn invalid(message: impl Into<String>) -> ServiceError {
-    Invalid(message.into()).into()
+    Invalid::new(message).into()
 }
 
 /// An operation on items names a table that is not there.

@@ -62,8 +62,37 @@ fn never_freezing(clock: Clock, configure: impl FnOnce(&mut ExecConfig)) -> Worl
     })
 }
 
-fn one_start_at_a_time() -> World {
-    never_freezing(Clock::system(), |config| config.parallel_starts = 1)
+/// With a function that may start so often at once; `None` where the host does not run it.
+async fn with_one(world: World, starts: usize) -> Option<(World, Gated)> {
+    let function = Gated::new("f", starts, &Arc::default());
+    prepared(&world, &function)
+        .await
+        .then_some((world, function))
+}
+
+/// Two functions, whose starts come one at a time, and the order in which they came.
+struct Two {
+    world: World,
+    functions: [Gated; 2],
+    order: Arc<Mutex<Vec<String>>>,
+}
+
+impl Two {
+    async fn new(names: [&str; 2]) -> Option<Self> {
+        let world = never_freezing(Clock::system(), |config| config.parallel_starts = 1);
+        let order = Arc::default();
+        let functions = names.map(|name| Gated::new(name, 0, &order));
+        for function in &functions {
+            if !prepared(&world, function).await {
+                return None;
+            }
+        }
+        Some(Self {
+            world,
+            functions,
+            order,
+        })
+    }
 }
 
 fn which(outcome: &Result<InvokeOutcome, InvokeError>) -> String {
@@ -76,10 +105,9 @@ fn which(outcome: &Result<InvokeOutcome, InvokeError>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_makes_one_environment_a_call_and_the_next_burst_none() {
     let world = never_freezing(Clock::system(), |_| {});
-    let function = Gated::new("f", 100, &Arc::default());
-    if !prepared(&world, &function).await {
+    let Some((world, function)) = with_one(world, 100).await else {
         return;
-    }
+    };
     for gate in ["first", "second"] {
         let mut calls = Vec::new();
         for _ in 0..6 {
@@ -101,10 +129,9 @@ async fn a_burst_makes_one_environment_a_call_and_the_next_burst_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_waits_takes_what_is_free_first() {
     let world = never_freezing(Clock::system(), |_| {});
-    let function = Gated::new("f", 100, &Arc::default());
-    if !prepared(&world, &function).await {
+    let Some((world, function)) = with_one(world, 100).await else {
         return;
-    }
+    };
     let first = queued(&world, &function, "first").await;
     function.open("slow");
     let second = queued(&world, &function, "").await;
@@ -125,13 +152,10 @@ async fn whoever_waits_takes_what_is_free_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_frees_up_before_a_turn_comes_saves_the_starts() {
-    let world = one_start_at_a_time();
-    let order = Arc::default();
-    let function = Gated::new("f", 0, &order);
-    let other = Gated::new("other", 0, &order);
-    if !prepared(&world, &function).await || !prepared(&world, &other).await {
+    let Some(two) = Two::new(["f", "other"]).await else {
         return;
-    }
+    };
+    let (world, [function, other]) = (two.world, two.functions);
     let mut waiting = vec![queued(&world, &function, "first").await];
     // Two of the other function's: one takes its environment, the next one's start has the turn.
     let taken = queued(&world, &other, "go").await;
@@ -156,13 +180,10 @@ async fn what_frees_up_before_a_turn_comes_saves_the_starts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_started_for_a_caller_that_left_while_no_start_had_begun() {
-    let world = one_start_at_a_time();
-    let order = Arc::default();
-    let function = Gated::new("f", 0, &order);
-    let other = Gated::new("other", 0, &order);
-    if !prepared(&world, &function).await || !prepared(&world, &other).await {
+    let Some(two) = Two::new(["f", "other"]).await else {
         return;
-    }
+    };
+    let (world, [function, other]) = (two.world, two.functions);
     let busy = queued(&world, &function, "busy").await;
     let taken = queued(&world, &other, "go").await;
     let starting = queued(&world, &other, "go").await;
@@ -190,10 +211,9 @@ async fn nothing_is_started_for_a_caller_that_left_while_no_start_had_begun() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_whose_start_has_begun_runs_though_its_caller_leaves() {
     let world = never_freezing(Clock::system(), |_| {});
-    let function = Gated::new("f", 0, &Arc::default());
-    if !prepared(&world, &function).await {
+    let Some((world, function)) = with_one(world, 0).await else {
         return;
-    }
+    };
     let _busy = queued(&world, &function, "busy").await;
     let call = queued(&world, &function, "").await;
     until(|| function.starts() == 2).await;
@@ -204,13 +224,10 @@ async fn an_event_whose_start_has_begun_runs_though_its_caller_leaves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_with_many_starts_delays_anothers_first_by_one() {
-    let world = one_start_at_a_time();
-    let order: Arc<Mutex<Vec<String>>> = Arc::default();
-    let crowd = Gated::new("crowd", 0, &order);
-    let single = Gated::new("single", 0, &order);
-    if !prepared(&world, &crowd).await || !prepared(&world, &single).await {
+    let Some(two) = Two::new(["crowd", "single"]).await else {
         return;
-    }
+    };
+    let (world, [crowd, single], order) = (two.world, two.functions, two.order);
     let single_busy = queued(&world, &single, "go").await;
     let mut calls = Vec::new();
     for _ in 0..40 {
@@ -237,10 +254,9 @@ async fn a_function_with_many_starts_delays_anothers_first_by_one() {
 async fn a_function_that_would_grow_too_fast_is_throttled() {
     let manual = ManualClock::starting_at(Timestamp::from_millis(1_795_466_144_000));
     let world = never_freezing(manual.clock(), |config| config.scaling_rate = 3);
-    let function = Gated::new("f", 100, &Arc::default());
-    if !prepared(&world, &function).await {
+    let Some((world, function)) = with_one(world, 100).await else {
         return;
-    }
+    };
     let mut calls = Vec::new();
     for _ in 0..3 {
         calls.push(queued(&world, &function, "go").await);

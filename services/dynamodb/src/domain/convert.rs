@@ -99,7 +99,7 @@ fn attribute_at(given: AttributeValue, depth: usize) -> Result<Attribute, Invali
 
 fn string_set(texts: &[String]) -> Result<BTreeSet<String>, Invalid> {
     if texts.is_empty() {
-        return Err(Invalid::parameter("An string set  may not be empty"));
+        return Err(Invalid::empty_set("string"));
     }
     let count = texts.len();
     let shown = || texts.join(", ");
@@ -115,7 +115,7 @@ fn string_set(texts: &[String]) -> Result<BTreeSet<String>, Invalid> {
 
 fn number_set(texts: &[String]) -> Result<BTreeSet<Number>, Invalid> {
     if texts.is_empty() {
-        return Err(Invalid::parameter("An number set  may not be empty"));
+        return Err(Invalid::empty_set("number"));
     }
     let set = texts
         .iter()

@@ -104,7 +104,7 @@ fn of_json(line: Result<Vec<u8>, String>) -> Vec<Read1> {
     let items = documents.map(|document| {
         let mut document = document.map_err(|error| format!("Invalid JSON: {error}"))?;
         match document.remove("Item") {
-            Some(Value::Object(members)) => json::read(members).map_err(|invalid| invalid.0),
+            Some(Value::Object(members)) => json::read(members).map_err(|invalid| invalid.message),
             _ => Err("The line has no Item".to_owned()),
         }
     });

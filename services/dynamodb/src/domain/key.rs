@@ -95,10 +95,7 @@ impl KeySchema {
                 )));
             }
             if let Some(kind) = empty(value) {
-                return Err(Invalid::new(format!(
-                    "One or more parameter values are not valid. The AttributeValue for a key \
-                     attribute cannot contain an empty {kind} value. Key: {name}"
-                )));
+                return Err(Invalid::empty_key(kind, name));
             }
             ordered_key(value)
                 .ok_or_else(|| Invalid::new("The provided key element does not match the schema"))

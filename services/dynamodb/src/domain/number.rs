@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     fn number(text: &str) -> Number {
-        Number::parse(text).unwrap_or_else(|error| panic!("{text}: {}", error.0))
+        Number::parse(text).unwrap_or_else(|error| panic!("{text}: {}", error.message))
     }
 
     fn ordered(number: Number) -> Vec<u8> {

@@ -96,7 +96,7 @@ pub fn throughput(
                 (given.write_capacity_units, "WriteCapacityUnits"),
             ] {
                 if units > MOST_UNITS {
-                    return Err(Invalid(format!(
+                    return Err(Invalid::new(format!(
                         "Given value {units} for {name} is out of bounds"
                     )));
                 }

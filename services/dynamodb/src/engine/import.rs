@@ -177,8 +177,11 @@ fn some_items_failed() -> Progress {
 
 /// Adds an item, and says how long it is.
 fn store(batch: &mut Batch, definition: &Definition, item: &Item) -> Result<i64, String> {
-    let key = definition.keys.of_item(item).map_err(|invalid| invalid.0)?;
-    check_item(definition, item).map_err(|invalid| invalid.0)?;
+    let key = definition
+        .keys
+        .of_item(item)
+        .map_err(|invalid| invalid.message)?;
+    check_item(definition, item).map_err(|invalid| invalid.message)?;
     batch.put(item_key(definition.id, &key), codec::encode(item));
     Ok(item_size(item) as i64)
 }

@@ -30,7 +30,7 @@ impl Given<'_> {
         };
         let (expressions, legacy) = (named(self.expressions), named(self.legacy));
         if !expressions.is_empty() && !legacy.is_empty() {
-            return Err(Invalid(format!(
+            return Err(Invalid::new(format!(
                 "Can not use both expression and non-expression parameters in the same request: \
                  Non-expression parameters: {{{}}} Expression parameters: {{{}}}",
                 legacy.join(", "),
@@ -50,7 +50,7 @@ impl Given<'_> {
         if self.values && !with_values.is_empty() && with_values.iter().all(|(_, given)| !given) {
             let names: Vec<_> = with_values.iter().map(|(name, _)| *name).collect();
             let verb = if names.len() > 1 { "are" } else { "is" };
-            return Err(Invalid(format!(
+            return Err(Invalid::new(format!(
                 "ExpressionAttributeValues can only be specified when using expressions: {} {verb} \
                  null",
                 names.join(" and ")

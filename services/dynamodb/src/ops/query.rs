@@ -83,7 +83,7 @@ fn check_filter(parameter: &str, filter: &Condition, keys: &KeySchema) -> Result
         }
     });
     match key {
-        Some(key) => Err(Invalid(format!(
+        Some(key) => Err(Invalid::new(format!(
             "{parameter} can only contain non-primary key attributes: Primary key attribute: {key}"
         ))),
         None => Ok(()),

@@ -249,9 +249,7 @@ impl Reading {
         &self,
         given: BTreeMap<String, AttributeValue>,
     ) -> Result<(Bytes, KeyBytes), Invalid> {
-        let wrong = |Invalid(reason): Invalid| {
-            Invalid(format!("The provided starting key is invalid: {reason}"))
-        };
+        let wrong = |invalid: Invalid| invalid.within("The provided starting key is invalid: ", "");
         let start = convert::item(given).map_err(wrong)?;
         let Some(index) = &self.index else {
             let key = self.definition.keys.of_key(&start).map_err(wrong)?;
@@ -343,7 +341,7 @@ fn check_select(wanted: &Wanted<'_>) -> Result<(), Invalid> {
         return Ok(());
     };
     if wanted.projection.is_some() && select != Select::SpecificAttributes {
-        return Err(Invalid(format!(
+        return Err(Invalid::new(format!(
             "Cannot specify the {} when choosing to get {}",
             wanted.projected_by,
             match select {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use store::Key;
 
 use super::parameters;
-use super::writing::{PreparedWrite, Write};
+use super::writing::{PreparedWrite, Refused, Write};
 use crate::DynamoDb;
 use crate::domain::capacity::{Consumed, Units, read_units, report};
 use crate::domain::expression::{self, Condition, Placeholders};
@@ -65,13 +65,16 @@ pub async fn transact_write_items(
                 writes.push((table, write));
             }
             // A key that no item can have is wrong before anything is looked at.
-            Err(error) if has_key && error.message.contains("cannot contain an empty") => {
-                return Err(error);
+            Err(Refused::Write(invalid)) if has_key && invalid.is_of_empty_key() => {
+                return Err(invalid.into());
             }
-            Err(error) if error.code == "ValidationException" => {
+            Err(refused) => {
+                let error = ServiceError::from(refused);
+                if error.code != "ValidationException" {
+                    return Err(error);
+                }
                 reasons.push(Reason::of(&error, None));
             }
-            Err(error) => return Err(error),
         }
     }
     if reasons.iter().any(|reason| *reason != Reason::NONE) {

@@ -187,7 +187,7 @@ fn set_billing(
         let next = table_rules::throughput(given, false)?;
         let old = &definition.throughput;
         if !switched && (old.read, old.write) == (next.read, next.write) {
-            return Err(Invalid(format!(
+            return Err(Invalid::new(format!(
                 "The provisioned throughput for the table will not change. The requested value \
                  equals the current value. Current ReadCapacityUnits provisioned for the table: {0}. \
                  Requested ReadCapacityUnits: {0}. Current WriteCapacityUnits provisioned for the \

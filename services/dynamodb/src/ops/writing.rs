@@ -120,6 +120,21 @@ fn check_keys_untouched(keys: &KeySchema, update: &Update) -> Result<(), Invalid
     }
 }
 
+/// Why a write cannot be prepared.
+pub enum Refused {
+    Table(ServiceError),
+    Write(Invalid),
+}
+
+impl From<Refused> for ServiceError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Table(error) => error,
+            Refused::Write(invalid) => invalid.into(),
+        }
+    }
+}
+
 impl PreparedWrite {
     pub fn new(
         dynamodb: &DynamoDb,
@@ -129,9 +144,9 @@ impl PreparedWrite {
         key: Option<&Item>,
         condition: Option<Condition>,
         on_failure: Option<ReturnValuesOnConditionCheckFailure>,
-    ) -> Result<Self, ServiceError> {
-        let (table, definition) = dynamodb.table(context, table)?;
-        let key = write.key(&definition, key)?;
+    ) -> Result<Self, Refused> {
+        let (table, definition) = dynamodb.table(context, table).map_err(Refused::Table)?;
+        let key = write.key(&definition, key).map_err(Refused::Write)?;
         let shows_item = shows_item(on_failure);
         Ok(Self {
             table,

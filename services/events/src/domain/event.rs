@@ -24,6 +24,16 @@ pub struct Event {
     pub trace: Option<String>,
 }
 
+/// What goes on of a trace header: Lambda's count of loops ends here, as Lambda finds those through
+/// SQS, SNS, S3 and functions only.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
+pub fn handed_on(trace: &str) -> String {
+    let fields = trace.split(';');
+    let others = fields.filter(|field| !field.trim_start().starts_with("Lineage="));
+    others.collect::<Vec<_>>().join(";")
+}
+
 impl Event {
     /// As targets get it, in the order that AWS writes.
     pub fn text(&self) -> String {
@@ -48,5 +58,17 @@ impl Event {
     /// As patterns and input paths see it.
     pub fn value(&self) -> Value {
         serde_json::from_str(&self.text()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_on_without_its_count_of_loops() {
+        let trace = "Root=1-6748f0a1-0;Parent=53995c3f42cd8ad8;Sampled=1";
+        assert_eq!(handed_on(&format!("{trace};Lineage=0badcafe:7")), trace);
+        assert_eq!(handed_on(trace), trace);
     }
 }

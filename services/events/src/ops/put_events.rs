@@ -5,7 +5,7 @@
 use service::{Principal, RequestContext, ServiceError};
 
 use super::State;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, handed_on};
 use crate::domain::{names, policy};
 use crate::error;
 use crate::generated as g;
@@ -130,7 +130,11 @@ fn check(
         resources: entry.resources.unwrap_or_default(),
         detail,
         replay: None,
-        trace: entry.trace_header.or_else(|| context.trace.clone()),
+        trace: entry
+            .trace_header
+            .as_deref()
+            .or(context.trace.as_deref())
+            .map(handed_on),
     };
     Ok(Ok((bus, event)))
 }

@@ -36,10 +36,7 @@ impl Scheduler {
         &self,
         batch: Result<Batch, StoreError>,
     ) -> Result<(), ServiceError> {
-        let committed = match batch {
-            Ok(batch) => self.store.commit(batch).await,
-            Err(error) => Err(error),
-        };
+        let committed = self.store.commit_made(batch).await;
         committed.map_err(|error| error::unavailable(&error))
     }
 }

@@ -81,10 +81,7 @@ impl Sns {
         &self,
         batch: Result<Batch, StoreError>,
     ) -> Result<(), ServiceError> {
-        let committed = match batch {
-            Ok(batch) => self.store.commit(batch).await,
-            Err(error) => Err(error),
-        };
+        let committed = self.store.commit_made(batch).await;
         committed.map_err(|error| error::unavailable(&error))
     }
 }

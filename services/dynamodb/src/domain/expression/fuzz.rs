@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn what_the_grammar_allows_is_read(text in any_condition()) {
         let read = condition(Kind::Filter, &text, &mut placeholders());
-        let read = read.map_err(|Invalid(message)| TestCaseError::fail(format!("{text}: {message}")))?;
+        let read = read.map_err(|error| TestCaseError::fail(format!("{text}: {}", error.message)))?;
         let negated = condition(Kind::Filter, &format!("NOT ({text})"), &mut placeholders()).unwrap();
         prop_assert_ne!(read.holds(&item()), negated.holds(&item()));
     }

@@ -91,7 +91,7 @@ fn collect(condition: &Condition, found: &mut KeyCondition) -> Result<(), Invali
 
 fn first_is_key(operator: &str, operand: &Operand) -> Result<(), Invalid> {
     match operand {
-        Operand::Value(_) => Err(Invalid(format!(
+        Operand::Value(_) => Err(Invalid::new(format!(
             "Invalid condition in KeyConditionExpression: {operator} operator must have the key \
              attribute as its first operand"
         ))),
@@ -123,7 +123,7 @@ fn nested() -> Invalid {
 }
 
 fn invalid(reason: &str) -> Invalid {
-    Invalid(format!(
+    Invalid::new(format!(
         "Invalid condition in KeyConditionExpression: {reason}"
     ))
 }
@@ -144,7 +144,7 @@ impl KeyCondition {
             return Err(Invalid::new("Conditions can be of length 1 or 2 only"));
         }
         let missing =
-            |name: &str| Invalid(format!("Query condition missed key schema element: {name}"));
+            |name: &str| Invalid::new(format!("Query condition missed key schema element: {name}"));
         let hash = &schema.hash;
         let at = self.0.iter().position(|(name, _)| *name == hash.name);
         let (_, of_hash) = self.0.remove(at.ok_or_else(|| missing(&hash.name))?);
@@ -199,7 +199,7 @@ fn check_not_empty(value: &Attribute, key: &str) -> Result<(), Invalid> {
         Attribute::B(bytes) if bytes.is_empty() => "binary",
         _ => return Ok(()),
     };
-    Err(Invalid(format!(
+    Err(Invalid::new(format!(
         "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
          contain an empty {kind} value. Key: {key}"
     )))

@@ -25,7 +25,7 @@ mod tests;
 
 pub use condition::{Comparator, Condition, Operand};
 pub use key_condition::{KeyCondition, RangeCondition};
-pub use placeholders::{INVALID_VALUE, Placeholders};
+pub use placeholders::Placeholders;
 pub use update::{Action, SetValue, Update, UpdateOperand};
 
 use super::Invalid;
@@ -53,7 +53,7 @@ impl Kind {
     }
 
     fn invalid(self, reason: impl std::fmt::Display) -> Invalid {
-        Invalid(format!("Invalid {}: {reason}", self.name()))
+        Invalid::new(format!("Invalid {}: {reason}", self.name()))
     }
 }
 

@@ -6,9 +6,6 @@ use crate::domain::value::Attribute;
 use crate::domain::{Invalid, convert};
 use crate::generated::AttributeValue;
 
-/// Before what is wrong with a value.
-pub const INVALID_VALUE: &str = "ExpressionAttributeValues contains invalid value: ";
-
 #[derive(Debug, Default)]
 pub struct Placeholders {
     names: BTreeMap<String, String>,
@@ -24,7 +21,7 @@ impl Placeholders {
         if let Some(names) = &names {
             check_keys("ExpressionAttributeNames", '#', names.keys())?;
             if let Some((key, _)) = names.iter().find(|(_, name)| name.is_empty()) {
-                return Err(Invalid(format!(
+                return Err(Invalid::new(format!(
                     "ExpressionAttributeNames contains invalid value: Empty attribute name for key \
                      {key}"
                 )));
@@ -34,8 +31,9 @@ impl Placeholders {
             check_keys("ExpressionAttributeValues", ':', values.keys())?;
         }
         let values = values.unwrap_or_default().into_iter().map(|(key, value)| {
-            let value = convert::attribute(value).map_err(|Invalid(reason)| {
-                Invalid(format!("{INVALID_VALUE}{reason} for key {key}"))
+            let value = convert::attribute(value).map_err(|invalid| {
+                let begin = "ExpressionAttributeValues contains invalid value: ";
+                invalid.within(begin, &format!(" for key {key}"))
             })?;
             Ok((key, value))
         });
@@ -71,7 +69,7 @@ fn check_keys<'a>(
     mut keys: impl ExactSizeIterator<Item = &'a String>,
 ) -> Result<(), Invalid> {
     if keys.len() == 0 {
-        return Err(Invalid(format!("{parameter} must not be empty")));
+        return Err(Invalid::new(format!("{parameter} must not be empty")));
     }
     let is_key = |key: &str| {
         key.strip_prefix(sign).is_some_and(|name| {
@@ -80,7 +78,7 @@ fn check_keys<'a>(
         })
     };
     match keys.find(|key| !is_key(key)) {
-        Some(key) => Err(Invalid(format!(
+        Some(key) => Err(Invalid::new(format!(
             "{parameter} contains invalid key: Syntax error; key: \"{key}\""
         ))),
         None => Ok(()),
@@ -99,7 +97,7 @@ fn unused<'a>(
     if unused.is_empty() {
         return Ok(());
     }
-    Err(Invalid(format!(
+    Err(Invalid::new(format!(
         "Value provided in {parameter} unused in expressions: keys: {{{}}}",
         unused.join(", ")
     )))

@@ -58,12 +58,12 @@ pub fn item() -> Item {
 
 fn holds(expression: &str) -> bool {
     condition(Kind::Condition, expression, &mut placeholders())
-        .unwrap_or_else(|Invalid(error)| panic!("{expression}: {error}"))
+        .unwrap_or_else(|error| panic!("{expression}: {}", error.message))
         .holds(&item())
 }
 
 fn refused(expression: &str) -> String {
-    let Invalid(error) =
+    let Invalid { message: error, .. } =
         condition(Kind::Filter, expression, &mut placeholders()).expect_err(expression);
     error
         .strip_prefix("Invalid FilterExpression: ")
@@ -220,7 +220,7 @@ fn updated(expression: &str) -> Result<Item, String> {
     update(expression, &mut placeholders())
         .and_then(|update| update.apply(&item()))
         .map(|updated| updated.item)
-        .map_err(|Invalid(error)| error)
+        .map_err(|error| error.message)
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn number(text: &str) -> (Token, &str) {
 
 /// AWS shows where in the grammar it stood; what was wrong is the same.
 pub fn malformed(reason: &str) -> Invalid {
-    Invalid(format!(
+    Invalid::new(format!(
         "Statement wasn't well formed, can't be processed: {reason}"
     ))
 }

@@ -138,7 +138,7 @@ fn update(parser: &mut Parser) -> Result<Statement, Invalid> {
     }
     let paths: Vec<&Path> = actions.iter().map(Action::path).collect();
     if let Some(clash) = Path::clash_among(&paths) {
-        return Err(Invalid(clash));
+        return Err(Invalid::new(clash));
     }
     let condition = where_clause(parser)?;
     let returning = returning(parser)?;

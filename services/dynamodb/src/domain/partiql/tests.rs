@@ -14,7 +14,7 @@ fn text(text: &str) -> Attribute {
 fn parse(statement: &str) -> Statement {
     let parameters = vec![text("p"); statement.matches('?').count()];
     Statement::parse(statement, parameters)
-        .unwrap_or_else(|Invalid(error)| panic!("{statement}: {error}"))
+        .unwrap_or_else(|error| panic!("{statement}: {}", error.message))
 }
 
 fn keys() -> KeySchema {
@@ -139,7 +139,8 @@ fn what_is_no_statement_is_refused() {
         "EXISTS(SELECT * FROM t WHERE a = 1",
         "EXISTS(DELETE FROM t WHERE a = 1)",
     ] {
-        let Invalid(error) = Statement::parse(statement, Vec::new()).expect_err(statement);
+        let Invalid { message: error, .. } =
+            Statement::parse(statement, Vec::new()).expect_err(statement);
         assert!(
             error.starts_with("Statement wasn't well formed, can't be processed:"),
             "{error}"
