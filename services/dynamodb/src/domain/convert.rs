@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     fn refused(given: AttributeValue) -> String {
-        attribute(given).expect_err("refused").0
+        attribute(given).expect_err("refused").message
     }
 
     #[test]

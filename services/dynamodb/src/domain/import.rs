@@ -125,7 +125,7 @@ fn of_row(row: &csv::StringRecord, columns: &[String], attributes: &[KeyAttribut
             let kind = attributes.iter().find(|attribute| attribute.name == *name);
             let value = match kind.map(|attribute| attribute.kind) {
                 None | Some(KeyKind::S) => Attribute::S(field.to_owned()),
-                Some(KeyKind::N) => Attribute::N(Number::parse(field).map_err(|it| it.0)?),
+                Some(KeyKind::N) => Attribute::N(Number::parse(field).map_err(|it| it.message)?),
                 Some(KeyKind::B) => {
                     let decoded = STANDARD.decode(field);
                     let bytes = decoded.map_err(|_| format!("{name} is no base64"))?;

@@ -210,7 +210,9 @@ fn expressions_have_bounds() {
     let path = |length: usize| vec!["a"; length].join(".");
     assert!(projection(&path(32), &mut placeholders()).is_ok());
     assert_eq!(
-        projection(&path(33), &mut placeholders()).unwrap_err().0,
+        projection(&path(33), &mut placeholders())
+            .unwrap_err()
+            .message,
         "Invalid ProjectionExpression: The document path has too many nesting levels; nesting \
          levels: 33"
     );
@@ -315,7 +317,7 @@ fn projections_are_refused_in_aws_words() {
     let refused = |expression| {
         projection(expression, &mut placeholders())
             .expect_err(expression)
-            .0
+            .message
     };
     assert!(
         refused("a, a.b").starts_with("Invalid ProjectionExpression: Two document paths overlap")
@@ -331,7 +333,7 @@ fn key_conditions_are_refused_in_aws_words() {
     let refused = |expression: &str| {
         key_condition(expression, &mut placeholders())
             .expect_err(expression)
-            .0
+            .message
     };
     for (expression, message) in [
         (
@@ -385,12 +387,12 @@ fn every_placeholder_must_be_used() {
     let mut placeholders = Placeholders::new(Some(names), None).unwrap();
     projection("#a", &mut placeholders).unwrap();
     assert_eq!(
-        placeholders.check_all_used().unwrap_err().0,
+        placeholders.check_all_used().unwrap_err().message,
         "Value provided in ExpressionAttributeNames unused in expressions: keys: {#b}"
     );
     let bad = BTreeMap::from([("a".to_owned(), "a".to_owned())]);
     assert_eq!(
-        Placeholders::new(Some(bad), None).unwrap_err().0,
+        Placeholders::new(Some(bad), None).unwrap_err().message,
         "ExpressionAttributeNames contains invalid key: Syntax error; key: \"a\""
     );
 }
