@@ -295,7 +295,7 @@ async fn what_waits_in_the_outbox_of_an_earlier_version_is_delivered() {
     let mut batch = Batch::new();
     for (due, id, target, more) in [
         (
-            5,
+            5_i64,
             "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f01",
             QUEUE,
             json!({"attributes": {"ErrorCode": {"data_type": "Number", "value": "200"}}}),
@@ -321,7 +321,7 @@ async fn what_waits_in_the_outbox_of_an_earlier_version_is_delivered() {
         address["source"] = "arn:aws:lambda:eu-west-1:111111111111:function:f".into();
         let head = json!({"id": id, "address": address, "accepted_at": 0, "failures": 3});
         let heads = Table::<Json>::new("routing.outbox", 1);
-        heads.put(&mut batch, (due as i64, id), &head).unwrap();
+        heads.put(&mut batch, (due, id), &head).unwrap();
         let body = Key::of(("routing.outbox_body", id));
         batch.put(body, format!("{{\"id\":\"{id}\"}}"));
     }

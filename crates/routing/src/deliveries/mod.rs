@@ -58,15 +58,19 @@ pub struct Deliveries {
 /// Parcels in a batch that is about to be committed.
 #[derive(Default)]
 #[must_use = "a staged parcel is sent off once its batch is committed"]
-pub struct Staged(Option<(Arc<Deliveries>, Vec<(Key, Parcel)>)>);
+pub struct Staged {
+    parcels: Vec<(Key, Parcel)>,
+    /// Whose they are, if there are any.
+    deliveries: Option<Arc<Deliveries>>,
+}
 
 impl Staged {
     /// Sends the parcels off, once their batch is committed.
     pub fn send_off(self) {
-        let Some((deliveries, parcels)) = self.0 else {
+        let Some(deliveries) = self.deliveries else {
             return;
         };
-        for (key, parcel) in parcels {
+        for (key, parcel) in self.parcels {
             deliveries.enqueue(key, parcel);
         }
     }
@@ -124,7 +128,10 @@ impl Deliveries {
             PARCELS.put(batch, &key, &parcel)?;
             staged.push((key, parcel));
         }
-        Ok(Staged(Some((Arc::clone(self), staged))))
+        Ok(Staged {
+            parcels: staged,
+            deliveries: Some(Arc::clone(self)),
+        })
     }
 
     /// Sends off what an earlier run left behind. Before the first parcel of this one.

@@ -98,7 +98,7 @@ fn an_update_names_one_item() {
         panic!("it is a DELETE")
     };
     assert_eq!(
-        full_key(&condition, &keys()).unwrap_err().0,
+        full_key(&condition, &keys()).unwrap_err().message,
         "Where clause does not contain a mandatory equality on all key attributes"
     );
 }
@@ -117,7 +117,7 @@ fn a_check_is_about_one_item() {
     assert_eq!(
         Statement::parse("EXISTS(SELECT * FROM t.i WHERE pk = 'x')", Vec::new())
             .unwrap_err()
-            .0,
+            .message,
         "Where clause does not contain a mandatory equality on all key attributes"
     );
 }
@@ -150,7 +150,7 @@ fn what_is_no_statement_is_refused() {
         assert_eq!(
             Statement::parse(statement, vec![Attribute::Null; count])
                 .unwrap_err()
-                .0,
+                .message,
             "Number of parameters in request and statement don't match."
         );
     }
