@@ -8,6 +8,9 @@ use crate::matcher::Range;
 #[derive(Debug, Default)]
 pub struct Ranges {
     entries: Vec<(Range, usize)>,
+    /// All lower and all upper ends, in order.
+    bottoms: Vec<f64>,
+    tops: Vec<f64>,
     /// Made when something is looked up for the first time after a change.
     tree: OnceLock<Tree>,
 }
@@ -28,8 +31,11 @@ struct Node {
 }
 
 impl Ranges {
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// How many have numbers in common with this one.
+    pub fn overlapping(&self, range: &Range) -> usize {
+        let begun = self.bottoms.partition_point(|one| *one <= range.top);
+        let ended = self.tops.partition_point(|one| *one < range.bottom);
+        begun.saturating_sub(ended)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -37,15 +43,28 @@ impl Ranges {
     }
 
     pub fn add(&mut self, range: &Range, slot: usize) {
+        for (ends, end) in [
+            (&mut self.bottoms, range.bottom),
+            (&mut self.tops, range.top),
+        ] {
+            ends.insert(ends.partition_point(|one| *one < end), end);
+        }
         self.entries.push((range.clone(), slot));
         self.tree.take();
     }
 
     pub fn remove(&mut self, slot: usize) {
-        let before = self.entries.len();
-        self.entries.retain(|(_, one)| *one != slot);
-        if self.entries.len() < before {
-            self.tree.take();
+        let Self {
+            entries,
+            bottoms,
+            tops,
+            tree,
+        } = self;
+        for (range, _) in entries.extract_if(.., |(_, one)| *one == slot) {
+            for (ends, end) in [(&mut *bottoms, range.bottom), (&mut *tops, range.top)] {
+                ends.remove(ends.partition_point(|one| *one < end));
+            }
+            tree.take();
         }
     }
 
@@ -126,6 +145,13 @@ mod tests {
             let mut found = Vec::new();
             ranges.look_up(f64::from(number), &mut found);
             found.sort_unstable();
+            let around = Range {
+                bottom: f64::from(number),
+                top: f64::from(number),
+                open_bottom: false,
+                open_top: false,
+            };
+            prop_assert_eq!(ranges.overlapping(&around), found.len());
             let contain = given.iter().enumerate().filter(|(slot, (low, high))| {
                 *slot != removed && (low..=high).contains(&&number)
             });

@@ -108,6 +108,20 @@ impl<K: Clone + Eq + Hash + Ord> PatternSet<K> {
 
     /// The keys of all patterns that the event matches, in order.
     pub fn matches(&self, event: &Event<'_>) -> Vec<K> {
+        let mut keys: Vec<K> = self
+            .candidates(event)
+            .into_iter()
+            .filter_map(|slot| self.branches[slot].as_ref())
+            .filter(|(_, branch)| branch.matches(event))
+            .map(|(key, _)| key.clone())
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The branches that the event is compared with.
+    fn candidates(&self, event: &Event<'_>) -> Vec<usize> {
         let mut candidates = self.always.clone();
         for (path, found) in event.paths() {
             let Some(index) = self.fields.get(path) else {
@@ -120,15 +134,7 @@ impl<K: Clone + Eq + Hash + Ord> PatternSet<K> {
         }
         candidates.sort_unstable();
         candidates.dedup();
-        let mut keys: Vec<K> = candidates
-            .into_iter()
-            .filter_map(|slot| self.branches[slot].as_ref())
-            .filter(|(_, branch)| branch.matches(event))
-            .map(|(key, _)| key.clone())
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+        candidates
     }
 
     fn add(&mut self, key: K, mut branch: Branch) -> usize {
@@ -165,14 +171,10 @@ impl<K: Clone + Eq + Hash + Ord> PatternSet<K> {
         };
         let waiting = |one| index.waiting.get(&one).map_or(0, Vec::len);
         let most = field.any_of.iter().filter_map(probe).map(waiting).max();
-        let ranges = field.any_of.iter().any(|one| range(one).is_some());
-        let others = [
-            if scanned { index.any.len() } else { 0 },
-            // A number lies in some of them; in how many, nobody knows.
-            if ranges { index.ranges.len() / 2 } else { 0 },
-        ];
-        let most = others.into_iter().fold(most.unwrap_or(0), usize::max);
-        (scanned, most)
+        let ranges = field.any_of.iter().filter_map(range);
+        let overlapping = ranges.map(|one| index.ranges.overlapping(one)).max();
+        let any = scanned.then_some(index.any.len());
+        (scanned, most.max(overlapping).max(any).unwrap_or(0))
     }
 }
 
@@ -295,4 +297,33 @@ fn probe(matcher: &Matcher) -> Option<Probe> {
 /// Of the two zeros one.
 fn bits(number: f64) -> u64 {
     (number + 0.0).to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rules_that_differ_in_a_range_are_not_all_looked_at() {
+        let mut rules = PatternSet::new();
+        for n in 0..1_000 {
+            let range = json!({"numeric": [">", 5 * n, "<=", 5 * n + 10]});
+            let pattern = json!({"source": ["shop"], "size": [range, format!("size-{n}")]});
+            rules.insert(n, &Pattern::parse(&pattern.to_string()).unwrap());
+        }
+        let body = json!({"source": "shop", "size": 2_017});
+        let event = Event::of(&body);
+        assert_eq!(rules.matches(&event), [402, 403]);
+        // Some that overlap others are found by their source, until as many wait there.
+        let looked_at = rules.candidates(&event).len();
+        assert!(looked_at <= 8, "{looked_at}");
+        let text = json!({"source": "shop", "size": "size-7"});
+        assert_eq!(rules.matches(&Event::of(&text)), [7]);
+        for n in 0..1_000 {
+            assert!(rules.remove(&n));
+        }
+        assert!(rules.fields.is_empty());
+    }
 }

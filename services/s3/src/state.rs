@@ -8,9 +8,9 @@ use routing::deliveries::{Deliveries, NoWeb};
 use store::{Blobs, Store};
 
 use crate::content::{Keys, Pins};
+use crate::deliver;
 use crate::domain::encryption::{CustomerKey, KEY};
 use crate::domain::event::Sequencer;
-use crate::outbox;
 use crate::{Config, Ports};
 
 pub struct State {
@@ -35,7 +35,7 @@ impl State {
             encryption_key,
         } = config;
         let deliveries = Deliveries::new(
-            outbox::PRINCIPAL,
+            deliver::PRINCIPAL,
             Arc::clone(&store),
             clock.clone(),
             Arc::clone(&ports.api),

@@ -275,9 +275,12 @@ impl Parcel {
             Target::Function(arn) | Target::LogGroup(arn) | Target::Queue { queue: arn, .. } => {
                 arn.to_string()
             }
-            Target::EventBus { bus, .. } => {
-                let bus = bus.as_ref().map(Arn::to_string);
-                bus.unwrap_or_else(|| "event bus".to_owned())
+            Target::EventBus { bus: Some(bus), .. } => bus.to_string(),
+            Target::EventBus { bus: None, .. } => {
+                let Source {
+                    account, region, ..
+                } = &self.source;
+                Arn::regional("events", region, *account, "event-bus/default").to_string()
             }
             Target::Call { arn, operation, .. } => format!("{operation} {arn}"),
             Target::Web { url, .. } => url.clone(),
@@ -295,6 +298,15 @@ impl Parcel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_that_was_stored_before_buses_were_named_is_for_the_default_bus() {
+        let stored = serde_json::json!({"event_bus": {
+            "source": "aws.s3", "detail_type": "Object Created", "resources": [], "time": 0,
+        }});
+        let target: Target = serde_json::from_value(stored).unwrap();
+        assert!(matches!(target, Target::EventBus { bus: None, .. }));
+    }
 
     #[test]
     fn phases_follow_each_other() {

@@ -11,6 +11,7 @@ use store::{Batch, BlobId, StoreError};
 
 use crate::buckets;
 use crate::call::Call;
+use crate::deliver;
 use crate::domain::acl::Acl;
 use crate::domain::condition::Conditions;
 use crate::domain::event::Cause;
@@ -19,7 +20,6 @@ use crate::domain::notification::EventKind;
 use crate::domain::tags::Tag;
 use crate::domain::version_id::VersionId;
 use crate::error::Error;
-use crate::outbox;
 use crate::records::{BUCKETS, Bucket, Manifest, Object};
 use crate::state::State;
 use staging::Staging;
@@ -235,7 +235,7 @@ async fn attempt(
         ..
     } = staging;
     let place = buckets::place(name, &bucket.value);
-    let staged = outbox::stage(
+    let staged = deliver::stage(
         &state.deliveries,
         &mut batch,
         place,

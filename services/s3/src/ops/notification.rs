@@ -18,11 +18,11 @@ use wire::Value;
 
 use crate::buckets;
 use crate::call::Call;
+use crate::deliver;
 use crate::domain::event::{self, Place};
 use crate::domain::notification::{Notifications, Rule, Target};
 use crate::domain::overlap;
 use crate::error::Error;
-use crate::outbox;
 use crate::state::State;
 
 pub async fn put_bucket_notification_configuration(
@@ -183,8 +183,8 @@ async fn check_destination(
 /// A call that S3 makes for a bucket.
 fn context(place: Place<'_>, now: Timestamp) -> RequestContext {
     let principal = Principal::Service {
-        name: outbox::PRINCIPAL,
-        source_arn: Some(outbox::bucket_arn(place.bucket, place.region)),
+        name: deliver::PRINCIPAL,
+        source_arn: Some(deliver::bucket_arn(place.bucket, place.region)),
         source_account: Some(place.owner),
     };
     RequestContext::internal(principal, place.owner, place.region.clone(), now)
@@ -227,7 +227,7 @@ async fn announce(
         if told.contains(&arn) {
             continue;
         }
-        let parcel = outbox::parcel(&rule.target, body.clone(), place, &cause);
+        let parcel = deliver::parcel(&rule.target, body.clone(), place, &cause);
         if let Err(failure) = state.deliveries.try_once(&parcel).await {
             tracing::debug!(%arn, %failure, "a destination refused the test event");
             let why = if failure.code == "NO_RESOURCE" {
