@@ -240,6 +240,16 @@ pub struct RouteSettings {
     pub throttling_rate_limit: Option<f64>,
 }
 
+impl RouteSettings {
+    /// Those of a new stage say that there are no detailed metrics, where they are not asked for.
+    pub fn of_new_stage(given: Self) -> Self {
+        Self {
+            detailed_metrics_enabled: given.detailed_metrics_enabled.or(Some(false)),
+            ..given
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Deployment {

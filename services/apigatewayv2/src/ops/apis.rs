@@ -11,7 +11,7 @@ use crate::domain::validation;
 use crate::records::{
     APIS, AUTHORIZERS, ApiRecord, DEFAULT_ROUTE, DEFAULT_STAGE, DEPLOYMENTS, HTTP,
     INTEGRATION_RESPONSES, INTEGRATIONS, Integration, MODELS, ROUTE_RESPONSES, ROUTES, Route,
-    STAGES, Stage, Texts,
+    RouteSettings, STAGES, Stage, Texts,
 };
 use crate::{ApiGatewayV2, error, shape};
 
@@ -137,6 +137,7 @@ fn quick_create(
         last_updated_date: now,
         api_gateway_managed: Some(true),
         tags: Some(Texts::new()),
+        default_route_settings: RouteSettings::of_new_stage(RouteSettings::default()),
         ..Stage::default()
     })?;
     Ok(())

@@ -8,7 +8,7 @@ use wire::Value;
 use super::{Answer, State, get_child, list_children, nothing, text};
 use crate::change::{Change, find};
 use crate::domain::validation;
-use crate::records::{Deployment, Stage};
+use crate::records::{Deployment, RouteSettings, Stage};
 use crate::{error, shape};
 
 pub async fn create(state: State, context: RequestContext, input: Value) -> Answer {
@@ -28,6 +28,7 @@ pub async fn create(state: State, context: RequestContext, input: Value) -> Answ
     stage.created_date = now;
     stage.last_updated_date = now;
     stage.tags.get_or_insert_default();
+    stage.default_route_settings = RouteSettings::of_new_stage(stage.default_route_settings);
     validation::stage(&change.api, &stage)?;
     let mut stage = change.put(stage)?;
     if stage.auto_deploy {

@@ -201,6 +201,11 @@ async fn stages_serve_their_deployments() {
     let id = world.api("GET /a", "2.0").await;
     let stage = json!({"ApiId": id, "StageName": "v1"});
     world.ok("CreateStage", stage.clone()).await;
+    let stages = world.ok("GetStages", json!({ "ApiId": id })).await;
+    for stage in stages["Items"].as_array().unwrap() {
+        let settings = &stage["DefaultRouteSettings"];
+        assert_eq!(settings["DetailedMetricsEnabled"], false);
+    }
     assert_eq!(world.status(&id, "/v1/a").await, 404);
     world.ok("CreateDeployment", stage).await;
     assert_eq!(world.status(&id, "/v1/a").await, 200);
