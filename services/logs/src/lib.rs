@@ -13,7 +13,7 @@ mod subscriptions;
 
 use std::sync::Arc;
 
-use ::service::ports::{ApiCaller, Invoker};
+use ::service::ports::ApiCaller;
 use ::service::{Operation, operation};
 use base::Clock;
 use store::{Store, StoreError};

@@ -36,15 +36,15 @@ async fn subscribe(fixture: &Fixture, name: &str, pattern: &str) {
 /// The next event of a function, its source and its unpacked message.
 async fn next(fixture: &mut Fixture) -> (String, serde_json::Value) {
     let received = tokio::time::timeout(Duration::from_secs(10), fixture.got.recv()).await;
-    let (request, sender) = received.unwrap().unwrap();
-    assert_eq!(request.function.to_string(), FUNCTION);
-    let event: serde_json::Value = serde_json::from_slice(&request.payload).unwrap();
+    let got = received.unwrap().unwrap();
+    assert_eq!(got.function, FUNCTION);
+    let event: serde_json::Value = serde_json::from_slice(&got.payload).unwrap();
     let packed = STANDARD.decode(event["awslogs"]["data"].as_str().unwrap());
     let mut unpacked = String::new();
     flate2::read::GzDecoder::new(packed.unwrap().as_slice())
         .read_to_string(&mut unpacked)
         .unwrap();
-    (sender, serde_json::from_str(&unpacked).unwrap())
+    (got.sender, serde_json::from_str(&unpacked).unwrap())
 }
 
 fn ids(answer: &Value) -> Vec<&str> {

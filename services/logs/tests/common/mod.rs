@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use logs::{Config, Logs, LogsService};
-use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker};
+use service::ports::ApiCaller;
 use service::{Principal, RequestContext, Service, ServiceError};
 use store::{MemoryStore, Store};
 use tokio::sync::mpsc;
@@ -25,13 +25,19 @@ pub struct Fixture {
     pub clock: Clock,
     store: Arc<dyn Store>,
     pub functions: Arc<Functions>,
-    /// The functions' events, each with who sent it.
-    pub got: mpsc::UnboundedReceiver<(InvokeRequest, String)>,
+    pub got: mpsc::UnboundedReceiver<Got>,
+}
+
+/// An event of a function, and who sent it.
+pub struct Got {
+    pub function: String,
+    pub payload: Vec<u8>,
+    pub sender: String,
 }
 
 /// The functions' side of the ports.
 pub struct Functions {
-    told: mpsc::UnboundedSender<(InvokeRequest, String)>,
+    told: mpsc::UnboundedSender<Got>,
     pub refuse: AtomicBool,
 }
 
@@ -46,14 +52,22 @@ impl Functions {
 }
 
 #[async_trait]
-impl Invoker for Functions {
-    async fn invoke(&self, _: InvokeRequest) -> Result<Invocation, ServiceError> {
-        Err(ServiceError::internal())
-    }
-
-    async fn invoke_async(&self, request: InvokeRequest) -> Result<(), ServiceError> {
+impl ApiCaller for Functions {
+    async fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        context: RequestContext,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        assert_eq!((service, operation), ("lambda", "Invoke"));
+        let text = |name| input.get(name).and_then(Value::as_str);
+        if text("InvocationType") == Some("DryRun") {
+            return self.answer(false).map(|()| Value::Null);
+        }
+        assert_eq!(text("InvocationType"), Some("Event"));
         self.answer(true)?;
-        let sender = match &request.context.principal {
+        let sender = match &context.principal {
             Principal::Service {
                 name,
                 source_arn: Some(arn),
@@ -61,24 +75,17 @@ impl Invoker for Functions {
             } => format!("{name} {arn}"),
             other => format!("{other:?}"),
         };
-        let _ = self.told.send((request, sender));
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl ApiCaller for Functions {
-    async fn call(
-        &self,
-        service: &str,
-        operation: &str,
-        _: RequestContext,
-        input: Value,
-    ) -> Result<Value, ServiceError> {
-        assert_eq!((service, operation), ("lambda", "Invoke"));
-        let kind = input.get("InvocationType").and_then(Value::as_str);
-        assert_eq!(kind, Some("DryRun"));
-        self.answer(false).map(|()| Value::Null)
+        let function = text("FunctionName").unwrap().to_owned();
+        let Some(Value::Blob(payload)) = input.get("Payload") else {
+            panic!("{input:?}");
+        };
+        let payload = payload.to_vec();
+        let _ = self.told.send(Got {
+            function,
+            payload,
+            sender,
+        });
+        Ok(Value::Null)
     }
 }
 
@@ -98,7 +105,6 @@ impl Fixture {
             store: Arc::clone(&store),
             clock: clock.clone(),
             api: Arc::clone(&functions) as Arc<dyn ApiCaller>,
-            invoker: Arc::clone(&functions) as Arc<dyn Invoker>,
         })
         .await
         .unwrap();

@@ -169,7 +169,8 @@ mod tests {
         };
         let name = "s".to_owned();
         let id = ScheduleId { group, name };
-        let (to, _) = destination(&id, &target, None, Timestamp::from_millis(0), "execution");
+        let at = Timestamp::from_millis(0);
+        let (to, _) = destination(&id, &target, None, at, at, "execution");
         let expected = To::Queue {
             queue: arn.parse().unwrap(),
             group: Some("group".to_owned()),
