@@ -2,8 +2,9 @@
 
 use lambda::Limits;
 use serde_json::json;
+use wire::Value;
 
-use crate::support::{ECHO, Settings, World, new_function, package};
+use crate::support::{ECHO, Settings, World, context, new_function, package};
 
 #[tokio::test]
 async fn totals_are_counted() {
@@ -107,9 +108,20 @@ async fn code_storage_has_an_end() {
 }
 
 #[tokio::test]
-async fn what_is_not_implemented_says_so_by_name() {
+async fn every_modelled_operation_is_implemented() {
     let world = World::new().await;
-    let error = world.error("CreateCapacityProvider", json!({})).await;
+    let service = lambda::endpoint(&world.lambda);
+    for operation in service.schema().operations {
+        let mut input = Value::Map(Vec::new());
+        let streamed = service.stream(operation.name, &context(), &mut input).await;
+        if streamed.is_some() {
+            continue;
+        }
+        if let Err(error) = service.call(operation.name, context(), input).await {
+            assert_ne!(error.code, "NotImplementedException", "{}", operation.name);
+        }
+    }
+    let error = world.error("CreateMachine", json!({})).await;
     assert_eq!(error.status, 501);
-    assert!(error.message.contains("CreateCapacityProvider"), "{error}");
+    assert!(error.message.contains("CreateMachine"), "{error}");
 }

@@ -250,10 +250,6 @@ async fn bad_functions_are_refused_in_lambdas_words() {
         (with("Role", json!("r1")), "failed to satisfy constraint"),
         (with("PackageType", json!("Image")), "container images"),
         (
-            with("PublishTo", json!("LATEST_PUBLISHED")),
-            "Kagero does not support publishing to $LATEST.PUBLISHED yet.",
-        ),
-        (
             with("Environment", json!({"Variables": {"AWS_REGION": "x"}})),
             "Reserved keys used in this request: AWS_REGION",
         ),
