@@ -16,6 +16,7 @@ mod objects;
 mod queues;
 mod rules;
 mod template;
+mod unpacking;
 mod warm;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

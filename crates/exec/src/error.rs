@@ -116,6 +116,15 @@ pub enum ImageError {
     /// A layer whose bytes are not what its digest says.
     #[error("layer has the digest sha256:{found}, not sha256:{expected}")]
     Digest { expected: ImageId, found: ImageId },
+    /// A layer that is not what its image's configuration says.
+    #[error(
+        "layer sha256:{layer} is sha256:{found} uncompressed, not the diff_id sha256:{expected}"
+    )]
+    DiffId {
+        layer: ImageId,
+        expected: ImageId,
+        found: ImageId,
+    },
     /// The host's own trouble: disk full, no permission.
     #[error("{action}")]
     Io {

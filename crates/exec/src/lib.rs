@@ -32,7 +32,7 @@ pub use exec::Exec;
 pub use function::{Code, Container, FunctionKey, FunctionSpec, Managed};
 pub use images::{
     CodeImage, Compression, ImageId, Images, MAX_CONTAINER_BYTES, MAX_ENTRIES, MAX_UNZIPPED_BYTES,
-    Pulled, Staging,
+    StackedLayer, Staging,
 };
 pub use info::{EnvironmentInfo, EnvironmentState, ProvisionedStatus, ScaledStatus, SpareInfo};
 pub use invocation::{

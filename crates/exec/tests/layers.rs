@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use exec::{CodeImage, Compression, ImageError, ImageId, Images};
+use bytes::Bytes;
+use exec::{CodeImage, Compression, ImageError, ImageId, Images, StackedLayer};
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
@@ -80,12 +81,12 @@ impl World {
 
     fn unpack(&self, id: ImageId, how: Compression, archive: &[u8]) -> Result<(), ImageError> {
         let staging = self.images.staging()?;
-        staging.unpack(id, how, archive)?;
+        staging.unpack(id, how, arriving(archive))?;
         staging.keep()
     }
 
     fn assemble(&self, layers: &[ImageId]) -> Result<Option<CodeImage>, ImageError> {
-        self.images.staging()?.assemble(layers)
+        self.images.staging()?.assemble(&stacked(layers))
     }
 
     fn image(&self, layers: Vec<Layer>) -> CodeImage {
@@ -102,6 +103,21 @@ impl World {
             Ok(_) => panic!("a layer was not refused"),
         }
     }
+}
+
+/// An archive in pieces that end anywhere.
+fn arriving(archive: &[u8]) -> impl Iterator<Item = io::Result<Bytes>> + Send {
+    let pieces: Vec<_> = archive.chunks(700).map(Bytes::copy_from_slice).collect();
+    pieces.into_iter().map(Ok)
+}
+
+/// Layers of which nothing but their digests is said.
+fn stacked(layers: &[ImageId]) -> Vec<StackedLayer> {
+    let layers = layers.iter().map(|digest| StackedLayer {
+        digest: *digest,
+        diff_id: None,
+    });
+    layers.collect()
 }
 
 fn digest(archive: &[u8]) -> ImageId {
@@ -370,6 +386,126 @@ fn a_layer_is_what_its_digest_says() {
     );
 }
 
+fn compressed(archive: &[u8]) -> [(Vec<u8>, Compression); 3] {
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(archive).unwrap();
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let zstd = ruzstd::encoding::compress_to_vec(archive, level);
+    [
+        (gzip.finish().unwrap(), Compression::Gzip),
+        (zstd, Compression::Zstd),
+        (archive.to_vec(), Compression::None),
+    ]
+}
+
+#[test]
+fn a_layer_is_what_its_image_says_it_is_uncompressed() {
+    let mut archive = Layer::default().file("a", "content").finish();
+    // What follows the archive's end belongs to it.
+    archive.resize(archive.len() + 700_000, 0);
+    for (bytes, compression) in compressed(&archive) {
+        let world = World::new();
+        let layer = |diff_id| StackedLayer {
+            digest: digest(&bytes),
+            diff_id: Some(diff_id),
+        };
+        world.unpack(digest(&bytes), compression, &bytes).unwrap();
+        let assemble = |diff_id| world.images.staging().unwrap().assemble(&[layer(diff_id)]);
+        let image = assemble(digest(&archive)).unwrap().unwrap();
+        assert_eq!(read(&image, "a").as_deref(), Some("content"));
+        // Also where the image is there already.
+        let refused = assemble(ImageId([7; 32]));
+        assert!(
+            matches!(refused, Err(ImageError::DiffId { found, .. }) if found == digest(&archive)),
+            "{refused:?}"
+        );
+        // The layer itself is as good as before.
+        assert!(world.images.has_layer(digest(&bytes)));
+        assert!(assemble(digest(&archive)).unwrap().is_some());
+    }
+}
+
+#[test]
+fn compressed_layers_may_have_several_parts() {
+    let archive = Layer::default().file("a", "content").finish();
+    let (first, second) = archive.split_at(600);
+    let [first, second] = [first, second].map(compressed);
+    // A frame that is to be skipped.
+    let skipped = [&b"\x50\x2a\x4d\x18\x03\0\0\0"[..], b"xyz"].concat();
+    for (before, kind) in [(&[][..], 0), (&skipped, 1)] {
+        let world = World::new();
+        let parts = [before, &first[kind].0, before, &second[kind].0].concat();
+        let id = digest(&parts);
+        world.unpack(id, first[kind].1, &parts).unwrap();
+        let layer = StackedLayer {
+            digest: id,
+            diff_id: Some(digest(&archive)),
+        };
+        let image = world.images.staging().unwrap().assemble(&[layer]);
+        let image = image.unwrap().unwrap();
+        assert_eq!(read(&image, "a").as_deref(), Some("content"));
+    }
+    let world = World::new();
+    let cut = [&first[1].0, &skipped[..9]].concat();
+    let refused = world.unpack(digest(&cut), Compression::Zstd, &cut);
+    assert!(
+        matches!(refused, Err(ImageError::Corrupt(_))),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_follows_an_archive_has_a_bound() {
+    let world = World::new();
+    let mut archive = Layer::default().file("a", "content").finish();
+    archive.resize(archive.len() + (65 << 20), 0);
+    let [(gzip, how), ..] = compressed(&archive);
+    let refused = world.unpack(digest(&gzip), how, &gzip).unwrap_err();
+    assert!(
+        refused.to_string().contains("follows the archive's end"),
+        "{refused}"
+    );
+    assert!(!world.images.has_layer(digest(&gzip)));
+}
+
+#[test]
+fn a_layer_that_breaks_off_on_its_way_is_not_to_blame() {
+    let world = World::new();
+    for (bytes, compression) in compressed(&Layer::default().file("a", "content").finish()) {
+        let half = arriving(&bytes[..bytes.len() / 2]);
+        let broken = half.chain([Err(io::Error::other("the line is dead"))]);
+        let staging = world.images.staging().unwrap();
+        let failed = staging.unpack(digest(&bytes), compression, broken);
+        assert!(
+            matches!(&failed, Err(ImageError::Io { source, .. }) if source.to_string() == "the line is dead"),
+            "{failed:?}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_may_lack_its_end() {
+    let world = World::new();
+    let Layer(archive) = Layer::default().file("a", "content");
+    let whole = archive.len();
+    // Its end; what fills its last block as well.
+    for length in [whole, whole - 505] {
+        let cut = &archive[..length];
+        world.unpack(digest(cut), Compression::None, cut).unwrap();
+        let image = world.assemble(&[digest(cut)]).unwrap().unwrap();
+        assert_eq!(read(&image, "a").as_deref(), Some("content"));
+    }
+    // A part of its content; a part of a head.
+    let two = [&archive[..], &archive[..300]].concat();
+    for cut in [&archive[..whole - 506], &two] {
+        let refused = world.unpack(digest(cut), Compression::None, cut);
+        assert!(
+            matches!(refused, Err(ImageError::Corrupt(_))),
+            "{refused:?}"
+        );
+    }
+}
+
 #[test]
 fn layers_are_somebodys_once_they_are_kept() {
     let world = World::new();
@@ -381,7 +517,7 @@ fn layers_are_somebodys_once_they_are_kept() {
         for (id, archive) in ids.iter().zip(&archives) {
             // The same one twice does no harm.
             for _ in 0..2 {
-                let done = staging.unpack(*id, Compression::None, archive.as_slice());
+                let done = staging.unpack(*id, Compression::None, arriving(archive));
                 done.unwrap();
             }
         }
@@ -392,10 +528,10 @@ fn layers_are_somebodys_once_they_are_kept() {
     assert!(world.assemble(&ids).unwrap().is_none());
     // What cannot be put together yet leaves the layers that are there.
     let missing = [ids[0], ids[1], ImageId([7; 32])];
-    assert!(unpacked().assemble(&missing).unwrap().is_none());
+    assert!(unpacked().assemble(&stacked(&missing)).unwrap().is_none());
     assert!(ids.iter().all(|id| world.images.has_layer(*id)));
     let twice = [ids[0], ids[1], ids[0]];
-    let image = unpacked().assemble(&twice).unwrap().unwrap();
+    let image = unpacked().assemble(&stacked(&twice)).unwrap().unwrap();
     assert_eq!(read(&image, "two").as_deref(), Some("two"));
     let left = fs::read_dir(world.folder.path().join("images")).unwrap();
     let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();

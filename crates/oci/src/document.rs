@@ -53,8 +53,7 @@ pub(crate) struct Descriptor {
 
 impl Descriptor {
     pub(crate) fn digest(&self) -> Result<Digest, PullError> {
-        Digest::parse(&self.digest)
-            .ok_or_else(|| PullError::Invalid(format!("{:?} is no SHA-256 digest", self.digest)))
+        digest(&self.digest)
     }
 
     pub(crate) fn compression(&self) -> Result<Compression, PullError> {
@@ -108,6 +107,14 @@ pub(crate) struct ImageConfig {
     #[serde(default)]
     pub(crate) os: String,
     config: Option<Given>,
+    #[serde(default)]
+    rootfs: RootFs,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,6 +129,12 @@ struct Given {
 impl ImageConfig {
     pub(crate) fn parse(content: &[u8]) -> Result<Self, PullError> {
         serde_json::from_slice(content).map_err(malformed)
+    }
+
+    /// What its layers are when they are uncompressed, in their order.
+    pub(crate) fn diff_ids(&self) -> Result<Vec<Digest>, PullError> {
+        let diff_ids = self.rootfs.diff_ids.iter();
+        diff_ids.map(|text| digest(text)).collect()
     }
 
     pub(crate) fn run(self) -> Result<RunConfig, PullError> {
@@ -149,6 +162,10 @@ impl ImageConfig {
         }
         Ok(run)
     }
+}
+
+fn digest(text: &str) -> Result<Digest, PullError> {
+    Digest::parse(text).ok_or_else(|| PullError::Invalid(format!("{text:?} is no SHA-256 digest")))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form `map_err` takes")]

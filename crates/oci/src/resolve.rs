@@ -24,6 +24,8 @@ pub struct Resolved {
 #[derive(Clone, Copy, Debug)]
 pub struct Layer {
     pub digest: Digest,
+    /// Of its archive uncompressed, as the configuration says.
+    pub diff_id: Digest,
     pub compression: Compression,
     /// As it is stored, in bytes.
     pub size: u64,
@@ -46,15 +48,7 @@ pub async fn resolve(
         return Err(mismatch("manifest", wanted, digest));
     }
     let manifest = ImageManifest::parse(&found.content, found.media_type.as_deref())?;
-    let layers = manifest.layers.iter().map(|layer| {
-        Ok(Layer {
-            digest: layer.digest()?,
-            compression: layer.compression()?,
-            size: layer.size,
-        })
-    });
-    let layers: Vec<Layer> = layers.collect::<Result<_, PullError>>()?;
-    let sizes = layers.iter().map(|layer| layer.size);
+    let sizes = manifest.layers.iter().map(|layer| layer.size);
     if sizes.fold(0, u64::saturating_add) > limit {
         return Err(PullError::TooLarge { limit });
     }
@@ -77,12 +71,35 @@ pub async fn resolve(
             wanted: architecture,
         });
     }
+    let layers = layers(&manifest, &config)?;
     Ok(Resolved {
         digest,
         media_type: manifest.media_type().to_owned(),
         run: config.run()?,
         layers,
     })
+}
+
+/// What the manifest and the configuration say of each layer.
+fn layers(manifest: &ImageManifest, config: &ImageConfig) -> Result<Vec<Layer>, PullError> {
+    let diff_ids = config.diff_ids()?;
+    if diff_ids.len() != manifest.layers.len() {
+        return Err(PullError::Invalid(format!(
+            "the configuration has {} diff_ids for {} layers",
+            diff_ids.len(),
+            manifest.layers.len()
+        )));
+    }
+    let layers = manifest.layers.iter().zip(diff_ids);
+    let layers = layers.map(|(layer, diff_id)| {
+        Ok(Layer {
+            digest: layer.digest()?,
+            diff_id,
+            compression: layer.compression()?,
+            size: layer.size,
+        })
+    });
+    layers.collect()
 }
 
 fn mismatch(what: &str, wanted: Digest, found: Digest) -> PullError {

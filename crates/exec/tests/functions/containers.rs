@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use exec::{Code, CodeImage, Compression, Container, FunctionSpec, ImageId, Images};
+use exec::{Code, CodeImage, Compression, Container, FunctionSpec, ImageId, Images, StackedLayer};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tar::{Builder, Header};
@@ -43,13 +43,19 @@ fn import(images: &Images, layer: Builder<Vec<u8>>) -> ImageId {
     let archive = layer.into_inner().unwrap();
     let digest = ImageId(Sha256::digest(&archive).into());
     let staging = images.staging().unwrap();
-    let unpacked = staging.unpack(digest, Compression::None, archive.as_slice());
+    let pieces = [Ok(archive.into())].into_iter();
+    let unpacked = staging.unpack(digest, Compression::None, pieces);
     unpacked.and_then(|()| staging.keep()).unwrap();
     digest
 }
 
 fn assemble(images: &Images, layers: &[ImageId]) -> Option<CodeImage> {
-    images.staging().unwrap().assemble(layers).unwrap()
+    let layers = layers.iter().map(|digest| StackedLayer {
+        digest: *digest,
+        diff_id: None,
+    });
+    let layers: Vec<_> = layers.collect();
+    images.staging().unwrap().assemble(&layers).unwrap()
 }
 
 fn image(world: &World) -> Option<CodeImage> {

@@ -1,10 +1,10 @@
 //! A layer on its way from its source to where it is unpacked, a few pieces at a time.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf as _, Bytes};
-use exec::{ImageId, Pulled, Staging};
+use bytes::Bytes;
+use exec::{ImageId, Staging};
 use futures::StreamExt as _;
 use oci::{PullError, Source};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -25,12 +25,8 @@ pub async fn pull(
     let (pieces, arriving) = channel(AHEAD);
     let staging = Arc::clone(staging);
     let unpacking = tokio::task::spawn_blocking(move || {
-        let arriving = Arriving {
-            pieces: arriving,
-            piece: Bytes::new(),
-        };
         let digest = ImageId(layer.digest.0);
-        staging.unpack(digest, layer.compression.into(), arriving)
+        staging.unpack(digest, layer.compression.into(), Arriving(arriving))
     });
     let mut broken = None;
     while let Some(piece) = content.next().await {
@@ -56,24 +52,15 @@ pub async fn pull(
     }
 }
 
-/// What arrives, as whoever unpacks reads it.
-struct Arriving {
-    pieces: Receiver<Result<Bytes, String>>,
-    piece: Bytes,
-}
+/// What arrives, for a thread that may wait for it.
+struct Arriving(Receiver<Result<Bytes, String>>);
 
-impl Read for Arriving {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.pieces.blocking_recv() {
-                None => return Ok(0),
-                Some(Ok(piece)) => self.piece = piece,
-                Some(Err(why)) => return Err(io::Error::other(Pulled(why))),
-            }
-        }
-        let length = buffer.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut buffer[..length]);
-        Ok(length)
+impl Iterator for Arriving {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let piece = self.0.blocking_recv()?;
+        Some(piece.map_err(io::Error::other))
     }
 }
 

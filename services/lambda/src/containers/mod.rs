@@ -79,6 +79,7 @@ impl Containers {
         let resolved = resolved.map_err(|why| refused(uri, &why))?;
         let layers = resolved.layers.iter().map(|layer| PulledLayer {
             digest: layer.digest,
+            diff_id: Some(layer.diff_id),
             compression: LayerCompression::of(layer.compression),
         });
         Ok(ContainerCode {
@@ -99,7 +100,7 @@ impl Containers {
         code: &ContainerCode,
         place: &Place,
     ) -> Result<CodeImage, PullFailed> {
-        let layers: Vec<ImageId> = code.layers.iter().map(|it| ImageId(it.digest.0)).collect();
+        let layers = code.stacked();
         let id = ImageId::container(&layers);
         if let Some(image) = self.images.open(id) {
             return Ok(image);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use exec::ImageId;
+use exec::{ImageId, StackedLayer};
 use oci::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub struct ContainerCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PulledLayer {
     pub digest: Digest,
+    /// Of its archive uncompressed. Functions that were made before it was checked do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<Digest>,
     pub compression: LayerCompression,
 }
 
@@ -55,8 +58,16 @@ pub struct ImageSettings {
 impl ContainerCode {
     /// The tree that its layers make.
     pub fn image(&self) -> ImageId {
-        let layers: Vec<ImageId> = self.layers.iter().map(|it| ImageId(it.digest.0)).collect();
-        ImageId::container(&layers)
+        ImageId::container(&self.stacked())
+    }
+
+    /// Its layers, as they are put together.
+    pub fn stacked(&self) -> Vec<StackedLayer> {
+        let layers = self.layers.iter().map(|it| StackedLayer {
+            digest: ImageId(it.digest.0),
+            diff_id: it.diff_id.map(|id| ImageId(id.0)),
+        });
+        layers.collect()
     }
 
     pub fn has_layer(&self, id: ImageId) -> bool {

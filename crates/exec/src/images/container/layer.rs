@@ -11,12 +11,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::ImageError;
+use crate::images::ImageId;
 
 /// Paths are relative to the root, free of links as far as the layer's own files go.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Layer {
     /// Of all files, unpacked.
     pub(super) bytes: u64,
+    /// The SHA-256 of its archive, uncompressed. Layers that were unpacked long ago do not tell.
+    #[serde(default, with = "digest")]
+    pub(super) diff_id: Option<ImageId>,
     /// What earlier layers have here goes.
     pub(super) whiteouts: Vec<LayerPath>,
     /// What earlier layers have below here goes.
@@ -56,5 +60,23 @@ impl Layer {
         fs::read(path)
             .and_then(|text| serde_json::from_slice(&text).map_err(std::io::Error::other))
             .map_err(ImageError::io("read a layer's summary"))
+    }
+}
+
+/// In hexadecimal.
+mod digest {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::images::ImageId;
+
+    #[expect(clippy::ref_option, reason = "serde gives it like this")]
+    pub fn serialize<S: Serializer>(id: &Option<ImageId>, to: S) -> Result<S::Ok, S::Error> {
+        id.map(|id| id.to_string()).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ImageId>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        let id = text.map(|text| text.parse()).transpose();
+        id.map_err(serde::de::Error::custom)
     }
 }

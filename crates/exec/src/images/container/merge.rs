@@ -1,9 +1,12 @@
 //! Puts a layer over those below it, by hard links. Paths are followed inside the image alone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, linkat};
+use rustix::io::Errno;
 
 use super::clean;
 use super::inside::resolve;
@@ -57,11 +60,21 @@ fn folder(
     merged: &Path,
     target: &Path,
 ) -> io::Result<()> {
-    for entry in fs::read_dir(tree.join(inside))? {
+    let from = tree.join(inside);
+    // Open, so that the way to them is not gone for every file.
+    let (opened, into) = (File::open(&from)?, File::open(target)?);
+    for entry in fs::read_dir(&from)? {
         let entry = entry?;
-        let path = inside.join(entry.file_name());
-        let place = target.join(entry.file_name());
-        let kind = entry.file_type()?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if kind.is_file() {
+            match linkat(&opened, &name, &into, &name, AtFlags::empty()) {
+                Ok(()) => continue,
+                Err(Errno::EXIST | Errno::MLINK) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let path = inside.join(&name);
+        let place = target.join(&name);
         if kind.is_dir() {
             let there = fs::symlink_metadata(&place).ok();
             let place = folder_at(layer, &path, place, there, merged)?;

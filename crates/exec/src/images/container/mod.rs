@@ -7,6 +7,7 @@
 
 mod clean;
 mod content;
+mod entries;
 mod furnish;
 mod inside;
 mod layer;
@@ -25,7 +26,6 @@ use crate::error::ImageError;
 
 pub(crate) use inside::{is_program, resolve};
 pub use staging::Staging;
-pub use unpack::Pulled;
 
 /// Most bytes of an image's layers, unpacked (10 GB).
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -86,12 +86,23 @@ impl Images {
     }
 }
 
+/// What an image says of one of its layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackedLayer {
+    /// Of the archive as it is kept.
+    pub digest: ImageId,
+    /// Of the archive uncompressed. Functions that were made long ago do not tell.
+    pub diff_id: Option<ImageId>,
+}
+
 impl ImageId {
-    /// Of the image that these layers make. The number changes with the furniture.
-    pub fn container(layers: &[Self]) -> Self {
-        let mut digest = Sha256::new_with_prefix(b"container image 1\n");
+    /// Of the image that these layers make. Whatever is said of them is a part of it, so that an image
+    /// which says other things is not found, but checked. The number changes with the furniture.
+    pub fn container(layers: &[StackedLayer]) -> Self {
+        let mut digest = Sha256::new_with_prefix(b"container image 2\n");
         for layer in layers {
-            digest.update(layer.0);
+            digest.update(layer.digest.0);
+            digest.update(layer.diff_id.map_or([0; 32], |id| id.0));
         }
         Self(digest.finalize().into())
     }

@@ -5,17 +5,20 @@
 //! that little of it is left to wait for.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rustix::fs::syncfs;
 use tempfile::TempDir;
 
 use super::layer::Layer;
-use super::{Compression, MAX_CONTAINER_BYTES, SUMMARY, TREE, clean, furnish, merge, unpack};
+use super::{
+    Compression, MAX_CONTAINER_BYTES, SUMMARY, StackedLayer, TREE, clean, furnish, merge, unpack,
+};
 use crate::error::ImageError;
 use crate::images::{CodeImage, ImageId, Images, publish};
 
@@ -65,7 +68,7 @@ impl Staging {
         &self,
         digest: ImageId,
         compression: Compression,
-        content: impl Read + Send,
+        pieces: impl Iterator<Item = io::Result<Bytes>> + Send,
     ) -> Result<(), ImageError> {
         if self.images.has_layer(digest) || self.has(digest) {
             return Ok(());
@@ -78,7 +81,7 @@ impl Staging {
             bytes: MAX_CONTAINER_BYTES,
             wrote: &wrote,
         };
-        let summary = unpack::unpack(content, compression, digest, &tree, bounds)?;
+        let summary = unpack::unpack(pieces, compression, digest, &tree, bounds)?;
         summary.write(&incoming.path().join(SUMMARY))?;
         clean::open_up(incoming.path()).map_err(ImageError::io("open up a layer"))?;
         let mut layers = self.layers.lock();
@@ -112,7 +115,7 @@ impl Staging {
     ///
     /// # Errors
     /// The layers together are too large, or do not fit each other.
-    pub fn assemble(&self, layers: &[ImageId]) -> Result<Option<CodeImage>, ImageError> {
+    pub fn assemble(&self, layers: &[StackedLayer]) -> Result<Option<CodeImage>, ImageError> {
         let id = ImageId::container(layers);
         if let Some(image) = self.images.open(id) {
             return Ok(Some(image));
@@ -134,9 +137,13 @@ impl Staging {
     }
 
     /// The tree, if every layer is there.
-    fn merge(&self, layers: &[ImageId], staged: &[Staged]) -> Result<Option<TempDir>, ImageError> {
+    fn merge(
+        &self,
+        layers: &[StackedLayer],
+        staged: &[Staged],
+    ) -> Result<Option<TempDir>, ImageError> {
         let mut placed: Vec<(ImageId, Layer, PathBuf)> = Vec::new();
-        for digest in layers {
+        for StackedLayer { digest, .. } in layers {
             let here = staged.iter().any(|it| it.digest == *digest);
             let folder = self.images.layer(*digest);
             if !here && !folder.is_dir() {
@@ -146,20 +153,35 @@ impl Staging {
                 placed.push((*digest, Layer::read(&folder.join(SUMMARY))?, folder));
             }
         }
-        let found = layers.iter().filter_map(|digest| {
+        let mut found: Vec<(&Layer, &Path)> = Vec::new();
+        for StackedLayer { digest, diff_id } in layers {
             let here = staged.iter().find(|it| it.digest == *digest);
             let here = here.map(|it| (&it.summary, it.incoming.path()));
-            here.or_else(|| {
+            let there = || {
                 let there = placed.iter().find(|(known, ..)| known == digest)?;
                 Some((&there.1, there.2.as_path()))
-            })
-        });
-        let found: Vec<(&Layer, &Path)> = found.collect();
+            };
+            let Some((layer, folder)) = here.or_else(there) else {
+                return Ok(None);
+            };
+            if let (Some(expected), Some(found)) = (*diff_id, layer.diff_id)
+                && expected != found
+            {
+                return Err(ImageError::DiffId {
+                    layer: *digest,
+                    expected,
+                    found,
+                });
+            }
+            found.push((layer, folder));
+        }
         let bytes = found.iter().map(|(layer, _)| layer.bytes);
         if bytes.fold(0, u64::saturating_add) > MAX_CONTAINER_BYTES {
             let limit = MAX_CONTAINER_BYTES;
             return Err(ImageError::TooLarge { limit });
         }
+        // The disk has something to do while links are made.
+        self.send();
         let incoming = self.images.incoming()?;
         for (layer, folder) in found {
             merge::put_over(layer, &folder.join(TREE), incoming.path())?;
@@ -199,10 +221,17 @@ impl Staging {
         publish::sync_folder(&self.images.0.root)
     }
 
-    /// Has the disk begin with what has been written, on a thread of its own.
+    /// Has the disk begin with what has been written, once there is enough of it.
     fn send_ahead(&self, bytes: u64) {
         let unsent = self.unsent.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if unsent < AHEAD || self.is_sending.swap(true, Ordering::Acquire) {
+        if unsent >= AHEAD {
+            self.send();
+        }
+    }
+
+    /// Has it begin, on a thread of its own.
+    fn send(&self) {
+        if self.is_sending.swap(true, Ordering::Acquire) {
             return;
         }
         self.unsent.store(0, Ordering::Relaxed);

@@ -7,16 +7,20 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes, Permissions};
-use std::io::{self, Read, Write as _};
+use std::io::{self, BufRead, Write as _};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use tar::{Archive, Entry, EntryType, Header};
+use bytes::Bytes;
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
+use tar::{EntryType, Header};
 
+use super::entries::{Entries, Entry, corrupt};
 use super::layer::{Layer, LayerPath};
-use super::{Compression, ImageId, MAX_LAYER_ENTRIES, clean, content};
+use super::{Compression, ImageId, clean, content};
 use crate::error::ImageError;
 
 /// Files and folders that take away what earlier layers have.
@@ -25,11 +29,7 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 const RESERVED: &[u8] = b".wh..wh.";
 
-/// Most bytes of a record that names the entry after it.
-const MAX_EXTENSION: u64 = 1 << 20;
 const MAX_HOPS: usize = 40;
-/// Bytes of a file that are written at once.
-const BUFFER: usize = 64 << 10;
 
 /// How much a layer may hold, and who is told of what has been written of it.
 pub(super) struct Bounds<'a> {
@@ -39,155 +39,41 @@ pub(super) struct Bounds<'a> {
 
 /// Unpacks into an existing, empty folder.
 pub(super) fn unpack(
-    content: impl Read + Send,
+    pieces: impl Iterator<Item = io::Result<Bytes>> + Send,
     compression: Compression,
     digest: ImageId,
     root: &Path,
     bounds: Bounds<'_>,
 ) -> Result<Layer, ImageError> {
-    content::unpacked(content, compression, digest, |archived| {
+    let unpacked = content::unpacked(pieces, compression, digest, |archived| {
         read(archived, root, bounds)
-    })
+    });
+    let (mut layer, archive) = unpacked?;
+    layer.diff_id = Some(archive);
+    Ok(layer)
 }
 
-/// An archive whose last block is whole. Some makers of images leave its end out, and others have
-/// always taken that for one.
-struct Padded<R> {
-    from: R,
-    read: u64,
-    has_ended: bool,
-}
-
-impl<R> Padded<R> {
-    const fn new(from: R) -> Self {
-        Self {
-            from,
-            read: 0,
-            has_ended: false,
-        }
-    }
-}
-
-impl<R: Read> Read for Padded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.has_ended {
-            let read = self.from.read(buffer)?;
-            self.read += read as u64;
-            self.has_ended = read == 0 && !buffer.is_empty();
-            if !self.has_ended {
-                return Ok(read);
-            }
-        }
-        let missing = self.read.next_multiple_of(512) - self.read;
-        let length = buffer.len().min(missing as usize);
-        buffer[..length].fill(0);
-        self.read += length as u64;
-        Ok(length)
-    }
-}
-
-fn read(content: impl Read, root: &Path, bounds: Bounds<'_>) -> Result<Layer, ImageError> {
+fn read(content: impl BufRead, root: &Path, bounds: Bounds<'_>) -> Result<Layer, ImageError> {
     let mut unpacking = Unpacking {
         root,
+        opened: File::open(root).map_err(ImageError::io("open the folder of a layer"))?,
         folders: HashSet::new(),
         symlinks: BTreeMap::new(),
         modes: Vec::new(),
         layer: Layer::default(),
         bounds,
-        buffer: vec![0; BUFFER],
-        entries: 0,
     };
-    let mut archive = Archive::new(Padded::new(content));
-    // Long names are read here, within a bound, and not by the library, which has none.
-    let entries = archive.entries().map_err(corrupt)?.raw(true);
-    let mut named = Named::default();
-    for entry in entries {
-        let mut entry = entry.map_err(corrupt)?;
-        unpacking.entries += 1;
-        if unpacking.entries > MAX_LAYER_ENTRIES {
-            let limit = MAX_LAYER_ENTRIES;
-            return Err(ImageError::TooManyEntries { limit });
-        }
-        if !named.take(&mut entry)? {
-            unpacking.entry(&mut entry, std::mem::take(&mut named))?;
-        }
+    let mut entries = Entries::new(content);
+    while let Some(entry) = entries.next()? {
+        unpacking.entry(entry, &mut entries)?;
     }
     unpacking.finish()
 }
 
-/// What records before an entry say of it.
-#[derive(Default)]
-struct Named {
-    path: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    modified: Option<u64>,
-}
-
-impl Named {
-    /// Takes such a record; false for an entry of its own.
-    fn take<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<bool, ImageError> {
-        let kind = entry.header().entry_type();
-        match kind {
-            EntryType::GNULongName => self.path = Some(until_nul(extension(entry)?)),
-            EntryType::GNULongLink => self.link = Some(until_nul(extension(entry)?)),
-            EntryType::XHeader => {
-                let records = extension(entry)?;
-                for record in tar::PaxExtensions::new(&records) {
-                    let record = record.map_err(corrupt)?;
-                    self.record(record.key_bytes(), record.value_bytes())?;
-                }
-            }
-            EntryType::XGlobalHeader => {
-                extension(entry)?;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), ImageError> {
-        match key {
-            b"path" => self.path = Some(value.to_vec()),
-            b"linkpath" => self.link = Some(value.to_vec()),
-            b"mtime" => {
-                let text = String::from_utf8_lossy(value);
-                let seconds = text.split('.').next().and_then(|text| text.parse().ok());
-                self.modified = seconds;
-            }
-            // Only of what is larger than an image may be.
-            b"size" => {
-                return Err(ImageError::Corrupt(
-                    "an entry of more than 8 GiB".to_owned(),
-                ));
-            }
-            _ if key.starts_with(b"GNU.sparse.") => {
-                return Err(ImageError::Corrupt("a sparse file".to_owned()));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn extension<R: Read>(entry: &mut Entry<'_, R>) -> Result<Vec<u8>, ImageError> {
-    let mut content = Vec::new();
-    let read = entry.take(MAX_EXTENSION + 1).read_to_end(&mut content);
-    read.map_err(corrupt)?;
-    if content.len() as u64 > MAX_EXTENSION {
-        return Err(ImageError::Corrupt("a name without an end".to_owned()));
-    }
-    Ok(content)
-}
-
-fn until_nul(mut name: Vec<u8>) -> Vec<u8> {
-    if let Some(end) = name.iter().position(|byte| *byte == 0) {
-        name.truncate(end);
-    }
-    name
-}
-
 struct Unpacking<'a> {
     root: &'a Path,
+    /// The same, so that the way there is not gone for every file.
+    opened: File,
     /// Folders that are there, made by us.
     folders: HashSet<PathBuf>,
     /// To be made last.
@@ -196,13 +82,14 @@ struct Unpacking<'a> {
     modes: Vec<(PathBuf, u32, SystemTime)>,
     layer: Layer,
     bounds: Bounds<'a>,
-    buffer: Vec<u8>,
-    entries: usize,
 }
 
 impl Unpacking<'_> {
-    fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>, named: Named) -> Result<(), ImageError> {
-        let header = entry.header().clone();
+    fn entry<R: BufRead>(
+        &mut self,
+        Entry { header, named }: Entry,
+        content: &mut Entries<R>,
+    ) -> Result<(), ImageError> {
         let name = named
             .path
             .unwrap_or_else(|| header.path_bytes().into_owned());
@@ -238,7 +125,7 @@ impl Unpacking<'_> {
             EntryType::Regular | EntryType::Continuous => {
                 self.parents(&name, &target)?;
                 self.forget(&target)?;
-                self.file(entry, &target, mode(&header)?, modified)
+                self.file(content, &target, mode(&header)?, modified)
             }
             EntryType::Directory => self.folder(&name, target, mode(&header)?, modified),
             EntryType::Symlink => {
@@ -267,6 +154,9 @@ impl Unpacking<'_> {
 
     /// Where a folder of the archive lies, with this layer's own links followed by name.
     fn resolve(&self, name: &[u8], path: &Path) -> Result<PathBuf, ImageError> {
+        if self.symlinks.is_empty() {
+            return Ok(path.to_owned());
+        }
         let mut left: Vec<PathBuf> = path
             .components()
             .rev()
@@ -363,45 +253,42 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    fn file<R: Read>(
+    fn file<R: BufRead>(
         &mut self,
-        entry: &mut Entry<'_, R>,
+        content: &mut Entries<R>,
         target: &Path,
         mode: u32,
         modified: SystemTime,
     ) -> Result<(), ImageError> {
-        let place = self.root.join(target);
         let create = || {
-            let mut options = File::options();
-            options
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&place)
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            openat(&self.opened, target, flags, Mode::RUSR | Mode::WUSR)
         };
         let created = match create() {
             // Seldom: it is cheaper to be told than to look each time.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                clean::remove(&place).and_then(|()| create())
+            Err(Errno::EXIST) => {
+                let removed = clean::remove(&self.root.join(target));
+                removed.and_then(|()| Ok(create()?))
             }
-            created => created,
+            created => created.map_err(io::Error::from),
         };
-        let mut file = created.map_err(ImageError::io("create a file of a layer"))?;
+        let created = created.map_err(ImageError::io("create a file of a layer"))?;
+        let mut file = File::from(created);
         let mut written = 0;
         loop {
-            let read = match entry.read(&mut self.buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(corrupt(error)),
-            };
-            written += read as u64;
+            let piece = content.content()?;
+            let length = piece.len();
+            if length == 0 {
+                break;
+            }
+            written += length as u64;
             let limit = self.bounds.bytes;
             if self.layer.bytes + written > limit {
                 return Err(ImageError::TooLarge { limit });
             }
-            file.write_all(&self.buffer[..read])
+            file.write_all(piece)
                 .map_err(ImageError::io("write a file of a layer"))?;
+            content.consume(length);
         }
         self.layer.bytes += written;
         (self.bounds.wrote)(written);
@@ -463,25 +350,3 @@ fn modified(header: &Header, exactly: Option<u64>) -> SystemTime {
     // Beyond this lies no time that file systems know.
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(1 << 33))
 }
-
-fn corrupt(error: io::Error) -> ImageError {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Pulled>())
-    {
-        Some(_) => pulled(error),
-        None => ImageError::Corrupt(error.to_string()),
-    }
-}
-
-fn pulled(error: io::Error) -> ImageError {
-    ImageError::Io {
-        action: "receive a layer",
-        source: error,
-    }
-}
-
-/// Marks an error of whatever a layer is received from: not the archive's own.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Pulled(pub String);
