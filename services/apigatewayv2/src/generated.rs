@@ -23,6 +23,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         code: "BadRequestException",
         query_code: None,
         missing: g::MissingMember::AsConstraint,
+        quotes: false,
     },
     operations: &[
         CreateApi::SCHEMA,

@@ -23,6 +23,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         code: "InvalidParameterException",
         query_code: None,
         missing: g::MissingMember::AsConstraint,
+        quotes: true,
     },
     operations: &[
         BatchCheckLayerAvailability::SCHEMA,

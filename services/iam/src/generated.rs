@@ -23,6 +23,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         code: "ValidationError",
         query_code: None,
         missing: g::MissingMember::AsConstraint,
+        quotes: false,
     },
     operations: &[
         AttachRolePolicy::SCHEMA,

@@ -23,6 +23,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         code: "ValidationException",
         query_code: None,
         missing: g::MissingMember::AsConstraint,
+        quotes: false,
     },
     operations: &[
         AddLayerVersionPermission::SCHEMA,

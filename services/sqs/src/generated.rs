@@ -26,6 +26,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
             code: "MissingRequiredParameterException",
             query_code: "MissingParameter",
         },
+        quotes: false,
     },
     operations: &[
         AddPermission::SCHEMA,

@@ -54,6 +54,9 @@ pub struct Validation {
     pub code: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_code: Option<String>,
+    /// Whether a message has the first broken constraint alone, in quotes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quotes: bool,
     /// Codes of `The request must contain the parameter X.`, where that is the wording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingCodes>,

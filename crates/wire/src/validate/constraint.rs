@@ -88,6 +88,17 @@ fn range(bounds: Bounds, is_float: bool, all: &mut Vec<Constraint>) {
 }
 
 impl Constraint {
+    /// As messages say it that put it in quotes.
+    pub fn in_quotes(&self) -> String {
+        match self {
+            Self::Pattern(pattern) => {
+                format!("must satisfy regular expression '{}'", pattern.shown)
+            }
+            Self::OneOf(_) => self.to_string(),
+            _ => self.to_string().replacen("Member ", "", 1),
+        }
+    }
+
     pub fn holds(&self, value: &Value) -> bool {
         match value {
             Value::Str(text) => self.holds_for_text(text),

@@ -19,6 +19,9 @@ pub struct ValidationPolicy {
     pub query_code: Option<&'static str>,
     /// How a missing required member is reported.
     pub missing: MissingMember,
+    /// Whether a message names the first broken constraint alone, in quotes: `Invalid parameter at
+    /// 'repositoryName' failed to satisfy constraint: 'must have length greater than or equal to 2'`.
+    pub quotes: bool,
 }
 
 /// How a missing required member is reported.
@@ -59,6 +62,7 @@ pub(crate) fn constraints(
     let policy = service.validation;
     let mut findings = Findings {
         missing: policy.missing,
+        quotes: policy.quotes,
         found: Vec::new(),
         absent: None,
     };
@@ -72,12 +76,16 @@ pub(crate) fn constraints(
     if findings.found.is_empty() {
         return Ok(());
     }
-    let count = findings.found.len();
-    let plural = if count == 1 { "" } else { "s" };
-    let message = format!(
-        "{count} validation error{plural} detected: {}",
-        findings.found.join("; ")
-    );
+    let message = if policy.quotes {
+        findings.found.swap_remove(0)
+    } else {
+        let count = findings.found.len();
+        let plural = if count == 1 { "" } else { "s" };
+        format!(
+            "{count} validation error{plural} detected: {}",
+            findings.found.join("; ")
+        )
+    };
     let error = WireError::bad_request(policy.code, message);
     Err(WireError {
         query_code: policy.query_code,
@@ -88,6 +96,7 @@ pub(crate) fn constraints(
 /// What a walk through a request has found.
 struct Findings {
     missing: MissingMember,
+    quotes: bool,
     /// Each as AWS words it.
     found: Vec<String>,
     /// The first missing parameter, by its name in query requests.
@@ -134,7 +143,12 @@ impl Findings {
         for constraint in constraint::of(member.schema) {
             if !constraint.holds(value) {
                 let shown = shown::value(value, member.sensitive);
-                self.broken(&shown, path, &constraint.to_string());
+                let text = if self.quotes {
+                    constraint.in_quotes()
+                } else {
+                    constraint.to_string()
+                };
+                self.broken(&shown, path, &text);
             }
         }
         self.inside(member.schema, value, path, query_path, member.sensitive);
@@ -232,7 +246,13 @@ impl Findings {
 
     fn broken(&mut self, shown: &str, path: &str, constraint: &str) {
         if self.found.len() < MOST_FINDINGS {
-            let text = format!("{shown} at '{path}' failed to satisfy constraint: {constraint}");
+            let text = if self.quotes {
+                format!(
+                    "Invalid parameter at '{path}' failed to satisfy constraint: '{constraint}'"
+                )
+            } else {
+                format!("{shown} at '{path}' failed to satisfy constraint: {constraint}")
+            };
             self.found.push(text);
         }
     }

@@ -203,3 +203,27 @@ async fn tags_policies_and_settings() {
     let filter = &app["imageTagMutabilityExclusionFilters"][0];
     assert_eq!(filter["filter"], "dev-*");
 }
+
+#[tokio::test]
+async fn what_breaks_the_model_is_worded_as_ecr_does() {
+    let world = World::new().await;
+    let name = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*";
+    for (given, expected) in [
+        // The first alone, though it is too short as well.
+        ("A", format!("must satisfy regular expression '{name}'")),
+        (
+            "a",
+            "must have length greater than or equal to 2".to_owned(),
+        ),
+    ] {
+        let refused = world.refused("CreateRepository", json!({"repositoryName": given}));
+        let (code, message) = refused.await;
+        assert_eq!(code, "InvalidParameterException");
+        assert_eq!(
+            message,
+            format!(
+                "Invalid parameter at 'repositoryName' failed to satisfy constraint: '{expected}'"
+            )
+        );
+    }
+}

@@ -85,9 +85,8 @@ impl World {
         let input = value(input);
         let schema = self.api.schema();
         let known = schema.operation(operation).unwrap();
-        wire::validate(schema, known, &input).map_err(|error| {
-            ServiceError::bad_request(schema.validation.code, error.to_string())
-        })?;
+        wire::validate(schema, known, &input)
+            .map_err(|error| ServiceError::bad_request(schema.validation.code, error.message))?;
         let answer = self.api.call(operation, context(), input).await?;
         Ok(json_of(answer))
     }

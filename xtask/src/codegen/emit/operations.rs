@@ -49,7 +49,7 @@ pub fn service(source: &Source<'_>) -> anyhow::Result<String> {
          id: {:?}, signing_name: {:?}, target_prefix: {:?}, api_version: {:?},\n\
          protocols: &[{}], xml_namespace: {namespace:?}, error_namespace: {:?},\n\
          query: {query_style},\n\
-         validation: &wire::ValidationPolicy {{ code: {:?}, query_code: {:?}, missing: {missing} }},\n\
+         validation: &wire::ValidationPolicy {{ code: {:?}, query_code: {:?}, missing: {missing}, quotes: {:?} }},\n\
          operations: &[{operations}],\nabsent: &[{absent}],\nerrors: &[{errors}],\n}};\n\n\
          use wire::generated as g;\n\n",
         source.service,
@@ -63,6 +63,7 @@ pub fn service(source: &Source<'_>) -> anyhow::Result<String> {
         source.choices.error_namespace,
         validation.code,
         validation.query_code,
+        validation.quotes,
     ))
 }
 
