@@ -103,6 +103,9 @@ impl<'a> Dispatch<'a> {
             .collect();
         if onlooker.is_looking() {
             for (name, rule) in self.events.directory.rules(bus) {
+                if rule.managed_by.is_some() {
+                    continue;
+                }
                 let Some(pattern) = &rule.pattern else {
                     continue;
                 };

@@ -216,7 +216,7 @@ impl Directory {
 
     pub fn put_archive(&self, name: Named, record: Archive) {
         if let Some(bus) = names::of_arn(&record.source, "event-bus") {
-            let rule = managed::rule(record.pattern.as_deref(), bus.account);
+            let rule = managed::rule(&name, record.pattern.as_deref());
             let mut buses = self.buses.write();
             let rules = &mut buses.entry(bus).or_default().rules;
             let made = rules.entry(managed::name(&name.name)).or_default();

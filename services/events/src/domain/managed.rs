@@ -2,12 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive-event.html>
 
-use base::AccountId;
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use service::ServiceError;
 
 use crate::error;
-use crate::records::Rule;
+use crate::records::{Input, Named, Rule, Target};
 
 /// Whose rules they are.
 const ARCHIVES: &str = "prod.vhs.events.aws.internal";
@@ -16,9 +17,9 @@ pub fn name(archive: &str) -> String {
     format!("Events-Archive-{archive}")
 }
 
-/// It wants what the archive wants and was not replayed. What goes into archives goes there without
-/// targets, so it has none.
-pub fn rule(pattern: Option<&str>, account: AccountId) -> Rule {
+/// It wants what the archive wants and was not replayed. Its target is there to see as well: what
+/// archives keep, they take from the bus themselves.
+pub fn rule(archive: &Named, pattern: Option<&str>) -> Rule {
     let mut wanted: Map<String, Value> = pattern
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
@@ -26,9 +27,29 @@ pub fn rule(pattern: Option<&str>, account: AccountId) -> Rule {
     Rule {
         pattern: Some(Value::Object(wanted).to_string()),
         state: "ENABLED".to_owned(),
-        created_by: Some(account),
+        created_by: Some(archive.account),
         managed_by: Some(ARCHIVES.to_owned()),
+        targets: BTreeMap::from([(archive.name.clone(), target(archive))]),
         ..Rule::default()
+    }
+}
+
+fn target(archive: &Named) -> Target {
+    let arn = archive.arn("archive");
+    Target {
+        arn: format!("arn:aws:events:{}:::", archive.region),
+        role: None,
+        input: Input::Template {
+            paths: BTreeMap::new(),
+            template: format!(
+                r#"{{"archive-arn": "{arn}", "event": <aws.events.event.json>, "ingestion-time": <aws.events.event.ingestion-time>}}"#
+            ),
+        },
+        group: None,
+        dead_letters: None,
+        retries: None,
+        max_age_seconds: None,
+        http: None,
     }
 }
 

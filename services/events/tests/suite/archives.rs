@@ -39,6 +39,23 @@ async fn an_archive_has_a_rule_that_clients_see_and_may_not_change() {
     let world = world.restart().await;
     assert_eq!(pattern(&world).await.unwrap(), expected("b"));
 
+    let targets = world.ok("ListTargetsByRule", &[("Rule", text(RULE))]).await;
+    let targets = targets.get("Targets").and_then(Value::as_list).unwrap();
+    let [target] = targets else {
+        panic!("{targets:?} is not one target")
+    };
+    assert_eq!(
+        target.get("Arn"),
+        Some(&text("arn:aws:events:us-east-1:::"))
+    );
+    let transformer = target.get("InputTransformer").unwrap();
+    let template = transformer.get("InputTemplate").and_then(Value::as_str);
+    assert!(
+        template
+            .unwrap()
+            .contains(r#""event": <aws.events.event.json>"#)
+    );
+
     let target = structure(&[
         ("Id", text("q")),
         ("Arn", text("arn:aws:sqs:us-east-1:000000000000:q")),
