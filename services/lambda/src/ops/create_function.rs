@@ -34,6 +34,7 @@ pub async fn create_function(
     let architecture = architecture::choose(input.architectures.as_deref())?;
     let tags = tags::with(&BTreeMap::new(), input.tags.unwrap_or_default())?;
     let code = input.code;
+    let source_key = code.source_kms_key_arn;
     let given = Given {
         zip_file: code.zip_file,
         s3_bucket: code.s3_bucket,
@@ -58,7 +59,7 @@ pub async fn create_function(
         .code
         .fetch_beside(layers, source, &context, &lambda.functions)
         .await?;
-    let code = lambda.code.keep(&fetched).await?;
+    let code = lambda.code.keep(&fetched).await?.with_key(source_key);
     let record = FunctionRecord {
         account: name.place.account,
         region: name.place.region.clone(),
