@@ -18,13 +18,13 @@ pub(super) fn unpack(archives: &[PathBuf]) -> anyhow::Result<Duration> {
     // As the server asks for it, so that both meet the same groups of inodes. Only ext4 knows it.
     let _ = ioctl_getflags(&root).and_then(|flags| ioctl_setflags(&root, flags | IFlags::TOPDIR));
     let began = Instant::now();
-    let trees: Vec<_> = (0..archives.len())
-        .map(|number| folder.path().join(number.to_string()))
-        .collect();
+    // Of names that no earlier run had: a name decides on the group of inodes.
+    let trees = archives.iter().map(|_| tempfile::tempdir_in(&folder));
+    let trees: Vec<_> = trees.collect::<Result<_, _>>()?;
     std::thread::scope(|scope| -> anyhow::Result<()> {
         let layers = archives.iter().zip(&trees);
         let running: Vec<_> = layers
-            .map(|(archive, tree)| scope.spawn(move || write(archive, tree)))
+            .map(|(archive, tree)| scope.spawn(move || write(archive, tree.path())))
             .collect();
         for layer in running {
             layer.join().expect("writing does not panic")?;
@@ -33,7 +33,7 @@ pub(super) fn unpack(archives: &[PathBuf]) -> anyhow::Result<Duration> {
     })?;
     let merged = folder.path().join("merged");
     for tree in &trees {
-        link(tree, &merged)?;
+        link(tree.path(), &merged)?;
     }
     syncfs(&root)?;
     Ok(began.elapsed())

@@ -48,7 +48,15 @@ pub async fn resolve(
         return Err(mismatch("manifest", wanted, digest));
     }
     let manifest = ImageManifest::parse(&found.content, found.media_type.as_deref())?;
-    let sizes = manifest.layers.iter().map(|layer| layer.size);
+    let kept = manifest.layers.iter().map(|layer| {
+        Ok(Kept {
+            digest: layer.digest()?,
+            compression: layer.compression()?,
+            size: layer.size,
+        })
+    });
+    let kept: Vec<Kept> = kept.collect::<Result<_, PullError>>()?;
+    let sizes = kept.iter().map(|layer| layer.size);
     if sizes.fold(0, u64::saturating_add) > limit {
         return Err(PullError::TooLarge { limit });
     }
@@ -71,7 +79,7 @@ pub async fn resolve(
             wanted: architecture,
         });
     }
-    let layers = layers(&manifest, &config)?;
+    let layers = layers(kept, config.diff_ids()?)?;
     Ok(Resolved {
         digest,
         media_type: manifest.media_type().to_owned(),
@@ -80,26 +88,30 @@ pub async fn resolve(
     })
 }
 
-/// What the manifest and the configuration say of each layer.
-fn layers(manifest: &ImageManifest, config: &ImageConfig) -> Result<Vec<Layer>, PullError> {
-    let diff_ids = config.diff_ids()?;
-    if diff_ids.len() != manifest.layers.len() {
+/// What a manifest says of a layer.
+struct Kept {
+    digest: Digest,
+    compression: Compression,
+    size: u64,
+}
+
+/// What the manifest and the configuration say, put together.
+fn layers(kept: Vec<Kept>, diff_ids: Vec<Digest>) -> Result<Vec<Layer>, PullError> {
+    if diff_ids.len() != kept.len() {
         return Err(PullError::Invalid(format!(
             "the configuration has {} diff_ids for {} layers",
             diff_ids.len(),
-            manifest.layers.len()
+            kept.len()
         )));
     }
-    let layers = manifest.layers.iter().zip(diff_ids);
-    let layers = layers.map(|(layer, diff_id)| {
-        Ok(Layer {
-            digest: layer.digest()?,
-            diff_id,
-            compression: layer.compression()?,
-            size: layer.size,
-        })
+    let layers = kept.into_iter().zip(diff_ids);
+    let layers = layers.map(|(kept, diff_id)| Layer {
+        digest: kept.digest,
+        diff_id,
+        compression: kept.compression,
+        size: kept.size,
     });
-    layers.collect()
+    Ok(layers.collect())
 }
 
 fn mismatch(what: &str, wanted: Digest, found: Digest) -> PullError {

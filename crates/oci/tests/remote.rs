@@ -15,7 +15,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const CONFIG: &str = r#"{"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/run"]}}"#;
+/// Of an image of one layer, whose content is `layer`.
+const CONFIG: &str = r#"{"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/run"]}, "rootfs": {
+    "type": "layers",
+    "diff_ids": ["sha256:dac1d7cfa95021764849fd102524e141488c5e3a90f861dbb5a12d9ac8584f85"]
+}}"#;
 const LIMIT: u64 = 1 << 30;
 
 /// What a registry does with a request.
@@ -172,6 +176,8 @@ async fn an_image_is_pulled_by_anybody() {
     let resolved = registry.resolve().await.unwrap();
     assert_eq!(resolved.digest, Digest::of(plain().as_bytes()));
     assert_eq!(resolved.run.command, ["/run"]);
+    assert_eq!(resolved.layers.len(), 1);
+    assert_eq!(resolved.layers[0].diff_id, Digest::of(b"layer"));
     assert_eq!(layer(&registry.remote(None)).await.unwrap(), b"layer");
     assert_eq!(registry.asked()[0], "/v2/team/app/manifests/v1");
 }
@@ -380,6 +386,16 @@ async fn what_is_no_image_that_could_run_is_refused() {
         manifest("other", tar, 1),
     ] {
         let refused = with(manifest, CONFIG).await.resolve().await;
+        assert!(matches!(refused, Err(PullError::Invalid(_))), "{refused:?}");
+    }
+    for diff_ids in [
+        json!([]),
+        json!([digest("layer"), digest("layer")]),
+        json!(["md5:0"]),
+    ] {
+        let config = json!({"architecture": "amd64", "rootfs": {"diff_ids": diff_ids}});
+        let config: &'static str = config.to_string().leak();
+        let refused = with(manifest(config, tar, 1), config).await.resolve().await;
         assert!(matches!(refused, Err(PullError::Invalid(_))), "{refused:?}");
     }
     let registry = Registry::new(|path, _| image(path)).await;

@@ -131,6 +131,7 @@ impl CodeStore {
                 sha256: image.id().to_string(),
                 size: zip.len() as u64,
                 blob: self.write(zip.clone()).await.map_err(error::store_failed)?,
+                kms_key: None,
             }),
         }
     }

@@ -168,6 +168,9 @@ pub enum Code {
         /// Of the package, in bytes.
         size: u64,
         blob: BlobId,
+        /// By which it is said to be encrypted, if that is a customer's own key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kms_key: Option<String>,
     },
     /// A folder of this machine, mounted as it is.
     HotReload {
@@ -212,6 +215,9 @@ pub struct MappingSettings {
     /// The metrics that it is to have, as AWS names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Vec<String>>,
+    /// By which the filters are said to be encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Where the source is a stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamSettings>,
@@ -354,6 +360,14 @@ impl MappingRecord {
 }
 
 impl Code {
+    /// Notes the key that a package is said to be encrypted with.
+    pub fn with_key(mut self, arn: Option<String>) -> Self {
+        if let Self::Zip { kms_key, .. } = &mut self {
+            *kms_key = arn.filter(|arn| !arn.is_empty());
+        }
+        self
+    }
+
     /// Of the package, in bytes; nothing is stored of a folder.
     pub fn size(&self) -> u64 {
         match self {

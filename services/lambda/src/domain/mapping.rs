@@ -99,6 +99,7 @@ pub fn of_new(
         filters: Vec::new(),
         provisioned: None,
         metrics: None,
+        kms_key: None,
         stream: None,
     };
     let changes = Changes {
@@ -108,6 +109,7 @@ pub fn of_new(
         scaling: input.scaling_config.as_ref(),
         filters: input.filter_criteria.as_ref(),
         metrics: input.metrics_config.as_ref(),
+        kms_key: input.kms_key_arn.as_deref(),
         pollers: input.provisioned_poller_config.as_ref(),
     };
     changes.of_queue(defaults, queue)
@@ -158,6 +160,7 @@ pub fn updated(
         scaling: input.scaling_config.as_ref(),
         filters: input.filter_criteria.as_ref(),
         metrics: input.metrics_config.as_ref(),
+        kms_key: input.kms_key_arn.as_deref(),
         pollers: input.provisioned_poller_config.as_ref(),
     };
     changes.of_queue(before.clone(), queue)
@@ -181,10 +184,11 @@ pub struct Changes<'a> {
     pub response_types: Option<&'a [FunctionResponseType]>,
     /// An empty one takes the limit away.
     pub scaling: Option<&'a ScalingConfig>,
-    /// Likewise the filters, the metrics and the pollers.
+    /// Likewise the filters, the metrics, the pollers and the key.
     pub filters: Option<&'a FilterCriteria>,
     pub metrics: Option<&'a EventSourceMappingMetricsConfig>,
     pub pollers: Option<&'a ProvisionedPollerConfig>,
+    pub kms_key: Option<&'a str>,
 }
 
 impl Changes<'_> {
@@ -224,6 +228,9 @@ impl Changes<'_> {
         }
         if let Some(config) = self.pollers {
             settings.provisioned = mapping_extras::pollers(config)?;
+        }
+        if let Some(arn) = self.kms_key {
+            settings.kms_key = Some(arn.to_owned()).filter(|arn| !arn.is_empty());
         }
         Ok(settings)
     }

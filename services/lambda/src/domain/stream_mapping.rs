@@ -68,6 +68,7 @@ pub fn of_new(
         filters: Vec::new(),
         provisioned: None,
         metrics: None,
+        kms_key: None,
         stream: None,
     };
     let common = Changes {
@@ -77,6 +78,7 @@ pub fn of_new(
         scaling: None,
         filters: input.filter_criteria.as_ref(),
         metrics: input.metrics_config.as_ref(),
+        kms_key: input.kms_key_arn.as_deref(),
         pollers: None,
     };
     let own = StreamChanges {
@@ -130,6 +132,7 @@ pub fn updated(
         scaling: None,
         filters: input.filter_criteria.as_ref(),
         metrics: input.metrics_config.as_ref(),
+        kms_key: input.kms_key_arn.as_deref(),
         pollers: None,
     };
     let own = StreamChanges {

@@ -35,6 +35,7 @@ pub async fn create_function(
     let tags = tags::with(&BTreeMap::new(), input.tags.unwrap_or_default())?;
     let publishing = Publishing::of(input.publish, input.publish_to);
     let code = input.code;
+    let source_key = code.source_kms_key_arn;
     let given = Given {
         zip_file: code.zip_file,
         s3_bucket: code.s3_bucket,
@@ -59,7 +60,7 @@ pub async fn create_function(
         .code
         .fetch_beside(layers, source, &context, &lambda.functions)
         .await?;
-    let code = lambda.code.keep(&fetched).await?;
+    let code = lambda.code.keep(&fetched).await?.with_key(source_key);
     let record = FunctionRecord {
         account: name.place.account,
         region: name.place.region.clone(),

@@ -92,6 +92,7 @@ pub fn shown(lambda: &Lambda, mapping: &Mapping) -> EventSourceMappingConfigurat
             maximum_concurrency: Some(maximum.cast_signed()),
         }),
         filter_criteria: filters::shown(&settings.filters),
+        kms_key_arn: settings.kms_key.clone(),
         metrics_config: settings
             .metrics
             .as_deref()

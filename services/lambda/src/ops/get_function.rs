@@ -63,9 +63,14 @@ fn location(lambda: &Lambda, context: &RequestContext, code: &Code) -> FunctionC
             ..FunctionCodeLocation::default()
         };
     }
+    let kms_key = match code {
+        Code::Zip { kms_key, .. } => kms_key.clone(),
+        Code::HotReload { .. } | Code::Container(_) => None,
+    };
     FunctionCodeLocation {
         repository_type: Some("S3".to_owned()),
         location: Some(code_url(lambda, context, code)),
+        source_kms_key_arn: kms_key,
         ..FunctionCodeLocation::default()
     }
 }

@@ -52,6 +52,7 @@ pub async fn update_function_code(
         .runtime_note(&function.record.settings.runtime)
         .await;
     let code = lambda.code.keep(&fetched).await?;
+    let code = code.with_key(input.source_kms_key_arn);
     if input.dry_run == Some(true) {
         let record = with_code(&lambda, &function.record, code.clone());
         let would_be = answer::updated(&Function::new(record).latest, note);

@@ -47,13 +47,15 @@ impl World {
         self.push("POST", &path, content).await
     }
 
-    /// Pushes an image of one layer, whatever that is; returns the manifest's digest.
+    /// Pushes an image of one layer, whatever that is; returns the manifest's digest. The configuration
+    /// says what the layer is, unless it says so itself.
     async fn push_image(&self, tag: &str, layer: &[u8], config: &Json) -> Digest {
         let repository = json!({"repositoryName": "app"});
         let _ = self
             .call_service("ecr", "CreateRepository", repository)
             .await;
-        let config = config.to_string();
+        let rootfs = json!({"rootfs": {"diff_ids": [Digest::of(layer).to_string()]}});
+        let config = with(rootfs, config.clone()).to_string();
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -272,6 +274,52 @@ async fn a_layer_that_is_none_fails_the_function() {
     let update = json!({"FunctionName": "f", "ImageUri": uri("v1")});
     world.ok("UpdateFunctionCode", update).await;
     assert_eq!(world.settled("f").await["State"], "Active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layer_is_what_the_configuration_says() {
+    let world = World::new().await;
+    let config = |diff_ids: Json| {
+        json!({
+            "architecture": architecture(),
+            "os": "linux",
+            "config": {"Entrypoint": ["/bin/none"]},
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        })
+    };
+    let lies = config(json!([Digest::of(b"another").to_string()]));
+    world.push_image("lies", &layer("x"), &lies).await;
+    // Also where the same layer has been unpacked, and put together, for one that does not lie.
+    for name in ["first", "second"] {
+        world.ok("CreateFunction", new(name, &uri("lies"))).await;
+        let failed = world.settled(name).await;
+        assert_eq!(failed["State"], "Failed");
+        assert_eq!(failed["StateReasonCode"], "InvalidImage");
+        let reason = failed["StateReason"].as_str().unwrap();
+        assert!(reason.contains("not the diff_id"), "{reason}");
+        world
+            .push_image(
+                "true",
+                &layer("x"),
+                &config(json!([Digest::of(&layer("x")).to_string()])),
+            )
+            .await;
+        world
+            .ok("CreateFunction", new(&format!("{name}-true"), &uri("true")))
+            .await;
+        assert_eq!(
+            world.settled(&format!("{name}-true")).await["State"],
+            "Active"
+        );
+    }
+    world
+        .push_image("more", &layer("x"), &config(json!([])))
+        .await;
+    let (code, message) = world
+        .refused("CreateFunction", new("more", &uri("more")))
+        .await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert!(message.contains("has 0 diff_ids for 1 layers"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

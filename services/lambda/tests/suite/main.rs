@@ -18,6 +18,7 @@ mod durable;
 mod function_urls;
 mod functions;
 mod invoke;
+mod keys;
 mod layers;
 mod mappings;
 mod permissions;
