@@ -151,7 +151,8 @@ def handler(event, context):
 def stopped(name, dead_letters):
     """A loop ends after sixteen rounds, and what would have been the next is given up."""
     letter = until(f"the end of the loop by {name}", lambda: received(dead_letters), PATIENCE)
-    assert len(until(f"the log of {name}", lambda: len(lines(name)) >= 16 and lines(name))) == 16
+    runs = until(f"the log of {name}", lambda: len(lines(name)) >= 16 and lines(name))
+    assert len(runs) == 16, runs
     assert received(dead_letters) is None, "a loop has one end"
     print(f"loop by {name} ok", flush=True)
     return letter

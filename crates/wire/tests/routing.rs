@@ -4,7 +4,7 @@ mod support;
 
 use std::fmt::Write as _;
 
-use support::{decode, head, iam, lambda, logs, sqs, sts};
+use support::{apigatewayv2, decode, head, iam, lambda, logs, sqs, sts};
 use wire::{Protocol, RoutedOperation, ServiceSchema, Value};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -216,11 +216,13 @@ fn rest_by_method_and_path() {
         (
             "POST",
             "/2025-11-30/capacity-providers",
-            "absent CreateCapacityProvider",
+            "CreateCapacityProvider",
         ),
     ] {
         assert_eq!(name(by(method, uri)), expected, "{method} {uri}");
     }
+    let portals = route(&apigatewayv2::SCHEMA, "GET", "/v2/portals", &[], "");
+    assert_eq!(name(portals), "absent ListPortals");
     for (method, uri) in [
         ("PATCH", "/2015-03-31/functions"),
         ("GET", "/2015-03-31/nope"),

@@ -22,10 +22,12 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// What a lane is told.
 #[derive(Debug)]
 pub enum Message {
-    /// An event is being stored. If it is run at once, its arrival is no news.
+    /// An event is being stored. If it has run before its arrival is told, that is no news.
     Coming(Box<Waiting>),
     /// An event is in the store.
     Arrived(Box<Waiting>),
+    /// An event that was coming is in the store or is not: nobody will tell.
+    Unsure(RequestId),
     /// The function's events are no longer in the store.
     Purged,
 }
@@ -39,7 +41,9 @@ pub struct Lane {
     window: Window,
     running: JoinSet<Finished>,
     running_ids: HashMap<task::Id, RequestId>,
-    /// Those that run whose arrival is still to come.
+    /// Events whose arrival is still to come. The store may show them before.
+    coming: HashSet<RequestId>,
+    /// Those of them that have run, or do.
     early: HashSet<RequestId>,
     /// Events whose run could not be recorded. They run again when the server has restarted.
     stuck: HashSet<RequestId>,
@@ -60,6 +64,7 @@ impl Lane {
             window: Window::new(),
             running: JoinSet::new(),
             running_ids: HashMap::new(),
+            coming: HashSet::new(),
             early: HashSet::new(),
             stuck: HashSet::new(),
             throttle: Throttle::new(),
@@ -91,10 +96,20 @@ impl Lane {
 
     fn take(&mut self, message: Option<Message>) {
         match message {
-            Some(Message::Coming(waiting)) => self.start_early(*waiting),
+            Some(Message::Coming(waiting)) => {
+                self.coming.insert(waiting.head.id);
+                self.start_early(*waiting);
+            }
             Some(Message::Arrived(waiting)) => {
+                self.coming.remove(&waiting.head.id);
                 if !self.early.remove(&waiting.head.id) {
                     self.window.insert(*waiting);
+                }
+            }
+            Some(Message::Unsure(id)) => {
+                self.coming.remove(&id);
+                if !self.early.remove(&id) {
+                    self.window.look_again();
                 }
             }
             Some(Message::Purged) => self.window.clear(),
@@ -128,13 +143,15 @@ impl Lane {
         // A payload that memory has no room for is read from the store.
         let is_runnable = is_first && waiting.payload.is_some();
         if self.is_open && is_runnable && self.throttle.admits(self.running.len(), now) {
-            self.early.insert(waiting.head.id);
             self.start_run(waiting);
         }
     }
 
     fn start_run(&mut self, waiting: Waiting) {
         let id = waiting.head.id;
+        if self.coming.contains(&id) {
+            self.early.insert(id);
+        }
         let shared = Arc::clone(&self.shared);
         let task = self.running.spawn(run(shared, self.name.clone(), waiting));
         self.running_ids.insert(task.id(), id);
@@ -148,12 +165,7 @@ impl Lane {
                 (error.id(), Finished::Stuck)
             }
         };
-        // The arrival of an event that ran early comes before the end of its run.
-        self.take_all();
         let id = self.running_ids.remove(&task);
-        if let Some(id) = &id {
-            self.early.remove(id);
-        }
         match finished {
             Finished::Ran(None) => self.throttle.ran(),
             Finished::Ran(Some(again)) => {

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use base::{Arn, Clock};
+use base::{Arn, Clock, RequestId};
 use parking_lot::Mutex;
 use store::{Batch, Key, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -113,11 +113,15 @@ impl AsyncQueue {
         };
         let (stored, told) = oneshot::channel();
         shared.send(&lane, Some(Message::Coming(waiting(Some(told)))));
+        let mut coming = Coming {
+            shared,
+            lane: &lane,
+            id: event.request_id,
+            arrived: None,
+        };
         let outcome = shared.store.commit(batch).await;
-        if outcome.is_ok() {
-            // Before a run that has begun learns of it, so that its lane hears of this first.
-            shared.send(&lane, Some(Message::Arrived(waiting(None))));
-        }
+        coming.arrived = outcome.is_ok().then(|| waiting(None));
+        drop(coming);
         // Nobody listens where no run has begun.
         let _ = stored.send(outcome.is_ok());
         outcome
@@ -156,6 +160,25 @@ impl AsyncQueue {
         let mut alive = self.0.lanes_alive.subscribe();
         // The sender is `self`'s own, so that this cannot fail.
         let _ = alive.wait_for(|lanes| *lanes == 0).await;
+    }
+}
+
+/// An event on its way into the store. Its lane is told what became of it, also where whoever stores
+/// it gives up waiting.
+struct Coming<'a> {
+    shared: &'a Arc<Shared>,
+    lane: &'a str,
+    id: RequestId,
+    arrived: Option<Box<Waiting>>,
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let message = match self.arrived.take() {
+            Some(waiting) => Message::Arrived(waiting),
+            None => Message::Unsure(self.id),
+        };
+        self.shared.send(self.lane, Some(message));
     }
 }
 

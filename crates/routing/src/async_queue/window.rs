@@ -180,6 +180,11 @@ impl Window {
         }
     }
 
+    /// The store may have events that nobody has told of.
+    pub fn look_again(&mut self) {
+        self.backlog = Backlog::Unknown;
+    }
+
     pub fn clear(&mut self) {
         self.waiting.clear();
         self.ids.clear();

@@ -1,4 +1,5 @@
-//! A store on a slow disk: commits wait until the test lets them through, or fails them.
+//! A store on a slow disk: commits wait until the test lets them through, or fails them; or they are
+//! there for all to read long before their writer knows.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,6 +13,7 @@ pub enum Disk {
     Works,
     Holds,
     Fails,
+    TellsLate,
 }
 
 pub struct HeldStore {
@@ -51,14 +53,17 @@ impl Store for HeldStore {
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut disk = self.disk.subscribe();
-        let now = *disk
-            .wait_for(|disk| *disk != Disk::Holds)
-            .await
-            .expect("the sender is self's own");
-        match now {
-            Disk::Fails => Err(StoreError::Full),
-            _ => self.inner.commit(batch).await,
+        let own = "the sender is self's own";
+        let now = *disk.wait_for(|disk| *disk != Disk::Holds).await.expect(own);
+        if now == Disk::Fails {
+            return Err(StoreError::Full);
         }
+        let outcome = self.inner.commit(batch).await;
+        if now == Disk::TellsLate {
+            let late = disk.wait_for(|disk| *disk != Disk::TellsLate);
+            late.await.expect(own);
+        }
+        outcome
     }
 
     fn watch(&self, prefix: &[u8]) -> KeyWatch {

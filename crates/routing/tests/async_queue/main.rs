@@ -272,3 +272,54 @@ async fn an_event_that_could_not_be_stored_leaves_nothing_but_its_run() {
     queue.close().await;
     assert!(store.scan(Scan::all()).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_the_store_shows_before_its_arrival_is_told_runs_once() {
+    let (manual, functions) = (clock_at_zero(), Functions::new());
+    let store = Arc::new(HeldStore::new());
+    let queue = AsyncQueue::new(store.clone(), manual.clock(), functions.clone());
+    let queue = Arc::new(queue);
+    store.set(Disk::TellsLate);
+    // The lane is new, and finds it when it first looks into the store.
+    let event = event("hello", &manual);
+    let accepted = tokio::spawn({
+        let (queue, event) = (Arc::clone(&queue), event.clone());
+        async move { queue.accept(event).await }
+    });
+    assert_eq!(functions.next_run().await.request_id, event.request_id);
+    let ended = functions.next_ending().await;
+    assert_eq!(ended, (event.request_id, Ending::Succeeded));
+    assert!(!accepted.is_finished());
+    store.set(Disk::Works);
+    accepted.await.unwrap().unwrap();
+    settle().await;
+    assert!(functions.no_run_yet(), "ran twice");
+    queue.close().await;
+    assert!(store.scan(Scan::all()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_stored_by_somebody_who_left_runs() {
+    let (manual, functions) = (clock_at_zero(), Functions::new());
+    let store = Arc::new(HeldStore::new());
+    let queue = AsyncQueue::new(store.clone(), manual.clock(), functions.clone());
+    let queue = Arc::new(queue);
+    // One that waits for its second try, which others may not overtake before they are stored.
+    functions.answer_with(|_| RunOutcome::FunctionFailed(answer()));
+    queue.accept(event("hello", &manual)).await.unwrap();
+    functions.next_run().await;
+    settle().await;
+    functions.answer_with(|_| RunOutcome::Succeeded(answer()));
+    store.set(Disk::TellsLate);
+    let event = event("hello", &manual);
+    let accepted = tokio::spawn({
+        let (queue, event) = (Arc::clone(&queue), event.clone());
+        async move { queue.accept(event).await }
+    });
+    settle().await;
+    assert!(functions.no_run_yet());
+    accepted.abort();
+    assert_eq!(functions.next_run().await.request_id, event.request_id);
+    store.set(Disk::Works);
+    queue.close().await;
+}

@@ -12,6 +12,7 @@ use crate::skeleton::{self, DEVICES, Skeleton};
 use crate::spec::{Bind, RootView};
 
 const SHM_BYTES: u64 = 64 << 20;
+const PAGE: u64 = 4096;
 
 /// Everything that decides the view of one sandbox.
 pub(crate) struct View<'a> {
@@ -122,9 +123,9 @@ fn inside(root: &Path, guest: &Path) -> PathBuf {
 /// The bytes and inodes of a tmpfs that is to hold this much.
 pub(crate) fn tmpfs_size(bytes: u64) -> (u64, u64) {
     // A size of zero would mean no limit.
-    let bytes = bytes.max(4096);
+    let bytes = bytes.max(PAGE);
     // One inode a page: a flood of empty files ends as a full disk, not as kernel memory.
-    (bytes, (bytes / 4096).clamp(1024, 1 << 20))
+    (bytes, (bytes / PAGE).clamp(1024, 1 << 20))
 }
 
 fn tmpfs_options(bytes: u64) -> String {
@@ -196,7 +197,9 @@ impl<'a> Mounts<'a> {
         tmp: Tmp,
         passwd: Option<&str>,
     ) -> Result<(), SandboxError> {
-        self.tmpfs(&root.join("dev/shm"), SHM_BYTES)?;
+        // The file of the host's choosing takes nothing away.
+        let shared = SHM_BYTES + passwd.map_or(0, |_| PAGE);
+        self.tmpfs(&root.join("dev/shm"), shared)?;
         match tmp {
             Tmp::Memory(bytes) => self.tmpfs(&root.join("tmp"), bytes)?,
             Tmp::Disk(mount) => self.put(mount, &root.join("tmp"))?,

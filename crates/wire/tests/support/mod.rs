@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "only tests call this")]
 
+#[path = "../../../../services/apigatewayv2/src/generated.rs"]
+pub mod apigatewayv2;
 #[path = "../../../../services/iam/src/generated.rs"]
 pub mod iam;
 #[path = "../../../../services/lambda/src/generated.rs"]
