@@ -14,6 +14,7 @@ mod cgroup;
 #[path = "../init/clone.rs"]
 mod clone_format;
 mod control;
+mod detached;
 mod doctor;
 mod egress;
 mod error;
@@ -42,6 +43,7 @@ mod start;
 mod started;
 mod steps;
 mod stock;
+mod sysctl;
 mod template;
 mod tmp_disk;
 mod uids;

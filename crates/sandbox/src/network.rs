@@ -3,7 +3,7 @@
 //! Creating one takes about a third of a millisecond, entering a ready one a tenth of that.
 //! Needs root: without it a namespace belongs to the sandbox's own user namespace.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -14,6 +14,7 @@ use crate::SandboxError;
 use crate::egress::Links;
 use crate::renewal::Home;
 use crate::steps::network::loopback_up_request;
+use crate::sysctl;
 
 /// A network namespace with only the loopback interface, and listeners inside it.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ fn enter(namespace: &OwnedFd) -> io::Result<()> {
 fn listen_with_links(ports: &[u16]) -> io::Result<(PreparedNetwork, Links)> {
     let network = listen(ports)?;
     // For links to come; the loopback keeps its ::1.
-    match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
+    match sysctl::write("net/ipv6/conf/default/disable_ipv6", "1") {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         outcome => outcome?,
     }

@@ -21,9 +21,10 @@ use crate::worker::Worker;
 /// How long more networks than are made ahead wait for a start.
 const SURPLUS_KEPT: Duration = Duration::from_millis(500);
 
-/// How long nothing has started when the reserve is filled, and the pause after each of it.
-const LULL: Duration = Duration::from_millis(20);
-const BETWEEN: Duration = Duration::from_millis(2);
+/// How long no network was taken when the reserve is filled, and the pause after each of it: what
+/// starts meanwhile should not notice.
+const LULL: Duration = Duration::from_millis(250);
+const BETWEEN: Duration = Duration::from_millis(5);
 /// How long after the last start there is a reserve.
 const RESERVE_KEPT: Duration = Duration::from_mins(10);
 

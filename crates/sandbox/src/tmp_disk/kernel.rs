@@ -3,11 +3,12 @@
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::Space;
+use crate::detached::{self, owned};
 
 const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4c82;
 const LOOP_CONFIGURE: libc::Ioctl = 0x4c0a;
@@ -20,11 +21,7 @@ const FITRIM: libc::Ioctl = 0xc018_5879_u32 as libc::Ioctl;
 const EXT4_IOC_SHUTDOWN: libc::Ioctl = 0x8004_587d_u32 as libc::Ioctl;
 const SHUTDOWN_WITHOUT_FLUSH: u32 = 2;
 
-const FSCONFIG_SET_FLAG: u32 = 0;
-const FSCONFIG_SET_STRING: u32 = 1;
-const FSCONFIG_CMD_CREATE: u32 = 6;
 const FSCONFIG_CMD_RECONFIGURE: u32 = 7;
-const CLOSE_ON_EXEC: u32 = 1;
 
 /// Between asking for a free loop device and taking it, somebody else may have taken it.
 const ATTEMPTS: usize = 64;
@@ -104,29 +101,14 @@ fn configure(device: &File, file: &File) -> io::Result<()> {
 /// Mounts the file system of a loop device where nobody sees it: the mount is this descriptor, and
 /// ends with it unless it is moved to a place. Further mounts of one device show the same files.
 pub(super) fn mount(device: u32) -> io::Result<OwnedFd> {
-    // SAFETY: a valid C string; the result is checked.
-    let context =
-        owned(unsafe { libc::syscall(libc::SYS_fsopen, c"ext4".as_ptr(), CLOSE_ON_EXEC) })?;
     let source = CString::new(format!("/dev/loop{device}")).expect("digits hold no NUL");
-    configure_context(
-        &context,
-        FSCONFIG_SET_STRING,
-        Some(c"source"),
-        Some(&source),
-    )?;
-    // The image is full of holes; nobody is to fill them.
-    configure_context(&context, FSCONFIG_SET_FLAG, Some(c"noinit_itable"), None)?;
-    configure_context(&context, FSCONFIG_CMD_CREATE, None, None)?;
+    let options: [(&CStr, Option<&CStr>); 2] = [
+        (c"source", Some(&source)),
+        // The image is full of holes; nobody is to fill them.
+        (c"noinit_itable", None),
+    ];
     let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOATIME;
-    // SAFETY: takes a live descriptor and numbers.
-    owned(unsafe {
-        libc::syscall(
-            libc::SYS_fsmount,
-            context.as_raw_fd(),
-            CLOSE_ON_EXEC,
-            attributes,
-        )
-    })
+    detached::mount(c"ext4", &options, attributes)
 }
 
 /// Gives a mounted tmpfs another size.
@@ -138,39 +120,14 @@ pub(super) fn resize_tmpfs(path: &Path, options: &[(&CStr, u64)]) -> io::Result<
             libc::SYS_fspick,
             libc::AT_FDCWD,
             path.as_ptr(),
-            CLOSE_ON_EXEC,
+            detached::CLOSE_ON_EXEC,
         )
     })?;
     for (name, value) in options {
         let value = CString::new(value.to_string()).expect("digits hold no NUL");
-        configure_context(&context, FSCONFIG_SET_STRING, Some(name), Some(&value))?;
+        detached::set(&context, name, Some(&value))?;
     }
-    configure_context(&context, FSCONFIG_CMD_RECONFIGURE, None, None)
-}
-
-fn configure_context(
-    context: &OwnedFd,
-    command: u32,
-    key: Option<&CStr>,
-    value: Option<&CStr>,
-) -> io::Result<()> {
-    let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
-    // SAFETY: a live descriptor, and C strings or null as the command wants them.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_fsconfig,
-            context.as_raw_fd(),
-            command,
-            pointer(key),
-            pointer(value),
-            0,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    detached::command(&context, FSCONFIG_CMD_RECONFIGURE)
 }
 
 /// The top folder of a mount, open to be asked and told things.
@@ -272,10 +229,4 @@ fn check(result: i32) -> io::Result<i32> {
     } else {
         Ok(result)
     }
-}
-
-fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: checked to be a descriptor, fresh from the kernel and owned by nobody yet.
-    check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
