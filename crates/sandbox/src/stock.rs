@@ -163,9 +163,13 @@ impl Filler {
 
     /// How long until something is to be done that nobody asks for.
     fn next_pause(&self) -> Option<Duration> {
-        let surplus = self.has_surplus().then_some(SURPLUS_KEPT);
+        let surplus = self
+            .has_more_than(self.depth + self.reserve)
+            .then_some(SURPLUS_KEPT);
         let lull = self.lacking().map(|_| self.until(LULL).max(BETWEEN));
-        let kept = self.has_reserve().then(|| self.until(RESERVE_KEPT));
+        let kept = self
+            .has_more_than(self.depth)
+            .then(|| self.until(RESERVE_KEPT));
         let pauses = [self.renewal.pause(), surplus, lull, kept];
         pauses.into_iter().flatten().min()
     }
@@ -206,16 +210,15 @@ impl Filler {
             .map(|(kind, shelf)| (kind.clone(), shelf.len()))
     }
 
-    fn has_reserve(&self) -> bool {
+    /// Whether a shelf has more networks than so many.
+    fn has_more_than(&self, most: usize) -> bool {
         let shelves = lock(&self.shelves);
         let mut shelves = shelves.networks.values();
-        shelves.any(|shelf| shelf.len() > self.depth)
+        shelves.any(|shelf| shelf.len() > most)
     }
 
-    fn has_surplus(&self) -> bool {
-        let shelves = lock(&self.shelves);
-        let mut shelves = shelves.networks.values();
-        shelves.any(|shelf| shelf.len() > self.depth + self.reserve)
+    fn count(&self, kind: &Kind) -> usize {
+        lock(&self.shelves).networks.get(kind).map_or(0, Vec::len)
     }
 
     fn shorten(&self, most: usize) {
@@ -228,8 +231,7 @@ impl Filler {
     /// those made ahead: they cost nothing, and are wanted where sandboxes come and go.
     fn take_back(&mut self, returned: Returned) {
         let kind = returned.kind.clone();
-        let there = lock(&self.shelves).networks.get(&kind).map_or(0, Vec::len);
-        if there < 2 * self.depth + self.reserve
+        if self.count(&kind) < 2 * self.depth + self.reserve
             && let Some(network) = self.renewal.renew(returned)
         {
             self.put(kind, network);
@@ -242,7 +244,7 @@ impl Filler {
     }
 
     fn fill_networks(&mut self, kind: &Kind, wanted: usize) -> Result<(), SandboxError> {
-        while lock(&self.shelves).networks.get(kind).map_or(0, Vec::len) < wanted {
+        while self.count(kind) < wanted {
             let (ports, with_egress) = kind;
             let network = if *with_egress {
                 self.source.egress.get()?.network(ports)?

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use exec::{FunctionSpec, InvokeError, InvokeOutcome, LogFormat, LogLevel, Logging, Managed};
 use serde_json::{Value, json};
 
+use crate::gates::until;
 use crate::support::{World, event_for, json as document, package};
 
 /// A custom runtime that asks for its next event in several threads.
@@ -67,6 +68,26 @@ fn custom(world: &World, workers: u32, concurrency: u32) -> Option<FunctionSpec>
     Some(function)
 }
 
+/// The function, with so many environments that have been initialised.
+async fn scaled(world: &World, function: FunctionSpec, least: u32, most: u32) -> Arc<FunctionSpec> {
+    let function = Arc::new(function);
+    world.exec.scale(&function, least, most).await.unwrap();
+    world.exec.scaled_up(&function.key).await.unwrap();
+    function
+}
+
+/// The same with one environment, where this machine has what it runs on.
+async fn scaled_where_it_runs(world: &World, function: FunctionSpec) -> Option<Arc<FunctionSpec>> {
+    let function = Arc::new(function);
+    world.exec.scale(&function, 1, 1).await.unwrap();
+    if let Err(why) = world.exec.scaled_up(&function.key).await {
+        assert!(why.contains("unavailable"), "{why}");
+        eprintln!("skipped: {why}");
+        return None;
+    }
+    Some(function)
+}
+
 /// Invokes so often at once.
 pub async fn at_once(
     world: &World,
@@ -106,9 +127,7 @@ async fn one_environment_has_as_many_invocations_as_its_runtime_asks_for() {
     let Some(function) = custom(&world, 4, 8) else {
         return;
     };
-    let function = Arc::new(function);
-    world.exec.scale(&function, 1, 1).await.unwrap();
-    world.exec.scaled_up(&function.key).await.unwrap();
+    let function = scaled(&world, function, 1, 1).await;
     // Each waits for the others.
     let outcomes = at_once(&world, &function, &json!({"meet": true}), 4).await;
     let first = document(outcomes[0].as_ref().unwrap());
@@ -127,9 +146,7 @@ async fn no_more_than_the_concurrency_and_who_finds_no_place_is_throttled() {
     let Some(function) = custom(&world, 4, 2) else {
         return;
     };
-    let function = Arc::new(function);
-    world.exec.scale(&function, 1, 1).await.unwrap();
-    world.exec.scaled_up(&function.key).await.unwrap();
+    let function = scaled(&world, function, 1, 1).await;
     let outcomes = at_once(&world, &function, &json!({"sleep": 1}), 5).await;
     let throttled = |outcome: &&Result<_, _>| matches!(outcome, Err(InvokeError::Throttled { .. }));
     assert_eq!(outcomes.iter().filter(throttled).count(), 3);
@@ -145,9 +162,7 @@ async fn more_environments_are_made_while_all_are_busy_up_to_the_most() {
     let Some(function) = custom(&world, 1, 1) else {
         return;
     };
-    let function = Arc::new(function);
-    world.exec.scale(&function, 2, 3).await.unwrap();
-    world.exec.scaled_up(&function.key).await.unwrap();
+    let function = scaled(&world, function, 2, 3).await;
     assert_eq!(world.exec.scaled(&function.key).unwrap().environments, 2);
     let outcomes = at_once(&world, &function, &json!({"sleep": 2}), 3).await;
     assert_eq!(distinct("stream", outcomes).len(), 3);
@@ -155,9 +170,9 @@ async fn more_environments_are_made_while_all_are_busy_up_to_the_most() {
     assert_eq!((status.least, status.most, status.environments), (2, 3, 3));
     world.exec.scale(&function, 0, 1).await.unwrap();
     assert_eq!(world.exec.scaled(&function.key).unwrap().environments, 1);
-    eventually(|| world.exec.environments().len() == 1).await;
+    until(|| world.exec.environments().len() == 1).await;
     world.exec.retire(&function.key);
-    eventually(|| world.exec.environments().is_empty()).await;
+    until(|| world.exec.environments().is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,9 +182,7 @@ async fn a_timeout_ends_the_invocation_and_nothing_else() {
         return;
     };
     function.timeout = Duration::from_secs(1);
-    let function = Arc::new(function);
-    world.exec.scale(&function, 1, 1).await.unwrap();
-    world.exec.scaled_up(&function.key).await.unwrap();
+    let function = scaled(&world, function, 1, 1).await;
     let slow = world.run(&function, &json!({"sleep": 1.5})).await.unwrap();
     let slow = document(&slow);
     assert_eq!(slow["errorType"], "Sandbox.Timedout");
@@ -203,9 +216,7 @@ async fn an_environment_that_ends_ends_all_that_it_has_and_is_replaced() {
     let Some(function) = custom(&world, 2, 2) else {
         return;
     };
-    let function = Arc::new(function);
-    world.exec.scale(&function, 1, 1).await.unwrap();
-    world.exec.scaled_up(&function.key).await.unwrap();
+    let function = scaled(&world, function, 1, 1).await;
     let sleep = json!({"sleep": 20});
     let other = at_once(&world, &function, &sleep, 1);
     let exit = async {
@@ -221,7 +232,7 @@ async fn an_environment_that_ends_ends_all_that_it_has_and_is_replaced() {
         let message = document["errorMessage"].as_str().unwrap();
         assert!(message.ends_with("exit status 5"), "{message}");
     }
-    eventually(|| world.exec.scaled(&function.key).unwrap().environments == 1).await;
+    until(|| world.exec.scaled(&function.key).unwrap().environments == 1).await;
     world.run(&function, &json!({})).await.unwrap();
 }
 
@@ -295,14 +306,10 @@ def handler(event, context):
 async fn python_has_a_process_for_each() {
     let world = World::new();
     let function = world.function("python3.13", "index.handler", &[("index.py", PYTHON)]);
-    let function = Arc::new(managed(function, 4));
-    world.exec.scale(&function, 1, 1).await.unwrap();
-    if let Err(why) = world.exec.scaled_up(&function.key).await {
-        assert!(why.contains("unavailable"), "{why}");
-        eprintln!("skipped: {why}");
+    let Some(function) = scaled_where_it_runs(&world, managed(function, 4)).await else {
         return;
-    }
-    eventually(|| world.exec.environments().len() == 1).await;
+    };
+    until(|| world.exec.environments().len() == 1).await;
     // Its processes come one after the other.
     let mut outcomes = Vec::new();
     for _ in 0..20 {
@@ -397,13 +404,9 @@ async fn node_has_threads_with_several_each() {
     let mut function = world.function("nodejs22.x", "index.handler", &[("index.mjs", NODE)]);
     let workers = ("AWS_LAMBDA_NODEJS_WORKER_COUNT".to_owned(), "2".to_owned());
     function.environment.insert(workers.0, workers.1);
-    let function = Arc::new(managed(function, 6));
-    world.exec.scale(&function, 1, 1).await.unwrap();
-    if let Err(why) = world.exec.scaled_up(&function.key).await {
-        assert!(why.contains("unavailable"), "{why}");
-        eprintln!("skipped: {why}");
+    let Some(function) = scaled_where_it_runs(&world, managed(function, 6)).await else {
         return;
-    }
+    };
     let mut outcomes = Vec::new();
     for _ in 0..20 {
         outcomes = at_once(&world, &function, &json!({"sleep": 300, "n": 1}), 6).await;
@@ -471,14 +474,12 @@ async fn extensions_are_told_of_the_end_alone() {
     let refused = function.clone();
     let events = json!({"events": ["SHUTDOWN"]}).to_string();
     function.environment.insert("EXTENSION".into(), events);
-    let function = Arc::new(function);
-    world.exec.scale(&function, 1, 1).await.unwrap();
-    world.exec.scaled_up(&function.key).await.unwrap();
+    let function = scaled(&world, function, 1, 1).await;
     let answer = world.run(&function, &json!({})).await.unwrap();
     assert!(answer.function_error.is_none());
     world.exec.retire(&function.key);
     let says = |words: &str| world.recorded.log().iter().any(|line| line.contains(words));
-    eventually(|| says("one: ends")).await;
+    until(|| says("one: ends")).await;
     assert!(
         !says("\"eventType\": \"INVOKE\""),
         "{:?}",
@@ -499,15 +500,4 @@ async fn extensions_are_told_of_the_end_alone() {
     assert!(says(
         "INVOKE: event not supported on Lambda Managed Instances"
     ));
-}
-
-async fn eventually(mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(
-            since.elapsed() < Duration::from_secs(20),
-            "it does not come to be"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
