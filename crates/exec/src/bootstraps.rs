@@ -43,6 +43,7 @@ const FILES: &[(&str, &[u8])] = files![
     "python/_kagero/snapshot.py",
     "python/_kagero/zygote.py",
     "python/rehearsal/_kagero_rehearsal.py",
+    "python/rehearsal/_kagero_rehearsed.py",
     "node/bootstrap.cjs",
     "node/managed.cjs",
     "node/lib/api.cjs",

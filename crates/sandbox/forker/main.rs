@@ -17,6 +17,7 @@
 mod birth;
 #[path = "../init/clone.rs"]
 mod clone;
+mod gathering;
 #[path = "../init/numbers.rs"]
 mod numbers;
 #[path = "../init/plan.rs"]
@@ -60,6 +61,8 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
         kind: plan::REPORT_SERVING,
         ..Report::default()
     };
+    sharing::fill_gaps();
+    gathering::gather();
     let note = ProcessorNote::find();
     send(SERVER, &serving);
     loop {

@@ -4,6 +4,9 @@
 mod calls {
     pub const READ: usize = 0;
     pub const CLOSE: usize = 3;
+    pub const MREMAP: usize = 25;
+    pub const MADVISE: usize = 28;
+    pub const OPENAT: usize = 257;
     pub const DUP3: usize = 292;
     pub const GETPID: usize = 39;
     pub const EXECVEAT: usize = 322;
@@ -37,6 +40,7 @@ mod calls {
     pub const CLONE3: usize = 435;
     pub const RSEQ: usize = 293;
     pub const CLOSE_RANGE: usize = 436;
+    pub const OPENAT: usize = 56;
     pub const CLOSE: usize = 57;
     pub const READ: usize = 63;
     pub const PPOLL: usize = 73;
@@ -49,20 +53,37 @@ mod calls {
     pub const SENDMSG: usize = 211;
     pub const RECVMSG: usize = 212;
     pub const MUNMAP: usize = 215;
+    pub const MREMAP: usize = 216;
     pub const CLONE: usize = 220;
     pub const MMAP: usize = 222;
+    pub const MADVISE: usize = 233;
     pub const WAIT4: usize = 260;
 }
 
 pub use calls::*;
 
+pub const FSOPEN: usize = 430;
+pub const FSCONFIG: usize = 431;
+pub const FSMOUNT: usize = 432;
+
 pub const F_SETFD: usize = 2;
 pub const FD_CLOEXEC: usize = 1;
 pub const PROT_READ: usize = 1;
 pub const PROT_WRITE: usize = 2;
+pub const MAP_SHARED: usize = 0x1;
 pub const MAP_PRIVATE: usize = 0x2;
+pub const MAP_ANONYMOUS: usize = 0x20;
+pub const MAP_NORESERVE: usize = 0x4000;
 pub const MAP_POPULATE: usize = 0x8000;
 pub const MAP_FIXED_NOREPLACE: usize = 0x10_0000;
+pub const MREMAP_MAYMOVE: usize = 1;
+pub const MREMAP_FIXED: usize = 2;
+pub const MADV_HUGEPAGE: usize = 14;
+pub const MADV_NOHUGEPAGE: usize = 15;
+pub const FSOPEN_CLOEXEC: usize = 1;
+pub const FSCONFIG_CMD_CREATE: usize = 6;
+pub const FSMOUNT_CLOEXEC: usize = 1;
+pub const O_CLOEXEC: usize = 0o2_000_000;
 pub const SIG_SETMASK: usize = 2;
 pub const SIGCHLD: usize = 17;
 pub const SIGCONT: usize = 18;

@@ -63,17 +63,6 @@ impl PreparedNetwork {
         })
     }
 
-    /// Runs this on a thread of its own in a network namespace.
-    pub(crate) fn within<T: Send>(
-        namespace: &OwnedFd,
-        work: impl FnOnce() -> io::Result<T> + Send,
-    ) -> Result<T, SandboxError> {
-        Self::on_a_thread(|| {
-            enter(namespace)?;
-            work()
-        })
-    }
-
     fn on_a_thread<T: Send>(
         make: impl FnOnce() -> io::Result<T> + Send,
     ) -> Result<T, SandboxError> {
@@ -88,6 +77,39 @@ impl PreparedNetwork {
     }
 }
 
+/// A thread's visits to other network namespaces than its own.
+#[derive(Debug, Default)]
+pub(crate) struct Visits {
+    /// Where the thread returns to; opened on the first visit.
+    own: Option<OwnedFd>,
+}
+
+impl Visits {
+    /// Runs this in a network namespace, on the calling thread, which is always the same.
+    ///
+    /// # Panics
+    /// When the thread cannot return to its own: whatever it did next would be done elsewhere.
+    pub(crate) fn within<T>(
+        &mut self,
+        namespace: &OwnedFd,
+        work: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let own = match self.own.take() {
+            Some(own) => own,
+            None => current()?,
+        };
+        let own = self.own.insert(own);
+        enter(namespace)?;
+        let outcome = work();
+        enter(own).expect("a thread can return to the network namespace it came from");
+        outcome
+    }
+}
+
+fn current() -> io::Result<OwnedFd> {
+    File::open("/proc/thread-self/ns/net").map(OwnedFd::from)
+}
+
 /// Moves the calling thread into a new network namespace, for good.
 fn unshare() -> io::Result<()> {
     // SAFETY: takes only flags, and changes only this thread.
@@ -97,7 +119,7 @@ fn unshare() -> io::Result<()> {
     }
 }
 
-/// Moves the calling thread into this network namespace, for good.
+/// Moves the calling thread into this network namespace, until it moves on.
 fn enter(namespace: &OwnedFd) -> io::Result<()> {
     // SAFETY: a live descriptor and a flag; changes only this thread.
     match unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } {
@@ -120,9 +142,8 @@ fn listen_with_links(ports: &[u16]) -> io::Result<(PreparedNetwork, Links)> {
 fn listen(ports: &[u16]) -> io::Result<PreparedNetwork> {
     bring_loopback_up()?;
     let listeners = listeners(ports)?;
-    let namespace = File::open("/proc/thread-self/ns/net")?.into();
     Ok(PreparedNetwork {
-        namespace,
+        namespace: current()?,
         listeners,
         resolv_conf: None,
         home: None,

@@ -8,15 +8,15 @@
 //! listened to shows in them. What is in doubt is not used again.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use crate::SandboxError;
-use crate::network::{PreparedNetwork, listeners};
+use crate::network::{PreparedNetwork, Visits, listeners};
 use crate::stock::{Kind, Taken};
 
 /// The server closes its own sockets in there about when the sandbox ends.
@@ -25,17 +25,20 @@ const TRIES: u32 = 5;
 /// Networks that wait for a further try; more are let go.
 const MOST_WAITING: usize = 16;
 
-/// Below `/proc/net`: what a process without privilege can leave in a network, beside sockets.
-const TRACES: [&str; 9] = [
-    "dev",
-    "snmp",
-    "netstat",
-    "snmp6",
-    "arp",
-    "igmp",
-    "igmp6",
-    "ip6_flowlabel",
-    "nf_conntrack",
+/// Of `/proc/net`: the sockets of a network.
+const SOCKETS: &CStr = c"sockstat";
+/// Of `/proc/net`: what a process without privilege can leave in a network, beside sockets. Connections
+/// that are tracked are not asked for, which would look through those of all networks: there is none
+/// without a packet, and IP counts a packet before it is tracked.
+const TRACES: [&CStr; 8] = [
+    c"dev",
+    c"snmp",
+    c"netstat",
+    c"snmp6",
+    c"arp",
+    c"igmp",
+    c"igmp6",
+    c"ip6_flowlabel",
 ];
 
 /// The stock that a network goes back to.
@@ -98,6 +101,7 @@ pub(crate) struct Renewal {
     /// What the kernel says of new ones.
     fresh: HashMap<Kind, Vec<u8>>,
     waiting: VecDeque<Returned>,
+    visits: Visits,
 }
 
 impl Renewal {
@@ -106,7 +110,8 @@ impl Renewal {
         if self.fresh.contains_key(kind) {
             return;
         }
-        match PreparedNetwork::within(&network.namespace, traces) {
+        let look = || State::open().and_then(|state| state.traces());
+        match self.visits.within(&network.namespace, look) {
             Ok(traces) => {
                 self.fresh.insert(kind.clone(), traces);
             }
@@ -130,7 +135,8 @@ impl Renewal {
     pub(crate) fn renew(&mut self, mut returned: Returned) -> Option<PreparedNetwork> {
         let fresh = self.fresh.get(&returned.kind)?;
         let ports = &returned.kind.0;
-        let found = PreparedNetwork::within(&returned.namespace, || look(ports, fresh));
+        let look = || look(ports, fresh);
+        let found = self.visits.within(&returned.namespace, look);
         match found {
             Ok(Found::Nothing(listeners)) => Some(PreparedNetwork {
                 namespace: returned.namespace,
@@ -148,7 +154,6 @@ impl Renewal {
             }
             Ok(Found::Traces) => None,
             Err(error) => {
-                let error: SandboxError = error;
                 tracing::debug!(%error, "look at a network that was used");
                 None
             }
@@ -159,32 +164,56 @@ impl Renewal {
 /// In the calling thread's network namespace. Sockets first: without any, nothing can leave traces
 /// any more.
 fn look(ports: &[u16], fresh: &[u8]) -> io::Result<Found> {
-    if !has_no_sockets(&fs::read_to_string("/proc/thread-self/net/sockstat")?) {
+    let state = State::open()?;
+    if !has_no_sockets(&state.read(SOCKETS)?) {
         return Ok(Found::Sockets);
     }
-    if traces()? != fresh {
+    if state.traces()? != fresh {
         return Ok(Found::Traces);
     }
     listeners(ports).map(Found::Nothing)
 }
 
 /// Whether nobody has a socket of this network, of whatever kind and wherever it is.
-fn has_no_sockets(sockstat: &str) -> bool {
-    sockstat.lines().next() == Some("sockets: used 0")
+fn has_no_sockets(sockstat: &[u8]) -> bool {
+    sockstat.split(|&byte| byte == b'\n').next() == Some(b"sockets: used 0")
 }
 
-/// What the kernel says of the calling thread's network.
-fn traces() -> io::Result<Vec<u8>> {
-    let mut all = Vec::new();
-    for name in TRACES {
-        match fs::read(format!("/proc/thread-self/net/{name}")) {
-            Ok(text) => all.extend(text),
-            // Of a kernel without that protocol.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+/// What the kernel says of the calling thread's network: `/proc/net`.
+struct State(File);
+
+impl State {
+    fn open() -> io::Result<Self> {
+        File::open("/proc/thread-self/net").map(Self)
     }
-    Ok(all)
+
+    /// What a process can have left, one after the other.
+    fn traces(&self) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        for name in TRACES {
+            match self.read(name) {
+                Ok(text) => all.extend(text),
+                // Of a kernel without that protocol.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    fn read(&self, name: &CStr) -> io::Result<Vec<u8>> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        // SAFETY: a live descriptor and a string that ends.
+        let fd = unsafe { libc::openat(self.0.as_raw_fd(), name.as_ptr(), flags) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a fresh descriptor that nobody else owns.
+        let mut file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+        let mut text = Vec::with_capacity(4096);
+        file.read_to_end(&mut text)?;
+        Ok(text)
+    }
 }
 
 #[cfg(test)]
@@ -193,9 +222,9 @@ mod tests {
 
     #[test]
     fn any_socket_is_one_too_many() {
-        assert!(has_no_sockets("sockets: used 0\nTCP: inuse 0 orphan 3\n"));
-        assert!(!has_no_sockets("sockets: used 1\nTCP: inuse 0\n"));
-        assert!(!has_no_sockets("sockets: used 01\n"));
-        assert!(!has_no_sockets(""));
+        assert!(has_no_sockets(b"sockets: used 0\nTCP: inuse 0 orphan 3\n"));
+        assert!(!has_no_sockets(b"sockets: used 1\nTCP: inuse 0\n"));
+        assert!(!has_no_sockets(b"sockets: used 01\n"));
+        assert!(!has_no_sockets(b""));
     }
 }

@@ -41,15 +41,26 @@ class ClientContext(_Record):
     __slots__ = ("custom", "env", "client")
 
 
-class LambdaContext:
-    # What is the same for every invocation is set on the class, by `configure`.
-    function_name = None
-    function_version = None
-    memory_limit_in_mb = None
-    log_group_name = None
-    log_stream_name = None
+# What is the same for every invocation, in the order of the variables.
+_VARIABLES = (
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+)
+_function = (None,) * len(_VARIABLES)
 
+
+class LambdaContext:
     def __init__(self, header):
+        (
+            self.function_name,
+            self.function_version,
+            self.memory_limit_in_mb,
+            self.log_group_name,
+            self.log_stream_name,
+        ) = _function
         self.aws_request_id = header["id"]
         self.invoked_function_arn = header["arn"]
         self._epoch_deadline_time_in_ms = header["deadline_ms"]
@@ -83,11 +94,8 @@ class LambdaContext:
 
 def configure(environment):
     """Takes what holds for every invocation from the environment variables."""
-    LambdaContext.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
-    LambdaContext.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
-    LambdaContext.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-    LambdaContext.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
-    LambdaContext.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
+    global _function
+    _function = tuple(map(environment.get, _VARIABLES))
 
 
 def _parse(header, field, name):

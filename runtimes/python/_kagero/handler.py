@@ -5,10 +5,6 @@ import os
 import sys
 import time
 
-# What `importlib.machinery` has it from, without loading the package.
-from _frozen_importlib_external import SourceFileLoader
-
-
 from . import compiled
 
 
@@ -51,15 +47,15 @@ def set_up_builtins():
 
 def load(name, task_root):
     """The handler, and the microseconds spent on reading code and on running its top level."""
-    clock = _CodeClock(compiled.install(task_root))
-    started = time.perf_counter()
-    with clock:
-        handler = _load(name)
+    compiled.install(task_root)
+    before, started = compiled.seconds_spent(), time.perf_counter()
+    handler = _load(name, task_root)
     total = time.perf_counter() - started
-    return handler, int(clock.spent * 1e6), int((total - clock.spent) * 1e6)
+    code = compiled.seconds_spent() - before
+    return handler, int(code * 1e6), int((total - code) * 1e6)
 
 
-def _load(name):
+def _load(name, task_root):
     module_name, dot, function = name.rpartition(".")
     if not dot:
         message = "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name
@@ -69,7 +65,8 @@ def _load(name):
         raise Fault("Runtime.BuiltInModuleConflict", message)
     try:
         import_name = module_name.replace("/", ".")
-        __import__(import_name)
+        if not compiled.load_first(import_name, task_root):
+            __import__(import_name)
         module = sys.modules[import_name]
     except ImportError as error:
         message = "Unable to import module '%s': %s" % (module_name, error)
@@ -83,32 +80,3 @@ def _load(name):
     except AttributeError:
         message = "Handler '%s' missing on module '%s'" % (function, module_name)
         raise Fault("Runtime.HandlerNotFound", message)
-
-
-class _CodeClock:
-    """Counts the time of reading and compiling source files while it is entered."""
-
-    def __init__(self, compiled_loader):
-        self.spent = 0.0
-        self._loader = compiled_loader or SourceFileLoader
-        # Inherited by the one, of its own in the other.
-        self._own = self._loader.__dict__.get("get_code")
-
-    def __enter__(self):
-        read = self._loader.get_code
-
-        def get_code(loader, fullname):
-            started = time.perf_counter()
-            try:
-                return read(loader, fullname)
-            finally:
-                self.spent += time.perf_counter() - started
-
-        self._loader.get_code = get_code
-        return self
-
-    def __exit__(self, *_):
-        if self._own is None:
-            del self._loader.get_code
-        else:
-            self._loader.get_code = self._own

@@ -13,6 +13,7 @@ from .jsontext import decode
 
 _ROOT = "/var/runtime/python/rehearsal"
 _MODULE = "_kagero_rehearsal"
+_IMPORTED = "_kagero_rehearsed"
 _EVENT = b'{"key1": "value1", "key2": [1, 2.5, true, null], "key3": {"nested": "value"}}'
 _HEADER = b'{"id": "rehearsal", "deadline_ms": 1, "arn": "rehearsal", "trace": "rehearsal"}'
 # Those that the runtime itself reads.
@@ -35,6 +36,7 @@ def run(environment=_ENVIRONMENT, events=1):
     encode.configure(os.environ)
     handler.set_up_path(_ROOT)
     os.chdir(_ROOT)
+    compiled.hold(_ROOT + "/" + _MODULE + ".py")
     found, _, _ = handler.load(_MODULE + ".handler", _ROOT)
     for _ in range(events):
         header = decode(_HEADER)
@@ -45,6 +47,7 @@ def run(environment=_ENVIRONMENT, events=1):
     os.chdir("/")
     sys.path[:], sys.path_hooks[:] = path, hooks
     sys.modules.pop(_MODULE, None)
+    sys.modules.pop(_IMPORTED, None)
     # Of what had no layers it is remembered that they are not there.
     for entry in [entry for entry in sys.path_importer_cache if entry.startswith((_ROOT, "/opt"))]:
         del sys.path_importer_cache[entry]

@@ -65,6 +65,8 @@ def _fill_gaps():
 
 def serve():
     """Returns in each forked process, which then is what a fresh one would be."""
+    # Said to the dynamic linker, so that no fork has to look for a symbol.
+    os.environ.pop("LD_BIND_NOW", None)
     # Code that has run often is specialised, and what it fills on first use is filled: once for all.
     for _ in range(20):
         rehearsal.run()

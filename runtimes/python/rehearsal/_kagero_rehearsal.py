@@ -1,5 +1,7 @@
 """A function like many: what is loaded and run before there is any."""
 
+import _kagero_rehearsed  # noqa: F401
+
 
 def handler(event, context):
     context.get_remaining_time_in_millis()

@@ -140,6 +140,8 @@ pub(crate) fn generic(recipe: &Recipe, bootstraps: &Path) -> Spec {
 pub(crate) fn zygote(recipe: &Recipe, bootstraps: &Path) -> Spec {
     let mut spec = generic(recipe, bootstraps);
     spec.args.push("zygote".into());
+    // Symbols that only forks use would be looked for in each of them, and each has a page to be copied.
+    spec.env.push(("LD_BIND_NOW".into(), "1".into()));
     let listeners = Vec::new();
     spec.network = match recipe.outbound {
         Outbound::None => Network::Isolated { listeners },

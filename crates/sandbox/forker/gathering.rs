@@ -1,0 +1,158 @@
+//! Moves the zygote's memory onto huge pages, at the addresses it has.
+//!
+//! A fork copies an entry for each page, and an end looks at each again: dear, for what is mostly
+//! never touched. Pages that lie side by side in one huge page are copied and let go of together,
+//! though each is still copied alone when somebody writes to it. Nothing else changes: where there
+//! are no huge pages, the same bytes lie on other small ones.
+
+use core::slice;
+
+use crate::numbers as nr;
+use crate::steps::call;
+
+/// Smaller mappings are not worth a huge page's part.
+const LEAST: usize = 64 << 10;
+/// In all: Python with what most functions import has eight megabytes.
+const MOST: usize = 64 << 20;
+const MOST_MAPPINGS: usize = 32;
+const HUGE: usize = 2 << 20;
+/// For the list of mappings.
+const SCRATCH: usize = 64 << 10;
+
+const WRITABLE: usize = nr::PROT_READ | nr::PROT_WRITE;
+
+#[derive(Clone, Copy, Default)]
+struct Mapping {
+    start: usize,
+    length: usize,
+}
+
+/// Gathers the private writable memory of this process, which has one thread; leaves alone what it
+/// cannot move, and all where it cannot look at itself.
+pub fn gather() {
+    // Shared, so that the list does not have it as a part of something private.
+    let Some(scratch) = map(SCRATCH, nr::MAP_SHARED) else {
+        return;
+    };
+    // SAFETY: fresh memory of this length, which nobody else knows of.
+    let text = unsafe { slice::from_raw_parts_mut(scratch as *mut u8, SCRATCH) };
+    let length = read_maps(text);
+    let mut mappings = [Mapping::default(); MOST_MAPPINGS];
+    let count = parse(&text[..length], &mut mappings);
+    call(nr::MUNMAP, [scratch, SCRATCH, 0, 0, 0, 0]);
+    move_all(&mappings[..count]);
+}
+
+fn move_all(mappings: &[Mapping]) {
+    let total: usize = mappings.iter().map(|one| one.length).sum();
+    if total == 0 || total > MOST {
+        return;
+    }
+    let length = total.next_multiple_of(HUGE) + HUGE;
+    let Some(region) = map(length, nr::MAP_PRIVATE | nr::MAP_NORESERVE) else {
+        return;
+    };
+    let start = region.next_multiple_of(HUGE);
+    call(nr::MADVISE, [start, length - HUGE, nr::MADV_HUGEPAGE, 0, 0, 0]);
+    let mut to = start;
+    for one in mappings {
+        // SAFETY: both are mapped, and apart; this thread, the only one, writes nothing meanwhile but
+        // its registers and its stack, which is not among them.
+        unsafe { copy(to, one.start, one.length) };
+        let flags = nr::MREMAP_MAYMOVE | nr::MREMAP_FIXED;
+        // What fails leaves the mapping as it was.
+        call(nr::MREMAP, [to, one.length, one.length, flags, one.start, 0]);
+        // What a fork adds is its own, and is to be no more than it needs.
+        let small = nr::MADV_NOHUGEPAGE;
+        call(nr::MADVISE, [one.start, one.length, small, 0, 0, 0]);
+        to += one.length;
+    }
+    // What was not needed, before and behind; where the rest was there is nothing any more.
+    call(nr::MUNMAP, [region, length, 0, 0, 0, 0]);
+}
+
+fn map(length: usize, kind: usize) -> Option<usize> {
+    let flags = kind | nr::MAP_ANONYMOUS;
+    let address = call(nr::MMAP, [0, length, WRITABLE, flags, usize::MAX, 0]);
+    usize::try_from(address).ok()
+}
+
+/// # Safety
+/// Both ranges are mapped, page-aligned and apart, and nobody writes to the first or reads the second.
+unsafe fn copy(to: usize, from: usize, length: usize) {
+    let (to, from) = (to as *mut u64, from as *const u64);
+    for index in 0..length / size_of::<u64>() {
+        // SAFETY: as the caller says. Volatile, for the source is not this program's to reason about.
+        unsafe {
+            to.add(index)
+                .write_volatile(from.add(index).read_volatile());
+        }
+    }
+}
+
+/// Reads this process's list of mappings from a procfs of its own: a zygote's view has none.
+fn read_maps(text: &mut [u8]) -> usize {
+    let context = call(
+        nr::FSOPEN,
+        [c"proc".as_ptr() as usize, nr::FSOPEN_CLOEXEC, 0, 0, 0, 0],
+    );
+    if context < 0 {
+        return 0;
+    }
+    let context = context as usize;
+    call(nr::FSCONFIG, [context, nr::FSCONFIG_CMD_CREATE, 0, 0, 0, 0]);
+    let mount = call(nr::FSMOUNT, [context, nr::FSMOUNT_CLOEXEC, 0, 0, 0, 0]);
+    call(nr::CLOSE, [context, 0, 0, 0, 0, 0]);
+    if mount < 0 {
+        return 0;
+    }
+    let mount = mount as usize;
+    let path = c"self/maps".as_ptr() as usize;
+    let file = call(nr::OPENAT, [mount, path, nr::O_CLOEXEC, 0, 0, 0]);
+    call(nr::CLOSE, [mount, 0, 0, 0, 0, 0]);
+    if file < 0 {
+        return 0;
+    }
+    let file = file as usize;
+    let mut length = 0;
+    while length < text.len() {
+        let free = text.len() - length;
+        let at = &raw mut text[length] as usize;
+        let read = call(nr::READ, [file, at, free, 0, 0, 0]);
+        if read <= 0 {
+            break;
+        }
+        length += read as usize;
+    }
+    call(nr::CLOSE, [file, 0, 0, 0, 0, 0]);
+    length
+}
+
+/// Finds the private writable mappings that are worth it, but for stacks. Returns how many.
+fn parse(text: &[u8], mappings: &mut [Mapping; MOST_MAPPINGS]) -> usize {
+    let mut count = 0;
+    for line in text.split(|&byte| byte == b'\n') {
+        let Some(mapping) = mapping(line) else { continue };
+        if count < mappings.len() {
+            mappings[count] = mapping;
+            count += 1;
+        }
+    }
+    count
+}
+
+fn mapping(line: &[u8]) -> Option<Mapping> {
+    let mut words = line.split(|&byte| byte == b' ');
+    let mut range = words.next()?.split(|&byte| byte == b'-');
+    let (start, end) = (hexadecimal(range.next()?)?, hexadecimal(range.next()?)?);
+    let length = end.checked_sub(start)?;
+    let is_stack = line.ends_with(b"[stack]");
+    (words.next()? == b"rw-p" && length >= LEAST && !is_stack).then_some(Mapping { start, length })
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<usize> {
+    digits.iter().try_fold(0_usize, |number, &digit| {
+        let digit = char::from(digit).to_digit(16)?;
+        number.checked_mul(16)?.checked_add(digit as usize)
+    })
+}

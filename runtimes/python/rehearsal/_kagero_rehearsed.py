@@ -1,0 +1,1 @@
+"""What a function imports of its own package."""
