@@ -1,22 +1,26 @@
-//! Moves the zygote's memory onto huge pages, at the addresses it has.
+//! Makes the zygote's memory cheap to fork, where it is.
 //!
-//! A fork copies an entry for each page, and an end looks at each again: dear, for what is mostly
-//! never touched. Pages that lie side by side in one huge page are copied and let go of together,
-//! though each is still copied alone when somebody writes to it. Nothing else changes: where there
-//! are no huge pages, the same bytes lie on other small ones.
+//! A fork copies an entry for each page that is the zygote's own, and an end looks at each again. Pages
+//! that lie side by side in one huge page are copied and let go of together, though each is still
+//! copied alone when somebody writes to it. Of pages of files a fork copies nothing, and then asks
+//! for them again, one after the other: of the files that all run in, entries are copied as well.
+//! Nothing else changes: where the kernel has no huge pages, or does not let itself be asked, forks
+//! are the same and take longer.
 
 use core::slice;
 
 use crate::numbers as nr;
 use crate::steps::call;
 
-/// Smaller mappings are not worth a huge page's part.
+/// Smaller mappings are not worth it.
 const LEAST: usize = 64 << 10;
+const LEAST_OF_FILE: usize = 512 << 10;
 /// In all: Python with what most functions import has eight megabytes.
 const MOST: usize = 64 << 20;
 const MOST_MAPPINGS: usize = 32;
+const PAGE: usize = 4096;
 const HUGE: usize = 2 << 20;
-/// For the list of mappings.
+/// For the list of mappings, and for which pages of one there are.
 const SCRATCH: usize = 64 << 10;
 
 const WRITABLE: usize = nr::PROT_READ | nr::PROT_WRITE;
@@ -25,6 +29,7 @@ const WRITABLE: usize = nr::PROT_READ | nr::PROT_WRITE;
 struct Mapping {
     start: usize,
     length: usize,
+    is_own: bool,
 }
 
 /// Gathers the private writable memory of this process, which has one thread; leaves alone what it
@@ -34,17 +39,24 @@ pub fn gather() {
     let Some(scratch) = map(SCRATCH, nr::MAP_SHARED) else {
         return;
     };
-    // SAFETY: fresh memory of this length, which nobody else knows of.
-    let text = unsafe { slice::from_raw_parts_mut(scratch as *mut u8, SCRATCH) };
-    let length = read_maps(text);
-    let mut mappings = [Mapping::default(); MOST_MAPPINGS];
-    let count = parse(&text[..length], &mut mappings);
+    let procfs = procfs();
+    if procfs >= 0 {
+        let procfs = procfs as usize;
+        // SAFETY: fresh memory of this length, which nobody else knows of.
+        let text = unsafe { slice::from_raw_parts_mut(scratch as *mut u8, SCRATCH) };
+        let length = read_maps(procfs, text);
+        let mut mappings = [Mapping::default(); MOST_MAPPINGS];
+        let count = parse(&text[..length], &mut mappings);
+        move_all(&mappings[..count], text);
+        copy_entries_of_files(procfs, &mappings[..count]);
+        call(nr::CLOSE, [procfs, 0, 0, 0, 0, 0]);
+    }
     call(nr::MUNMAP, [scratch, SCRATCH, 0, 0, 0, 0]);
-    move_all(&mappings[..count]);
 }
 
-fn move_all(mappings: &[Mapping]) {
-    let total: usize = mappings.iter().map(|one| one.length).sum();
+fn move_all(mappings: &[Mapping], scratch: &mut [u8]) {
+    let own = || mappings.iter().filter(|one| one.is_own);
+    let total: usize = own().map(|one| one.length).sum();
     if total == 0 || total > MOST {
         return;
     }
@@ -53,22 +65,66 @@ fn move_all(mappings: &[Mapping]) {
         return;
     };
     let start = region.next_multiple_of(HUGE);
-    call(nr::MADVISE, [start, length - HUGE, nr::MADV_HUGEPAGE, 0, 0, 0]);
+    call(
+        nr::MADVISE,
+        [start, length - HUGE, nr::MADV_HUGEPAGE, 0, 0, 0],
+    );
     let mut to = start;
-    for one in mappings {
-        // SAFETY: both are mapped, and apart; this thread, the only one, writes nothing meanwhile but
-        // its registers and its stack, which is not among them.
-        unsafe { copy(to, one.start, one.length) };
-        let flags = nr::MREMAP_MAYMOVE | nr::MREMAP_FIXED;
-        // What fails leaves the mapping as it was.
-        call(nr::MREMAP, [to, one.length, one.length, flags, one.start, 0]);
-        // What a fork adds is its own, and is to be no more than it needs.
-        let small = nr::MADV_NOHUGEPAGE;
-        call(nr::MADVISE, [one.start, one.length, small, 0, 0, 0]);
+    for one in own() {
+        let touched = &mut scratch[..one.length / PAGE];
+        move_one(one, to, touched);
         to += one.length;
     }
     // What was not needed, before and behind; where the rest was there is nothing any more.
     call(nr::MUNMAP, [region, length, 0, 0, 0, 0]);
+}
+
+fn move_one(one: &Mapping, to: usize, touched: &mut [u8]) {
+    let vector = touched.as_mut_ptr() as usize;
+    let asked = call(nr::MINCORE, [one.start, one.length, vector, 0, 0, 0]);
+    // SAFETY: both are mapped, and apart; this thread, the only one, writes nothing meanwhile but
+    // its registers and its stack, which is not among them.
+    unsafe { copy(to, one.start, one.length) };
+    let flags = nr::MREMAP_MAYMOVE | nr::MREMAP_FIXED;
+    let moved = call(
+        nr::MREMAP,
+        [to, one.length, one.length, flags, one.start, 0],
+    );
+    // What fails leaves the mapping as it was.
+    if moved < 0 {
+        return;
+    }
+    // What a fork adds is its own, and is to be no more than it needs.
+    let small = nr::MADV_NOHUGEPAGE;
+    call(nr::MADVISE, [one.start, one.length, small, 0, 0, 0]);
+    if asked == 0 {
+        let pages = touched.iter().enumerate();
+        for (index, _) in pages.filter(|(_, there)| **there & 1 == 0) {
+            // Nobody had touched it, so it was empty, and is so again.
+            let address = one.start + index * PAGE;
+            call(nr::MADVISE, [address, PAGE, nr::MADV_DONTNEED, 0, 0, 0]);
+        }
+    }
+}
+
+/// A mapping of a file counts as one that has pages of its own, and has its entries copied, from the
+/// first page on that was written to. The byte written is the one that is there.
+fn copy_entries_of_files(procfs: usize, mappings: &[Mapping]) {
+    let path = c"self/mem".as_ptr() as usize;
+    let flags = nr::O_RDWR | nr::O_CLOEXEC;
+    let memory = call(nr::OPENAT, [procfs, path, flags, 0, 0, 0]);
+    if memory < 0 {
+        return;
+    }
+    let memory = memory as usize;
+    for one in mappings.iter().filter(|one| !one.is_own) {
+        let mut byte = 0_u8;
+        let at = &raw mut byte as usize;
+        if call(nr::PREAD64, [memory, at, 1, one.start, 0, 0]) == 1 {
+            call(nr::PWRITE64, [memory, at, 1, one.start, 0, 0]);
+        }
+    }
+    call(nr::CLOSE, [memory, 0, 0, 0, 0, 0]);
 }
 
 fn map(length: usize, kind: usize) -> Option<usize> {
@@ -90,26 +146,24 @@ unsafe fn copy(to: usize, from: usize, length: usize) {
     }
 }
 
-/// Reads this process's list of mappings from a procfs of its own: a zygote's view has none.
-fn read_maps(text: &mut [u8]) -> usize {
-    let context = call(
-        nr::FSOPEN,
-        [c"proc".as_ptr() as usize, nr::FSOPEN_CLOEXEC, 0, 0, 0, 0],
-    );
+/// A procfs that is nowhere: a zygote's view has none. Negative where there can be none.
+fn procfs() -> isize {
+    let name = c"proc".as_ptr() as usize;
+    let context = call(nr::FSOPEN, [name, nr::FSOPEN_CLOEXEC, 0, 0, 0, 0]);
     if context < 0 {
-        return 0;
+        return context;
     }
     let context = context as usize;
     call(nr::FSCONFIG, [context, nr::FSCONFIG_CMD_CREATE, 0, 0, 0, 0]);
     let mount = call(nr::FSMOUNT, [context, nr::FSMOUNT_CLOEXEC, 0, 0, 0, 0]);
     call(nr::CLOSE, [context, 0, 0, 0, 0, 0]);
-    if mount < 0 {
-        return 0;
-    }
-    let mount = mount as usize;
+    mount
+}
+
+/// Reads this process's list of mappings.
+fn read_maps(procfs: usize, text: &mut [u8]) -> usize {
     let path = c"self/maps".as_ptr() as usize;
-    let file = call(nr::OPENAT, [mount, path, nr::O_CLOEXEC, 0, 0, 0]);
-    call(nr::CLOSE, [mount, 0, 0, 0, 0, 0]);
+    let file = call(nr::OPENAT, [procfs, path, nr::O_CLOEXEC, 0, 0, 0]);
     if file < 0 {
         return 0;
     }
@@ -128,11 +182,13 @@ fn read_maps(text: &mut [u8]) -> usize {
     length
 }
 
-/// Finds the private writable mappings that are worth it, but for stacks. Returns how many.
+/// Finds the mappings that are worth it, but for stacks. Returns how many.
 fn parse(text: &[u8], mappings: &mut [Mapping; MOST_MAPPINGS]) -> usize {
     let mut count = 0;
     for line in text.split(|&byte| byte == b'\n') {
-        let Some(mapping) = mapping(line) else { continue };
+        let Some(mapping) = mapping(line) else {
+            continue;
+        };
         if count < mappings.len() {
             mappings[count] = mapping;
             count += 1;
@@ -146,8 +202,17 @@ fn mapping(line: &[u8]) -> Option<Mapping> {
     let mut range = words.next()?.split(|&byte| byte == b'-');
     let (start, end) = (hexadecimal(range.next()?)?, hexadecimal(range.next()?)?);
     let length = end.checked_sub(start)?;
-    let is_stack = line.ends_with(b"[stack]");
-    (words.next()? == b"rw-p" && length >= LEAST && !is_stack).then_some(Mapping { start, length })
+    let (least, is_own) = match words.next()? {
+        b"rw-p" if !line.ends_with(b"[stack]") => (LEAST, true),
+        b"r-xp" => (LEAST_OF_FILE, false),
+        _ => return None,
+    };
+    let fits = (least..=SCRATCH * PAGE).contains(&length);
+    fits.then_some(Mapping {
+        start,
+        length,
+        is_own,
+    })
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<usize> {

@@ -4,7 +4,10 @@
 mod calls {
     pub const READ: usize = 0;
     pub const CLOSE: usize = 3;
+    pub const PREAD64: usize = 17;
+    pub const PWRITE64: usize = 18;
     pub const MREMAP: usize = 25;
+    pub const MINCORE: usize = 27;
     pub const MADVISE: usize = 28;
     pub const OPENAT: usize = 257;
     pub const DUP3: usize = 292;
@@ -43,6 +46,8 @@ mod calls {
     pub const OPENAT: usize = 56;
     pub const CLOSE: usize = 57;
     pub const READ: usize = 63;
+    pub const PREAD64: usize = 67;
+    pub const PWRITE64: usize = 68;
     pub const PPOLL: usize = 73;
     pub const SIGNALFD4: usize = 74;
     pub const EXIT_GROUP: usize = 94;
@@ -56,6 +61,7 @@ mod calls {
     pub const MREMAP: usize = 216;
     pub const CLONE: usize = 220;
     pub const MMAP: usize = 222;
+    pub const MINCORE: usize = 232;
     pub const MADVISE: usize = 233;
     pub const WAIT4: usize = 260;
 }
@@ -78,11 +84,13 @@ pub const MAP_POPULATE: usize = 0x8000;
 pub const MAP_FIXED_NOREPLACE: usize = 0x10_0000;
 pub const MREMAP_MAYMOVE: usize = 1;
 pub const MREMAP_FIXED: usize = 2;
+pub const MADV_DONTNEED: usize = 4;
 pub const MADV_HUGEPAGE: usize = 14;
 pub const MADV_NOHUGEPAGE: usize = 15;
 pub const FSOPEN_CLOEXEC: usize = 1;
 pub const FSCONFIG_CMD_CREATE: usize = 6;
 pub const FSMOUNT_CLOEXEC: usize = 1;
+pub const O_RDWR: usize = 2;
 pub const O_CLOEXEC: usize = 0o2_000_000;
 pub const SIG_SETMASK: usize = 2;
 pub const SIGCHLD: usize = 17;

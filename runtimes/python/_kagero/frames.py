@@ -21,7 +21,8 @@ RESTORE = 11
 SNAPSHOT = 12
 FORK = 13
 
-_SOCKET = 3
+_INHERITED = 3
+_socket = _INHERITED
 _PREFIX = struct.Struct("<III")
 _READ = 65536
 
@@ -45,12 +46,18 @@ if hasattr(os, "register_at_fork"):
 
 def keep_from_programs():
     """The socket is this process's own."""
-    os.set_inheritable(_SOCKET, False)
+    os.set_inheritable(_socket, False)
+
+
+def speak_to(descriptor=_INHERITED):
+    """Exchanges frames with somebody else, or with the server again."""
+    global _socket
+    _socket = descriptor
 
 
 def receive(unpack=_PREFIX.unpack_from, read=os.read, size=_PREFIX.size):
     """The next frame: kind, header and payload. Ends the runtime when the server is gone."""
-    received = read(_SOCKET, _READ)
+    received = read(_socket, _READ)
     while len(received) < size:
         received += _more(_READ)
     kind, header_length, payload_length = unpack(received)
@@ -75,7 +82,7 @@ def send(kind, header=b"", payload=b""):
 
 
 def _more(size):
-    received = os.read(_SOCKET, size)
+    received = os.read(_socket, size)
     if not received:
         os._exit(0)
     return received
@@ -87,7 +94,7 @@ def _rest(received, end):
     whole[:at] = received
     view = memoryview(whole)
     while at < end:
-        read = os.readv(_SOCKET, [view[at:]])
+        read = os.readv(_socket, [view[at:]])
         if read == 0:
             os._exit(0)
         at += read
@@ -96,8 +103,8 @@ def _rest(received, end):
 
 
 def _write(frame):
-    written = os.write(_SOCKET, frame)
+    written = os.write(_socket, frame)
     if written < len(frame):
         view = memoryview(frame)
         while written < len(frame):
-            written += os.write(_SOCKET, view[written:])
+            written += os.write(_socket, view[written:])

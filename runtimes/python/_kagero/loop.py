@@ -7,6 +7,9 @@ from . import compiled, context, encode, errors, frames, handler, logs, output
 from .handler import Fault
 from .jsontext import decode
 
+# Of the event before, as the environment variable has it.
+_trace = None
+
 
 def main():
     output.install()
@@ -28,7 +31,7 @@ def main():
     if kind != frames.SPECIALISE:
         raise RuntimeError("expected to be told a function, got a frame of kind %d" % kind)
     function = decode(header)
-    _answer_events(_become(function), function["task_root"])
+    _answer_events(become(function), function["task_root"])
 
 
 def _rehearse(function):
@@ -45,7 +48,7 @@ _GENERIC = {
 }
 
 
-def _become(function):
+def become(function):
     """Turns this process into the function, and returns its handler."""
     for name, value in function["environment"].items():
         os.environ[name] = value
@@ -68,7 +71,6 @@ def _become(function):
 
 
 def _answer_events(function, task_root):
-    trace = None
     while True:
         kind, header, event = frames.receive()
         if kind == frames.SNAPSHOT:
@@ -76,27 +78,39 @@ def _answer_events(function, task_root):
 
             snapshot.take(task_root)
             continue
-        header = decode(header)
-        request_id = logs.request_id = header["id"]
-        logs.tenant_id = header.get("tenant_id")
-        if header.get("trace") != trace:
-            trace = header.get("trace")
-            if trace is None:
-                os.environ.pop("_X_AMZN_TRACE_ID", None)
-            else:
-                os.environ["_X_AMZN_TRACE_ID"] = trace
-        try:
-            result = marshal(function(unmarshal(event), context.LambdaContext(header)))
-        except Exception as error:
-            document = errors.describe(error, request_id)
-            errors.log(document)
-            output.flush()
-            frames.send(frames.ERROR, *errors.frame(document))
+        answer(function, decode(header), event)
+        # It may not outlive the invocation in a frozen environment.
+        event = None
+
+
+def answer(function, header, event):
+    """Has the function answer one event."""
+    global _trace
+    request_id = logs.request_id = header["id"]
+    logs.tenant_id = header.get("tenant_id")
+    trace = header.get("trace")
+    if trace != _trace:
+        _trace = trace
+        if trace is None:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
         else:
-            output.flush()
-            frames.send(frames.RESPONSE, b"", result)
-        # Neither may outlive the invocation in a frozen environment.
-        event = result = None
+            os.environ["_X_AMZN_TRACE_ID"] = trace
+    try:
+        result = marshal(function(unmarshal(event), context.LambdaContext(header)))
+    except Exception as error:
+        document = errors.describe(error, request_id)
+        errors.log(document)
+        output.flush()
+        frames.send(frames.ERROR, *errors.frame(document))
+    else:
+        output.flush()
+        frames.send(frames.RESPONSE, b"", result)
+
+
+def forget():
+    """Undoes what was remembered of an event."""
+    global _trace
+    _trace = logs.request_id = logs.tenant_id = None
 
 
 def unmarshal(event):

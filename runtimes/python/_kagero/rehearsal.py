@@ -8,8 +8,7 @@ Nothing may be left behind that a function could see.
 import os
 import sys
 
-from . import compiled, context, encode, handler, logs
-from .jsontext import decode
+from . import compiled, context, encode, frames, logs, loop
 
 _ROOT = "/var/runtime/python/rehearsal"
 _MODULE = "_kagero_rehearsal"
@@ -30,20 +29,19 @@ def run(environment=_ENVIRONMENT, events=1):
     """Takes what a function will be told: the same variables, with other values."""
     before = dict(os.environ)
     path, hooks = list(sys.path), list(sys.path_hooks)
-    for name, value in environment.items():
-        os.environ[name] = value
-    context.configure(os.environ)
-    encode.configure(os.environ)
-    handler.set_up_path(_ROOT)
-    os.chdir(_ROOT)
     compiled.hold(_ROOT + "/" + _MODULE + ".py")
-    found, _, _ = handler.load(_MODULE + ".handler", _ROOT)
-    for _ in range(events):
-        header = decode(_HEADER)
-        os.environ["_X_AMZN_TRACE_ID"] = header["trace"]
-        logs.request_id = header["id"]
-        encode.to_json(found(decode(_EVENT), context.LambdaContext(header)))
-    logs.request_id = None
+    with _Server() as server:
+        handler = loop.become(
+            {
+                "environment": environment,
+                "task_root": _ROOT,
+                "handler": _MODULE + ".handler",
+            }
+        )
+        server.hear()
+        for _ in range(events):
+            server.answer(handler)
+    loop.forget()
     os.chdir("/")
     sys.path[:], sys.path_hooks[:] = path, hooks
     sys.modules.pop(_MODULE, None)
@@ -56,4 +54,30 @@ def run(environment=_ENVIRONMENT, events=1):
     os.environ.update(before)
     context.configure(os.environ)
     encode.configure(os.environ)
+    logs.configure(os.environ)
     compiled.forget()
+
+
+class _Server:
+    """A pipe in the server's place: what is sent is read by nobody else."""
+
+    def __enter__(self):
+        self._out, self._in = os.pipe()
+        frames.speak_to(self._in)
+        return self
+
+    def __exit__(self, *_):
+        frames.speak_to()
+        os.close(self._out)
+        os.close(self._in)
+
+    def hear(self):
+        os.read(self._out, 65536)
+
+    def answer(self, handler):
+        frames.send(frames.INVOKE, _HEADER, _EVENT)
+        frames.speak_to(self._out)
+        _, header, event = frames.receive()
+        frames.speak_to(self._in)
+        loop.answer(handler, loop.decode(header), event)
+        self.hear()

@@ -12,7 +12,8 @@ import types
 # What most functions import, and what is dear to import.
 import datetime  # noqa: F401
 import json  # noqa: F401
-import logging  # noqa: F401
+import logging
+import threading
 
 import _kagero_fork
 
@@ -63,6 +64,18 @@ def _fill_gaps():
                 break
 
 
+def _rehearse_fork():
+    """What the standard library does in each forked process: its locks are made anew, which in a
+    process of one thread changes nothing."""
+    for module, name in ((threading, "_after_fork"), (logging, "_after_at_fork_child_reinit_locks")):
+        # Nothing that a later version must have.
+        getattr(module, name, _nothing)()
+
+
+def _nothing():
+    pass
+
+
 def serve():
     """Returns in each forked process, which then is what a fresh one would be."""
     # Said to the dynamic linker, so that no fork has to look for a symbol.
@@ -70,6 +83,7 @@ def serve():
     # Code that has run often is specialised, and what it fills on first use is filled: once for all.
     for _ in range(20):
         rehearsal.run()
+        _rehearse_fork()
     gc.collect()
     _fill_gaps()
     if _knows_immortals():

@@ -15,7 +15,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::plan::{Call, Phase, Plan};
 use crate::sandbox::Usage;
@@ -30,7 +30,8 @@ trait Hierarchy: Debug + Send + Sync {
     /// that the kernel charges.
     fn limit_memory(&self, name: &str, bytes: u64) -> Result<(), SandboxError>;
     fn limit_pids(&self, name: &str, pids: u32) -> Result<(), SandboxError>;
-    fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError>;
+    /// In thousandths of a processor; `None` is no limit.
+    fn limit_cpu(&self, name: &str, cpu_millis: Option<u32>) -> Result<(), SandboxError>;
     /// The files by which init moves itself in, by writing `0`; none where it is born inside.
     fn doors(&self, name: &str) -> Result<Vec<File>, SandboxError>;
     /// The folder to be born in, for `CLONE_INTO_CGROUP`.
@@ -225,6 +226,7 @@ impl Cgroup {
     /// Sets the limits, those that have changed: each write takes the kernel its time, and a group
     /// gets three sets of them until its function runs.
     pub(crate) fn limit(&self, limits: &Limits) -> Result<(), SandboxError> {
+        self.limit_cpu(limits.cpu_millis)?;
         let mut current = self.current();
         let bytes = limits.hard_memory_bytes();
         for one in self.hierarchies.iter() {
@@ -234,9 +236,6 @@ impl Cgroup {
             if current.is_none_or(|now| now.pids != limits.pids) {
                 one.limit_pids(&self.name, limits.pids)?;
             }
-            if current.is_none_or(|now| now.cpu_millis != limits.cpu_millis) {
-                one.limit_cpu(&self.name, limits.cpu_millis)?;
-            }
         }
         *current = Some(*limits);
         Ok(())
@@ -244,11 +243,15 @@ impl Cgroup {
 
     pub(crate) fn limit_cpu(&self, cpu_millis: u32) -> Result<(), SandboxError> {
         let mut current = self.current();
-        if current.is_some_and(|now| now.cpu_millis == cpu_millis) {
-            return Ok(());
-        }
-        for one in self.hierarchies.iter() {
-            one.limit_cpu(&self.name, cpu_millis)?;
+        // A new group has no limit. Each that is set has the kernel look at all groups there are.
+        let (before, after) = (
+            current.and_then(|now| below_all(now.cpu_millis)),
+            below_all(cpu_millis),
+        );
+        if before != after {
+            for one in self.hierarchies.iter() {
+                one.limit_cpu(&self.name, after)?;
+            }
         }
         if let Some(now) = current.as_mut() {
             now.cpu_millis = cpu_millis;
@@ -336,6 +339,16 @@ impl Cgroup {
             .iter()
             .try_for_each(|one| one.remove(&self.name))
     }
+}
+
+/// What is less than all processors together; as much, or more, is no limit.
+fn below_all(cpu_millis: u32) -> Option<u32> {
+    static ALL_MILLIS: OnceLock<u32> = OnceLock::new();
+    let all = ALL_MILLIS.get_or_init(|| {
+        let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
+        u32::try_from(processors.saturating_mul(1000)).unwrap_or(u32::MAX)
+    });
+    (cpu_millis < *all).then_some(cpu_millis)
 }
 
 impl Drop for Cgroup {

@@ -148,10 +148,15 @@ impl Hierarchy for Version1 {
         files::write(&folder.join(name).join("pids.max"), &most)
     }
 
-    fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError> {
+    fn limit_cpu(&self, name: &str, cpu_millis: Option<u32>) -> Result<(), SandboxError> {
         let Some(cpu) = &self.cpu else { return Ok(()) };
-        let quota = u64::from(cpu_millis) * CPU_PERIOD_MICROS / 1000;
-        let quota = quota.max(LEAST_QUOTA_MICROS).to_string();
+        let quota = cpu_millis.map_or_else(
+            || String::from("-1"),
+            |millis| {
+                let quota = u64::from(millis) * CPU_PERIOD_MICROS / 1000;
+                quota.max(LEAST_QUOTA_MICROS).to_string()
+            },
+        );
         files::write(&cpu.join(name).join("cpu.cfs_quota_us"), &quota)
     }
 

@@ -142,12 +142,17 @@ impl Hierarchy for Version2 {
         files::write(&self.file(name, "pids.max"), &most)
     }
 
-    fn limit_cpu(&self, name: &str, cpu_millis: u32) -> Result<(), SandboxError> {
+    fn limit_cpu(&self, name: &str, cpu_millis: Option<u32>) -> Result<(), SandboxError> {
         if !self.controls("cpu") {
             return Ok(());
         }
-        let quota = u64::from(cpu_millis) * CPU_PERIOD_MICROS / 1000;
-        let quota = quota.max(LEAST_QUOTA_MICROS);
+        let quota = cpu_millis.map_or_else(
+            || String::from("max"),
+            |millis| {
+                let quota = u64::from(millis) * CPU_PERIOD_MICROS / 1000;
+                quota.max(LEAST_QUOTA_MICROS).to_string()
+            },
+        );
         files::write(
             &self.file(name, "cpu.max"),
             &format!("{quota} {CPU_PERIOD_MICROS}"),

@@ -74,15 +74,23 @@ impl Links {
         self.0.request(message)
     }
 
+    /// Without a message, which the kernel would answer with all that it knows of the device.
     pub(super) fn index(&self, name: &str) -> io::Result<u32> {
-        let message = Message::new(libc::RTM_GETLINK, libc::NLM_F_ACK, &ifinfomsg(0, 0))
-            .with_text(libc::IFLA_IFNAME, name);
-        let answers = self.0.dump(message)?;
-        answers
-            .first()
-            .and_then(link_of)
-            .map(|(index, _)| index)
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        // SAFETY: integers and addresses only, for which zero is a value.
+        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+        // The last byte stays the NUL that ends it.
+        let room = request.ifr_name.len() - 1;
+        for (to, from) in request.ifr_name[..room].iter_mut().zip(name.bytes()) {
+            *to = from.cast_signed();
+        }
+        // SAFETY: a live socket and a whole request, which the kernel fills in.
+        let result =
+            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCGIFINDEX, &raw mut request) };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the field that this request has filled.
+        Ok(unsafe { request.ifr_ifru.ifru_ifindex }.cast_unsigned())
     }
 
     /// The index of the device inside, from inside.

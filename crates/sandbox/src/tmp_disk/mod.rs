@@ -36,7 +36,7 @@ const SPARE: usize = 4;
 /// Making disks waits until none was taken for so long: a burst has the processors, and does with
 /// memory when all that were ready are taken; but where starts never cease, no longer than that.
 const LULL: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Threads that take disks apart, which is waiting for the kernel for the most part.
 const REMOVERS: usize = 4;
