@@ -10,6 +10,8 @@ pub(crate) enum User {
     Real { uid: u32, gid: u32 },
     /// In a user namespace: the one user that is mapped, which init already is.
     Mapped,
+    /// The same, whose bounding set is empty already.
+    Bounded,
 }
 
 impl User {
@@ -17,7 +19,7 @@ impl User {
     pub(crate) fn passwd(self) -> Option<String> {
         match self {
             Self::Real { uid, gid } => Some(skeleton::passwd(uid, gid)),
-            Self::Mapped => None,
+            Self::Mapped | Self::Bounded => None,
         }
     }
 }

@@ -185,7 +185,7 @@ impl Template {
         identity::add(
             &mut start.plan,
             Phase::Setup,
-            User::Mapped,
+            User::Bounded,
             host.last_capability,
         );
         identity::die_with_server(&mut start.plan);
