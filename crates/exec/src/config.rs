@@ -137,10 +137,10 @@ impl ExecConfig {
     }
 }
 
-/// As many networks as a thousandth of the host's memory has room for.
+/// As many networks as three thousandths of the host's memory have room for.
 fn networks_in_reserve(memory: &MemoryProbe) -> usize {
     const NETWORK_BYTES: u64 = 300 << 10;
-    const MOST: u64 = 64;
+    const MOST: u64 = 256;
     let total = memory.read().map_or(0, |memory| memory.total);
-    (total / 1_000 / NETWORK_BYTES).min(MOST) as usize
+    (total / 1_000 * 3 / NETWORK_BYTES).min(MOST) as usize
 }

@@ -38,8 +38,8 @@ pub struct HostConfig {
     /// How many network namespaces (as root, for each set of ports in use) and control groups are
     /// kept ready for the next starts.
     pub ready: usize,
-    /// How many more networks of each set are made for bursts of starts, once there was one, when
-    /// nothing starts; some 300 KB of the kernel's memory each.
+    /// How many more of each are made for bursts of starts, once there was one, when nothing starts;
+    /// a network takes some 300 KB of the kernel's memory.
     pub reserve: usize,
     /// Prepare a way out for environments that ask for one.
     pub egress: Option<EgressConfig>,

@@ -2,8 +2,8 @@
 //!
 //! A thread makes the next ones in the background, for the port sets that have been asked for; an
 //! idle server that never started a sandbox holds none. Networks that nothing went through come back
-//! (`renewal`). A network takes so much of the processor to make that a burst of starts should not
-//! have to: a reserve of them is made when nothing starts.
+//! (`renewal`). Both take so much of the processor to make that a burst of starts should not have to:
+//! a reserve of them is made when nothing starts.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -21,10 +21,10 @@ use crate::worker::Worker;
 /// How long more networks than are made ahead wait for a start.
 const SURPLUS_KEPT: Duration = Duration::from_millis(500);
 
-/// How long no network was taken when the reserve is filled, and the pause after each of it: what
+/// How long nothing was taken when the reserve is filled, and the pause after each of it: what
 /// starts meanwhile should not notice.
 const LULL: Duration = Duration::from_millis(250);
-const BETWEEN: Duration = Duration::from_millis(5);
+const BETWEEN: Duration = Duration::from_millis(2);
 /// How long after the last start there is a reserve.
 const RESERVE_KEPT: Duration = Duration::from_mins(10);
 
@@ -54,7 +54,7 @@ pub(crate) enum Taken {
 }
 
 impl Stock {
-    /// Keeps up to `depth` of each kind ready, and for bursts `reserve` more networks.
+    /// Keeps up to `depth` of each kind ready, and for bursts `reserve` more.
     pub(crate) fn open(
         depth: usize,
         reserve: usize,
@@ -112,6 +112,12 @@ impl Stock {
     }
 }
 
+/// What there is less of than is to be in reserve, and how much.
+enum Lacking {
+    Network(Kind, usize),
+    Cgroup(usize),
+}
+
 /// Where new ones come from.
 struct Source {
     cgroups: Cgroups,
@@ -125,7 +131,7 @@ struct Filler {
     reserve: usize,
     source: Source,
     renewal: Renewal,
-    /// When a start last took a network.
+    /// When a start last took something.
     used: Instant,
     /// Making one failed, and is not tried again before the next start.
     failed: bool,
@@ -143,7 +149,10 @@ impl Filler {
                     self.used = Instant::now();
                     self.fill_networks(&kind, self.depth)
                 }
-                Ok(Taken::Cgroup) => self.fill_cgroups(),
+                Ok(Taken::Cgroup) => {
+                    self.used = Instant::now();
+                    self.fill_cgroups(self.depth)
+                }
                 Ok(Taken::Back(returned)) => {
                     self.take_back(returned);
                     Ok(())
@@ -185,9 +194,12 @@ impl Filler {
         }
         if self.used.elapsed() >= RESERVE_KEPT {
             self.shorten(self.depth);
-        } else if let Some((kind, there)) = self.lacking() {
+        } else if let Some(lacking) = self.lacking() {
             if self.used.elapsed() >= LULL {
-                return self.fill_networks(&kind, there + 1);
+                return match lacking {
+                    Lacking::Network(kind, there) => self.fill_networks(&kind, there + 1),
+                    Lacking::Cgroup(there) => self.fill_cgroups(there + 1),
+                };
             }
         } else {
             self.shorten(self.depth + self.reserve);
@@ -195,26 +207,26 @@ impl Filler {
         Ok(())
     }
 
-    /// A kind that has fewer than its reserve, while it is in use.
-    fn lacking(&self) -> Option<(Kind, usize)> {
+    /// What there is less of than is to be in reserve, while it is in use.
+    fn lacking(&self) -> Option<Lacking> {
         if self.failed || self.reserve == 0 || self.used.elapsed() >= RESERVE_KEPT {
             return None;
         }
+        let wanted = self.depth + self.reserve;
         let shelves = lock(&self.shelves);
-        let mut lacking = shelves
-            .networks
-            .iter()
-            .filter(|(_, shelf)| shelf.len() < self.depth + self.reserve);
-        lacking
-            .next()
-            .map(|(kind, shelf)| (kind.clone(), shelf.len()))
+        // None has been taken, or none can be made.
+        let cgroups = Some(shelves.cgroups.len()).filter(|there| (1..wanted).contains(there));
+        let mut kinds = shelves.networks.iter();
+        let network = kinds.find(|(_, shelf)| shelf.len() < wanted);
+        let network = network.map(|(kind, shelf)| Lacking::Network(kind.clone(), shelf.len()));
+        network.or(cgroups.map(Lacking::Cgroup))
     }
 
-    /// Whether a shelf has more networks than so many.
+    /// Whether a shelf has more than so many.
     fn has_more_than(&self, most: usize) -> bool {
         let shelves = lock(&self.shelves);
-        let mut shelves = shelves.networks.values();
-        shelves.any(|shelf| shelf.len() > most)
+        let mut networks = shelves.networks.values();
+        shelves.cgroups.len() > most || networks.any(|shelf| shelf.len() > most)
     }
 
     fn count(&self, kind: &Kind) -> usize {
@@ -222,9 +234,16 @@ impl Filler {
     }
 
     fn shorten(&self, most: usize) {
-        for shelf in lock(&self.shelves).networks.values_mut() {
-            shelf.truncate(most);
+        let mut shelves = lock(&self.shelves);
+        let mut networks = Vec::new();
+        for shelf in shelves.networks.values_mut() {
+            networks.extend(shelf.drain(most.min(shelf.len())..));
         }
+        let kept = most.min(shelves.cgroups.len());
+        let cgroups = shelves.cgroups.split_off(kept);
+        // Starts do not wait for what it takes to let them go.
+        drop(shelves);
+        drop((networks, cgroups));
     }
 
     /// Puts a network on its shelf again if it is as new. Those that come back may be more than
@@ -260,8 +279,8 @@ impl Filler {
         Ok(())
     }
 
-    fn fill_cgroups(&self) -> Result<(), SandboxError> {
-        while lock(&self.shelves).cgroups.len() < self.depth {
+    fn fill_cgroups(&self, wanted: usize) -> Result<(), SandboxError> {
+        while lock(&self.shelves).cgroups.len() < wanted {
             let Some(cgroup) = self.source.cgroups.create()? else {
                 return Ok(());
             };

@@ -289,12 +289,17 @@ async fn compiled(function: &FunctionSpec) -> std::path::PathBuf {
 async fn code_is_compiled_once_and_runs_from_its_bytecode() {
     let world = World::new();
     let code = "
-import os, sys
+import importlib, inspect, os, sys
 from package import inner
+NAMES = sorted(globals())
 def handler(event, context):
     if event: raise ValueError('here')
+    spec, me = __spec__, sys.modules['app']
+    module = [NAMES, __name__, __package__, __doc__, spec.name, spec.origin, spec.cached, spec.parent,
+              spec.has_location, spec.submodule_search_locations, spec.loader is __loader__,
+              me.handler is handler, inspect.getsource(handler), importlib.reload(me) is me]
     return {'task': sorted(os.listdir('/var/task')), 'inner': inner.WHERE, 'file': __file__,
-            'loader': type(__loader__).__name__, 'cached': __cached__}
+            'loader': type(__loader__).__name__, 'cached': __cached__, 'module': module}
 ";
     let files = [
         ("app.py", code),
@@ -325,7 +330,7 @@ def handler(event, context):
     run(&other, false).await;
     let bytecode = std::fs::read(compiled(&other).await.join("app.pyc")).unwrap();
     let mut from_bytecode = document(&run(&function, false).await);
-    for same in ["task", "inner", "file", "cached"] {
+    for same in ["task", "inner", "file", "cached", "module"] {
         assert_eq!(from_bytecode[same], from_source[same], "{same}");
     }
     let failed = document(&run(&function, true).await);

@@ -16,6 +16,9 @@ const CPU_PERIOD_MICROS: u64 = 20_000;
 /// The least the kernel accepts.
 const LEAST_QUOTA_MICROS: u64 = 1_000;
 
+/// The limit of memory and swap together.
+const WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
+
 const FREEZE_PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Version1 {
     accounts: Option<PathBuf>,
     pids: Option<PathBuf>,
     freezer: Option<PathBuf>,
+    /// Whether memory and swap together are accounted.
+    accounts_swap: bool,
     /// The same folders, marked as a living server's.
     _held: Vec<File>,
 }
@@ -41,8 +46,11 @@ impl Version1 {
             held.push(lock);
             Some(folder)
         };
+        let memory = claim("memory");
+        let with_swap = |folder: &PathBuf| folder.join(WITH_SWAP).exists();
         let version = Self {
-            memory: claim("memory"),
+            accounts_swap: memory.as_ref().is_some_and(with_swap),
+            memory,
             cpu: claim("cpu"),
             accounts: whole.then(|| claim("cpuacct")).flatten(),
             pids: claim("pids"),
@@ -130,10 +138,8 @@ impl Hierarchy for Version1 {
             let folder = memory.join(name);
             let bytes = bytes.to_string();
             files::write(&folder.join("memory.limit_in_bytes"), &bytes)?;
-            // Memory and swap together, where swap is accounted at all.
-            let with_swap = folder.join("memory.memsw.limit_in_bytes");
-            if with_swap.exists() {
-                files::write(&with_swap, &bytes)?;
+            if self.accounts_swap {
+                files::write(&folder.join(WITH_SWAP), &bytes)?;
             }
         }
         Ok(())
