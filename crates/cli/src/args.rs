@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use server::config::Settings;
 
-/// A serverless cloud in one binary: AWS Lambda functions, and S3, SQS, IAM and CloudWatch Logs
-/// around them, behind AWS's own APIs on one port. No Docker, no account.
+/// A serverless cloud in one binary: AWS Lambda functions and the services that feed them (API Gateway,
+/// S3, SQS, SNS, DynamoDB, EventBridge, Scheduler, ECR, IAM, STS, CloudWatch Logs), behind AWS's own APIs
+/// on one port. No Docker, no account.
 ///
 /// Start it with `kagero serve`, then point any AWS client at it:
 ///
