@@ -18,12 +18,15 @@ const LEAST_OF_FILE: usize = 512 << 10;
 /// In all: Python with what most functions import has eight megabytes.
 const MOST: usize = 64 << 20;
 const MOST_MAPPINGS: usize = 32;
-const PAGE: usize = 4096;
 const HUGE: usize = 2 << 20;
-/// For the list of mappings, and for which pages of one there are.
+/// For the list of mappings.
 const SCRATCH: usize = 64 << 10;
 
 const WRITABLE: usize = nr::PROT_READ | nr::PROT_WRITE;
+
+unsafe extern "C" {
+    safe fn getpagesize() -> core::ffi::c_int;
+}
 
 #[derive(Clone, Copy, Default)]
 struct Mapping {
@@ -47,14 +50,14 @@ pub fn gather() {
         let length = read_maps(procfs, text);
         let mut mappings = [Mapping::default(); MOST_MAPPINGS];
         let count = parse(&text[..length], &mut mappings);
-        move_all(&mappings[..count], text);
+        move_all(&mappings[..count]);
         copy_entries_of_files(procfs, &mappings[..count]);
         call(nr::CLOSE, [procfs, 0, 0, 0, 0, 0]);
     }
     call(nr::MUNMAP, [scratch, SCRATCH, 0, 0, 0, 0]);
 }
 
-fn move_all(mappings: &[Mapping], scratch: &mut [u8]) {
+fn move_all(mappings: &[Mapping]) {
     let own = || mappings.iter().filter(|one| one.is_own);
     let total: usize = own().map(|one| one.length).sum();
     if total == 0 || total > MOST {
@@ -71,17 +74,14 @@ fn move_all(mappings: &[Mapping], scratch: &mut [u8]) {
     );
     let mut to = start;
     for one in own() {
-        let touched = &mut scratch[..one.length / PAGE];
-        move_one(one, to, touched);
+        move_one(one, to);
         to += one.length;
     }
     // What was not needed, before and behind; where the rest was there is nothing any more.
     call(nr::MUNMAP, [region, length, 0, 0, 0, 0]);
 }
 
-fn move_one(one: &Mapping, to: usize, touched: &mut [u8]) {
-    let vector = touched.as_mut_ptr() as usize;
-    let asked = call(nr::MINCORE, [one.start, one.length, vector, 0, 0, 0]);
+fn move_one(one: &Mapping, to: usize) {
     // SAFETY: both are mapped, and apart; this thread, the only one, writes nothing meanwhile but
     // its registers and its stack, which is not among them.
     unsafe { copy(to, one.start, one.length) };
@@ -97,12 +97,12 @@ fn move_one(one: &Mapping, to: usize, touched: &mut [u8]) {
     // What a fork adds is its own, and is to be no more than it needs.
     let small = nr::MADV_NOHUGEPAGE;
     call(nr::MADVISE, [one.start, one.length, small, 0, 0, 0]);
-    if asked == 0 {
-        let pages = touched.iter().enumerate();
-        for (index, _) in pages.filter(|(_, there)| **there & 1 == 0) {
-            // Nobody had touched it, so it was empty, and is so again.
-            let address = one.start + index * PAGE;
-            call(nr::MADVISE, [address, PAGE, nr::MADV_DONTNEED, 0, 0, 0]);
+    let page = getpagesize() as usize;
+    for address in (one.start..one.start + one.length).step_by(page) {
+        // SAFETY: mapped, by the move.
+        if unsafe { is_empty(address, page) } {
+            // As good as never touched.
+            call(nr::MADVISE, [address, page, nr::MADV_DONTNEED, 0, 0, 0]);
         }
     }
 }
@@ -144,6 +144,14 @@ unsafe fn copy(to: usize, from: usize, length: usize) {
                 .write_volatile(from.add(index).read_volatile());
         }
     }
+}
+
+/// # Safety
+/// The range is mapped, and nobody writes to it.
+unsafe fn is_empty(start: usize, length: usize) -> bool {
+    let words = start as *const u64;
+    // SAFETY: as the caller says.
+    (0..length / size_of::<u64>()).all(|index| unsafe { words.add(index).read_volatile() } == 0)
 }
 
 /// A procfs that is nowhere: a zygote's view has none. Negative where there can be none.
@@ -207,8 +215,7 @@ fn mapping(line: &[u8]) -> Option<Mapping> {
         b"r-xp" => (LEAST_OF_FILE, false),
         _ => return None,
     };
-    let fits = (least..=SCRATCH * PAGE).contains(&length);
-    fits.then_some(Mapping {
+    (length >= least).then_some(Mapping {
         start,
         length,
         is_own,

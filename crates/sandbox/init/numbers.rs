@@ -7,7 +7,6 @@ mod calls {
     pub const PREAD64: usize = 17;
     pub const PWRITE64: usize = 18;
     pub const MREMAP: usize = 25;
-    pub const MINCORE: usize = 27;
     pub const MADVISE: usize = 28;
     pub const OPENAT: usize = 257;
     pub const DUP3: usize = 292;
@@ -61,7 +60,6 @@ mod calls {
     pub const MREMAP: usize = 216;
     pub const CLONE: usize = 220;
     pub const MMAP: usize = 222;
-    pub const MINCORE: usize = 232;
     pub const MADVISE: usize = 233;
     pub const WAIT4: usize = 260;
 }
