@@ -9,6 +9,14 @@ use super::netlink::{Answer, Message, Netlink, text};
 /// Name of the device inside, as in Lambda and elsewhere.
 pub(super) const INSIDE: &str = "eth0";
 
+/// The address of a device on its link.
+pub(super) type Mac = [u8; 6];
+
+/// Of every device that leads to an environment, each of which is alone on its link: locally administered.
+/// Both ends know each other and need not ask. A host may be told to answer for no address but a device's
+/// own, and the kernel has room for some thousand that were asked for, in all networks together.
+const GATEWAY_MAC: Mac = [0x02, b'k', b'a', b'g', b'e', b'r'];
+
 const IFINFOMSG: usize = 16;
 const RTMSG: usize = 12;
 
@@ -52,26 +60,38 @@ impl Links {
         Netlink::of(socket).map(Self)
     }
 
-    /// A pair of devices: `name` here, and `eth0` in that namespace.
-    pub(super) fn create_pair(&self, name: &str, namespace: BorrowedFd<'_>) -> io::Result<()> {
+    /// A pair of devices: `name` here, and `eth0` in that namespace, with this address on the link.
+    pub(super) fn create_pair(
+        &self,
+        name: &str,
+        namespace: BorrowedFd<'_>,
+        inside: &Mac,
+    ) -> io::Result<()> {
         let namespace = namespace.as_raw_fd().cast_unsigned();
-        let message = one_queue(
-            Message::new(libc::RTM_NEWLINK, CREATE, &ifinfomsg(0, 0))
-                .with_text(libc::IFLA_IFNAME, name),
-        )
-        .nest(IFLA_LINKINFO, |info| {
-            info.with_text(IFLA_INFO_KIND, "veth")
-                .nest(IFLA_INFO_DATA, |veth| {
-                    veth.nest(VETH_INFO_PEER, |peer| {
-                        one_queue(
-                            peer.raw(&ifinfomsg(0, 0))
-                                .with_text(libc::IFLA_IFNAME, INSIDE),
-                        )
-                        .with_u32(IFLA_NET_NS_FD, namespace)
-                    })
-                })
-        });
-        self.0.request(message)
+        let near = Message::new(libc::RTM_NEWLINK, CREATE, &ifinfomsg(0, 0))
+            .with_text(libc::IFLA_IFNAME, name)
+            .with(libc::IFLA_ADDRESS, &GATEWAY_MAC);
+        self.0.request(pair(near, |far| {
+            far.with_text(libc::IFLA_IFNAME, INSIDE)
+                .with(libc::IFLA_ADDRESS, inside)
+                .with_u32(IFLA_NET_NS_FD, namespace)
+        }))
+    }
+
+    /// A pair of devices that lead nowhere, of which the first has this address. So the address is the
+    /// host's, whoever asks for it, and is on none of the devices that lead to environments: the kernel
+    /// keeps a list of all that have the same, and goes through all that there are for each new one.
+    pub(super) fn create_gateway(&self, names: [&str; 2], own: Ipv4Addr) -> io::Result<()> {
+        let near = Message::new(libc::RTM_NEWLINK, CREATE, &ifinfomsg(0, 0))
+            .with_text(libc::IFLA_IFNAME, names[0]);
+        self.0
+            .request(pair(near, |far| far.with_text(libc::IFLA_IFNAME, names[1])))?;
+        for name in names {
+            self.refuse_ipv6(self.index(name)?)?;
+        }
+        let [gate, wall] = [self.index(names[0])?, self.index(names[1])?];
+        self.0
+            .batch(vec![address(gate, own, own), up(gate), up(wall)])
     }
 
     /// Without a message, which the kernel would answer with all that it knows of the device.
@@ -98,12 +118,17 @@ impl Links {
         self.index(INSIDE)
     }
 
-    /// Makes the end of a pair that is here a router's: it passes packets on, has the address `own`,
-    /// and leads to `far` alone.
+    /// Makes the end of a pair that is here a router's: it passes packets on, and leads to `far` alone,
+    /// to which it is `own`.
     ///
     /// By IPv6 every device has an address that others on its link can reach, unless told not to;
     /// here nothing is to be reached, and IPv4 alone is passed on.
-    pub(super) fn make_gateway(&self, index: u32, own: Ipv4Addr, far: Ipv4Addr) -> io::Result<()> {
+    pub(super) fn make_gateway(
+        &self,
+        index: u32,
+        own: Ipv4Addr,
+        (far, inside): (Ipv4Addr, &Mac),
+    ) -> io::Result<()> {
         let message = |has_ipv6: bool| {
             Message::new(libc::RTM_SETLINK, libc::NLM_F_ACK, &ifinfomsg(index, 0)).nest(
                 IFLA_AF_SPEC,
@@ -128,7 +153,18 @@ impl Links {
             }
             outcome => outcome?,
         }
-        self.0.batch(vec![address(index, own, far), up(index)])
+        let mut header = rtmsg();
+        header[1] = 32;
+        header[4] = libc::RT_TABLE_MAIN;
+        header[5] = libc::RTPROT_STATIC;
+        header[6] = libc::RT_SCOPE_LINK;
+        header[7] = libc::RTN_UNICAST;
+        let route = Message::new(libc::RTM_NEWROUTE, CREATE, &header)
+            .with(libc::RTA_DST, &far.octets())
+            .with(libc::RTA_PREFSRC, &own.octets())
+            .with_u32(libc::RTA_OIF, index);
+        self.0
+            .batch(vec![up(index), route, neighbour(index, far, inside)])
     }
 
     /// Keeps a device, which is not up yet, from taking an IPv6 address by itself.
@@ -162,8 +198,12 @@ impl Links {
         let default_route = Message::new(libc::RTM_NEWROUTE, CREATE, &header)
             .with(libc::RTA_GATEWAY, &gateway.octets())
             .with_u32(libc::RTA_OIF, index);
-        self.0
-            .batch(vec![address(index, own, gateway), up(index), default_route])
+        self.0.batch(vec![
+            address(index, own, gateway),
+            up(index),
+            neighbour(index, gateway, &GATEWAY_MAC),
+            default_route,
+        ])
     }
 
     /// Every IPv4 route, of all tables.
@@ -195,6 +235,18 @@ impl Links {
     }
 }
 
+/// A message for a pair of virtual Ethernet devices; `fill` says what the far one is.
+fn pair(near: Message, fill: impl FnOnce(Message) -> Message) -> Message {
+    one_queue(near).nest(IFLA_LINKINFO, |info| {
+        info.with_text(IFLA_INFO_KIND, "veth")
+            .nest(IFLA_INFO_DATA, |veth| {
+                veth.nest(VETH_INFO_PEER, |peer| {
+                    one_queue(fill(peer.raw(&ifinfomsg(0, 0))))
+                })
+            })
+    })
+}
+
 /// Asks for a device with one queue each way. Without, the kernel makes one a processor and then, under
 /// the lock that every change of a network waits for, closes all but the first: a round of all
 /// processors for each device and direction.
@@ -217,6 +269,18 @@ fn address(index: u32, own: Ipv4Addr, far: Ipv4Addr) -> Message {
     Message::new(libc::RTM_NEWADDR, CREATE, &header)
         .with(libc::IFA_LOCAL, &own.octets())
         .with(libc::IFA_ADDRESS, &far.octets())
+}
+
+/// Says for good who has an address on a link.
+fn neighbour(index: u32, who: Ipv4Addr, mac: &Mac) -> Message {
+    // struct ndmsg: family, padding, index, state, flags, type.
+    let mut header = [0; 12];
+    header[0] = libc::AF_INET as u8;
+    header[4..8].copy_from_slice(&index.to_ne_bytes());
+    header[8..10].copy_from_slice(&libc::NUD_PERMANENT.to_ne_bytes());
+    Message::new(libc::RTM_NEWNEIGH, CREATE, &header)
+        .with(libc::NDA_DST, &who.octets())
+        .with(libc::NDA_LLADDR, mac)
 }
 
 /// `struct ifinfomsg`, whose flags are set and asked to change.

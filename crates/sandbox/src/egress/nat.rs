@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::forwarding::{self, Forwarding};
-use super::link::Links;
+use super::link::{Links, Mac};
 use super::nftables::Nftables;
 use super::pool::Pool;
 use super::resolv_conf::{self, Servers};
@@ -87,6 +88,8 @@ impl Nat {
             resolv_conf: folder.join("resolv.conf"),
             _resolver: resolver,
         };
+        nat.create_gateway()
+            .map_err(SandboxError::host("give the gateway its address"))?;
         nat.look_for_uplinks()
             .map_err(SandboxError::host("let devices forward"))?;
         let host = fs::read_to_string(&config.resolv_conf).unwrap_or_default();
@@ -134,11 +137,20 @@ impl Nat {
         self.look_for_uplinks()?;
         let address = {
             let links = lock(&self.links);
-            let (name, address) = self.create_pair(&links, network)?;
-            links.make_gateway(links.index(&name)?, self.pool.gateway(), address)?;
+            let inside = any_mac();
+            let (name, address) = self.create_pair(&links, network, &inside)?;
+            let index = links.index(&name)?;
+            links.make_gateway(index, self.pool.gateway(), (address, &inside))?;
             address
         };
         inside.make_way_out(inside.inside()?, address, self.pool.gateway())
+    }
+
+    fn create_gateway(&self) -> io::Result<()> {
+        // No environment's number, which is four hexadecimal digits.
+        let names = ["gate", "wall"].map(|end| format!("{}{end}", self.prefix));
+        let names = names.each_ref().map(String::as_str);
+        lock(&self.links).create_gateway(names, self.pool.gateway())
     }
 
     /// Under the next number that no living environment has.
@@ -146,12 +158,13 @@ impl Nat {
         &self,
         links: &Links,
         network: &PreparedNetwork,
+        inside: &Mac,
     ) -> io::Result<(String, std::net::Ipv4Addr)> {
         for _ in 0..ATTEMPTS {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let (number, address) = self.pool.environment(number);
             let name = format!("{}{number:04x}", self.prefix);
-            match links.create_pair(&name, network.namespace.as_fd()) {
+            match links.create_pair(&name, network.namespace.as_fd(), inside) {
                 Ok(()) => return Ok((name, address)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -243,6 +256,12 @@ fn is_passing(error: &io::Error) -> bool {
     error
         .raw_os_error()
         .is_some_and(|code| passing.contains(&code))
+}
+
+/// Locally administered, of one device alone, and no other's: functions make names of it.
+fn any_mac() -> Mac {
+    let [first, second, third, fourth, fifth, ..] = RandomState::new().hash_one(()).to_ne_bytes();
+    [0x02, first, second, third, fourth, fifth]
 }
 
 /// FNV-1a: the same after a restart.

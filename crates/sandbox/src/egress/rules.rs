@@ -11,6 +11,9 @@ use super::nftables::{Expression, Hook, Table, rule};
 use super::pool::Pool;
 
 pub(super) const REGISTER: u32 = 1;
+const PORT_REGISTER: u32 = 2;
+
+const NAT_DESTINATION: u32 = 1;
 
 const META_IIFNAME: u32 = 6;
 pub(super) const META_OIFNAME: u32 = 7;
@@ -83,12 +86,7 @@ pub(super) fn table(name: &str, prefix: &str, pool: Pool, resolver: u16) -> Tabl
             &from[..],
             &destination(pool.gateway(), 32),
             &port(protocol, DNS),
-            &[
-                Expression::new("immediate")
-                    .number(1, REGISTER)
-                    .value(2, &resolver.to_be_bytes()),
-                Expression::new("redir").number(1, REGISTER),
-            ],
+            &lead_to(pool.gateway(), resolver),
         ];
         table.rule("resolver", &expressions.concat());
     }
@@ -192,6 +190,24 @@ pub(super) fn port(protocol: u8, port: u16) -> Vec<Expression> {
     expressions.push(payload(TRANSPORT, 2, 2));
     expressions.push(compare(EQUAL, &port.to_be_bytes()));
     expressions
+}
+
+/// Translates the destination.
+fn lead_to(address: Ipv4Addr, port: u16) -> Vec<Expression> {
+    let load = |register: u32, value: &[u8]| {
+        Expression::new("immediate")
+            .number(1, register)
+            .value(2, value)
+    };
+    vec![
+        load(REGISTER, &address.octets()),
+        load(PORT_REGISTER, &port.to_be_bytes()),
+        Expression::new("nat")
+            .number(1, NAT_DESTINATION)
+            .number(2, libc::NFPROTO_IPV4 as u32)
+            .number(3, REGISTER)
+            .number(5, PORT_REGISTER),
+    ]
 }
 
 /// Packets of connections that have any of these bits, or with `EQUAL` none of them.

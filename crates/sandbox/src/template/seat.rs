@@ -116,7 +116,14 @@ impl Seat {
         map_users(pid, uid).map_err(failed("map the user of a forked template"))?;
         // Two calls of three that a fork takes; whatever it is for, it needs none to be executed with.
         for capability in 0..=host.last_capability {
-            let drop = [libc::PR_CAPBSET_DROP as u64, u64::from(capability), 0, 0, 0, 0];
+            let drop = [
+                libc::PR_CAPBSET_DROP as u64,
+                u64::from(capability),
+                0,
+                0,
+                0,
+                0,
+            ];
             let dropped = seat.first.must(libc::SYS_prctl, drop);
             dropped.map_err(failed("bound the capabilities of a forked template"))?;
         }

@@ -244,6 +244,21 @@ fn a_host_that_forwards_already_goes_on() {
 }
 
 #[test]
+fn a_host_that_answers_for_no_other_devices_address_is_passed_through() {
+    in_a_world(|world| {
+        // Kubernetes' proxy and load balancers set these.
+        for setting in ["arp_ignore", "rp_filter"] {
+            fs::write(format!("/proc/sys/net/ipv4/conf/all/{setting}"), "1").unwrap();
+        }
+        serve_names();
+        let Some(host) = world.host("a") else { return };
+        let (port, _heard) = world.serve_outside(OUTSIDE);
+        assert_eq!(connect(&host, OUTSIDE, port), ["connected"]);
+        assert_eq!(run(&host, "resolve", NAME), [OUTSIDE.to_string()]);
+    });
+}
+
+#[test]
 fn a_firewall_that_drops_lets_environments_pass() {
     in_a_world(|world| {
         if nft("list tables").is_none() {
