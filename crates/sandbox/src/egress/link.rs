@@ -68,30 +68,37 @@ impl Links {
         inside: &Mac,
     ) -> io::Result<()> {
         let namespace = namespace.as_raw_fd().cast_unsigned();
-        let near = Message::new(libc::RTM_NEWLINK, CREATE, &ifinfomsg(0, 0))
-            .with_text(libc::IFLA_IFNAME, name)
-            .with(libc::IFLA_ADDRESS, &GATEWAY_MAC);
-        self.0.request(pair(near, |far| {
-            far.with_text(libc::IFLA_IFNAME, INSIDE)
-                .with(libc::IFLA_ADDRESS, inside)
-                .with_u32(IFLA_NET_NS_FD, namespace)
-        }))
+        let message = one_queue(
+            Message::new(libc::RTM_NEWLINK, CREATE, &ifinfomsg(0, 0))
+                .with_text(libc::IFLA_IFNAME, name)
+                .with(libc::IFLA_ADDRESS, &GATEWAY_MAC),
+        )
+        .nest(IFLA_LINKINFO, |info| {
+            info.with_text(IFLA_INFO_KIND, "veth")
+                .nest(IFLA_INFO_DATA, |veth| {
+                    veth.nest(VETH_INFO_PEER, |peer| {
+                        one_queue(
+                            peer.raw(&ifinfomsg(0, 0))
+                                .with_text(libc::IFLA_IFNAME, INSIDE)
+                                .with(libc::IFLA_ADDRESS, inside),
+                        )
+                        .with_u32(IFLA_NET_NS_FD, namespace)
+                    })
+                })
+        });
+        self.0.request(message)
     }
 
-    /// A pair of devices that lead nowhere, of which the first has this address. So the address is the
-    /// host's, whoever asks for it, and is on none of the devices that lead to environments: the kernel
-    /// keeps a list of all that have the same, and goes through all that there are for each new one.
-    pub(super) fn create_gateway(&self, names: [&str; 2], own: Ipv4Addr) -> io::Result<()> {
-        let near = Message::new(libc::RTM_NEWLINK, CREATE, &ifinfomsg(0, 0))
-            .with_text(libc::IFLA_IFNAME, names[0]);
-        self.0
-            .request(pair(near, |far| far.with_text(libc::IFLA_IFNAME, names[1])))?;
-        for name in names {
-            self.refuse_ipv6(self.index(name)?)?;
-        }
-        let [gate, wall] = [self.index(names[0])?, self.index(names[1])?];
-        self.0
-            .batch(vec![address(gate, own, own), up(gate), up(wall)])
+    /// Gives a device this address, which is the host's then, whatever device it is asked for by. Those that
+    /// lead to environments have none: the kernel keeps a list of all that have the same, and goes
+    /// through all addresses that there are for each new one.
+    pub(super) fn give_address(&self, index: u32, own: Ipv4Addr) -> io::Result<()> {
+        self.refuse_ipv6(index)?;
+        self.0.batch(vec![address(index, own, own), up(index)])
+    }
+
+    pub(super) fn bring_up(&self, index: u32) -> io::Result<()> {
+        self.0.request(up(index))
     }
 
     /// Without a message, which the kernel would answer with all that it knows of the device.
@@ -233,18 +240,6 @@ impl Links {
         }
         Ok(())
     }
-}
-
-/// A message for a pair of virtual Ethernet devices; `fill` says what the far one is.
-fn pair(near: Message, fill: impl FnOnce(Message) -> Message) -> Message {
-    one_queue(near).nest(IFLA_LINKINFO, |info| {
-        info.with_text(IFLA_INFO_KIND, "veth")
-            .nest(IFLA_INFO_DATA, |veth| {
-                veth.nest(VETH_INFO_PEER, |peer| {
-                    one_queue(fill(peer.raw(&ifinfomsg(0, 0))))
-                })
-            })
-    })
 }
 
 /// Asks for a device with one queue each way. Without, the kernel makes one a processor and then, under

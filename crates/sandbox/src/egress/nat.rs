@@ -39,6 +39,8 @@ pub(crate) struct Nat {
     table: String,
     prefix: String,
     pool: Pool,
+    /// Where the device with the gateway's address ends.
+    gateway: Option<PreparedNetwork>,
     next: AtomicU64,
     forwarding: Forwarding,
     uplinks: Mutex<Uplinks>,
@@ -72,12 +74,13 @@ impl Nat {
             Nftables::open().map_err(SandboxError::host("open a socket for nf_tables"))?;
         let (pool, resolver) = create(&nftables, &links, &table, &prefix, seed, config)
             .map_err(SandboxError::host("make a table of nf_tables"))?;
-        let nat = Self {
+        let mut nat = Self {
             links: Mutex::new(links),
             nftables,
             table,
             prefix,
             pool,
+            gateway: None,
             next: AtomicU64::new(0),
             forwarding: Forwarding::open()
                 .map_err(SandboxError::host("note which devices forward"))?,
@@ -88,8 +91,7 @@ impl Nat {
             resolv_conf: folder.join("resolv.conf"),
             _resolver: resolver,
         };
-        nat.create_gateway()
-            .map_err(SandboxError::host("give the gateway its address"))?;
+        nat.create_gateway()?;
         nat.look_for_uplinks()
             .map_err(SandboxError::host("let devices forward"))?;
         let host = fs::read_to_string(&config.resolv_conf).unwrap_or_default();
@@ -146,11 +148,21 @@ impl Nat {
         inside.make_way_out(inside.inside()?, address, self.pool.gateway())
     }
 
-    fn create_gateway(&self) -> io::Result<()> {
+    /// Makes the device that has the gateway's address. Its other end is in a network where nobody is, and
+    /// which ends with this: however the server ends, the device goes too.
+    fn create_gateway(&mut self) -> Result<(), SandboxError> {
         // No environment's number, which is four hexadecimal digits.
-        let names = ["gate", "wall"].map(|end| format!("{}{end}", self.prefix));
-        let names = names.each_ref().map(String::as_str);
-        lock(&self.links).create_gateway(names, self.pool.gateway())
+        let name = format!("{}gate", self.prefix);
+        let (network, inside) = PreparedNetwork::make_with_links(&[])?;
+        let create = || -> io::Result<()> {
+            let links = lock(&self.links);
+            links.create_pair(&name, network.namespace.as_fd(), &any_mac())?;
+            inside.bring_up(inside.inside()?)?;
+            links.give_address(links.index(&name)?, self.pool.gateway())
+        };
+        create().map_err(SandboxError::host("give the gateway its address"))?;
+        self.gateway = Some(network);
+        Ok(())
     }
 
     /// Under the next number that no living environment has.
