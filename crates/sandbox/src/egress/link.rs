@@ -65,7 +65,7 @@ impl Links {
         &self,
         name: &str,
         namespace: BorrowedFd<'_>,
-        inside: &Mac,
+        inside: Mac,
     ) -> io::Result<()> {
         let namespace = namespace.as_raw_fd().cast_unsigned();
         let message = one_queue(
@@ -80,7 +80,7 @@ impl Links {
                         one_queue(
                             peer.raw(&ifinfomsg(0, 0))
                                 .with_text(libc::IFLA_IFNAME, INSIDE)
-                                .with(libc::IFLA_ADDRESS, inside),
+                                .with(libc::IFLA_ADDRESS, &inside),
                         )
                         .with_u32(IFLA_NET_NS_FD, namespace)
                     })
@@ -134,7 +134,7 @@ impl Links {
         &self,
         index: u32,
         own: Ipv4Addr,
-        (far, inside): (Ipv4Addr, &Mac),
+        (far, inside): (Ipv4Addr, Mac),
     ) -> io::Result<()> {
         let message = |has_ipv6: bool| {
             Message::new(libc::RTM_SETLINK, libc::NLM_F_ACK, &ifinfomsg(index, 0)).nest(
@@ -208,7 +208,7 @@ impl Links {
         self.0.batch(vec![
             address(index, own, gateway),
             up(index),
-            neighbour(index, gateway, &GATEWAY_MAC),
+            neighbour(index, gateway, GATEWAY_MAC),
             default_route,
         ])
     }
@@ -267,7 +267,7 @@ fn address(index: u32, own: Ipv4Addr, far: Ipv4Addr) -> Message {
 }
 
 /// Says for good who has an address on a link.
-fn neighbour(index: u32, who: Ipv4Addr, mac: &Mac) -> Message {
+fn neighbour(index: u32, who: Ipv4Addr, mac: Mac) -> Message {
     // struct ndmsg: family, padding, index, state, flags, type.
     let mut header = [0; 12];
     header[0] = libc::AF_INET as u8;
@@ -275,7 +275,7 @@ fn neighbour(index: u32, who: Ipv4Addr, mac: &Mac) -> Message {
     header[8..10].copy_from_slice(&libc::NUD_PERMANENT.to_ne_bytes());
     Message::new(libc::RTM_NEWNEIGH, CREATE, &header)
         .with(libc::NDA_DST, &who.octets())
-        .with(libc::NDA_LLADDR, mac)
+        .with(libc::NDA_LLADDR, &mac)
 }
 
 /// `struct ifinfomsg`, whose flags are set and asked to change.

@@ -140,9 +140,9 @@ impl Nat {
         let address = {
             let links = lock(&self.links);
             let inside = any_mac();
-            let (name, address) = self.create_pair(&links, network, &inside)?;
+            let (name, address) = self.create_pair(&links, network, inside)?;
             let index = links.index(&name)?;
-            links.make_gateway(index, self.pool.gateway(), (address, &inside))?;
+            links.make_gateway(index, self.pool.gateway(), (address, inside))?;
             address
         };
         inside.make_way_out(inside.inside()?, address, self.pool.gateway())
@@ -156,7 +156,7 @@ impl Nat {
         let (network, inside) = PreparedNetwork::make_with_links(&[])?;
         let create = || -> io::Result<()> {
             let links = lock(&self.links);
-            links.create_pair(&name, network.namespace.as_fd(), &any_mac())?;
+            links.create_pair(&name, network.namespace.as_fd(), any_mac())?;
             inside.bring_up(inside.inside()?)?;
             links.give_address(links.index(&name)?, self.pool.gateway())
         };
@@ -170,7 +170,7 @@ impl Nat {
         &self,
         links: &Links,
         network: &PreparedNetwork,
-        inside: &Mac,
+        inside: Mac,
     ) -> io::Result<(String, std::net::Ipv4Addr)> {
         for _ in 0..ATTEMPTS {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
