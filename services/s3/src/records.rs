@@ -153,6 +153,9 @@ pub struct Object {
     /// Higher for later versions of a key. Zero for one from before the bucket had versions.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub order: u64,
+    /// The multipart upload that it was: completing that once more has the same answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with one")]

@@ -199,6 +199,7 @@ pub async fn head_bucket(
     let bucket = buckets::find_of(&state, &call, &input.bucket, owner).await?;
     Ok(HeadBucketOutput {
         bucket_region: Some(bucket.value.region.to_string()),
+        access_point_alias: Some(false),
         ..HeadBucketOutput::default()
     })
 }

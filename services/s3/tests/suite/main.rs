@@ -23,6 +23,7 @@ mod multipart;
 mod notifications;
 mod objects;
 mod port;
+mod repeated_completion;
 mod sharing;
 mod tagging;
 mod versions;
