@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base::{Clock, Region};
+use base::{AccountId, Clock, Region};
 use gateway::{Admin, AuthMode, Config, Gateway, Registry};
 use serde_json::Value;
 use service::Principal;
