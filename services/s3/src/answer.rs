@@ -11,6 +11,7 @@ use service::{Body, RequestContext, ServiceError};
 use wire::Value;
 
 use crate::call;
+use crate::carried;
 use crate::error::Error;
 
 /// A whole body.
@@ -144,7 +145,7 @@ fn element(xml: &mut String, name: &str, text: &str) {
 /// them: as references, though XML 1.0 knows none of the kind.
 pub fn document_or_stream(body: s3s::Body) -> Body {
     match body.bytes() {
-        Some(document) => full(mend(document)),
+        Some(document) => full(mend(carried::document_out(document))),
         None => body.boxed_unsync(),
     }
 }

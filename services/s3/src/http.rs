@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::AccountId;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
 use service::{Access, Body, CrossOrigin, Demand, HttpService, RequestContext, ServiceError};
 
@@ -14,7 +14,10 @@ use crate::call::Call;
 use crate::dispatch::{Failure, Status};
 use crate::error::{Error, broken_body};
 use crate::records::BUCKETS;
-use crate::{S3, answer, document, domain, form, pages, port, website};
+use crate::{S3, answer, call, carried, document, domain, form, pages, port, website};
+
+/// A list of 10,000 parts, each with the longest checksum, has 3 MB.
+const MOST_BYTES_OF_COMPLETION: usize = 8 << 20;
 
 #[async_trait]
 impl HttpService for S3 {
@@ -116,7 +119,9 @@ impl S3 {
             return Err(Error::not_implemented(operation).into_service_error());
         }
         announce_length(&mut parts, &body);
+        call::check_trailer(&parts.headers).map_err(Error::into_service_error)?;
         let body = document::guard(&parts, body).map_err(Error::into_service_error)?;
+        let body = checksums_in(&mut parts, body).await?;
         let call = Arc::new(Call::take(context.clone(), &mut parts));
         let failure = Failure::default();
         parts.extensions.insert(call);
@@ -139,12 +144,50 @@ impl S3 {
         if response.status().is_client_error() || response.status().is_server_error() {
             return Err(read_wire_error(response).await);
         }
+        carried::headers_out(response.headers_mut());
         if let Some(Status(status)) = response.extensions_mut().remove() {
             *response.status_mut() = status;
         }
         answer::identify(context, &mut response);
         Ok(response)
     }
+}
+
+/// Gives checksums that the wire layer does not know to it as it can carry them. Of bodies only that of a
+/// CompleteMultipartUpload has any.
+async fn checksums_in(parts: &mut Parts, body: Body) -> Result<Body, ServiceError> {
+    carried::headers_in(&mut parts.headers).map_err(Error::into_service_error)?;
+    let completes = parts.method == Method::POST
+        && parts.uri.query().is_some_and(|query| {
+            query
+                .split('&')
+                .any(|pair| pair.split('=').next() == Some("uploadId"))
+        });
+    if !completes {
+        return Ok(body);
+    }
+    let given = collect_completion(body).await?;
+    let carried = carried::document_in(given);
+    if parts.headers.contains_key(header::CONTENT_LENGTH) {
+        let length = HeaderValue::from(carried.len());
+        parts.headers.insert(header::CONTENT_LENGTH, length);
+    }
+    Ok(answer::full(carried))
+}
+
+async fn collect_completion(mut body: Body) -> Result<Bytes, ServiceError> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken_body(&error))?;
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
+        collected.extend_from_slice(&bytes);
+        if collected.len() > MOST_BYTES_OF_COMPLETION {
+            return Err(Error::malformed_xml().into_service_error());
+        }
+    }
+    Ok(collected.freeze())
 }
 
 /// Whether the client awaits a 100 for a body of no bytes, which is answered without one. botocore

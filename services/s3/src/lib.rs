@@ -4,6 +4,7 @@ mod access;
 mod answer;
 mod buckets;
 mod call;
+mod carried;
 mod commit;
 mod configurations;
 mod content;
