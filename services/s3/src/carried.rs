@@ -115,14 +115,11 @@ pub fn document_out(document: Bytes) -> Bytes {
             let (name, value) = value.split_once(':')?;
             Some((named(name)?.name(), value, rest))
         });
-        match carried {
-            Some((name, value, rest)) => {
-                written += &format!("<Checksum{name}>{value}</Checksum{name}>{rest}");
-            }
-            None => {
-                written += OPEN;
-                written += part;
-            }
+        if let Some((name, value, rest)) = carried {
+            let pieces = ["<Checksum", name, ">", value, "</Checksum", name, ">", rest];
+            written.extend(pieces);
+        } else {
+            written.extend([OPEN, part]);
         }
     }
     written.into()

@@ -77,7 +77,7 @@ fn bytes(entry: &g::PublishBatchRequestEntry) -> usize {
     let attributes = entry.message_attributes.iter().flatten();
     let attributes = attributes.map(|(name, one)| {
         let text = one.string_value.as_ref().map_or(0, String::len);
-        let binary = one.binary_value.as_ref().map_or(0, |bytes| bytes.len());
+        let binary = one.binary_value.as_deref().map_or(0, <[u8]>::len);
         name.len() + one.data_type.len() + text + binary
     });
     entry.message.len() + attributes.sum::<usize>()
