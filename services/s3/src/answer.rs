@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use service::{Body, RequestContext, ServiceError};
@@ -12,7 +12,29 @@ use wire::Value;
 
 use crate::call;
 use crate::carried;
-use crate::error::Error;
+use crate::error::{Error, broken_body};
+
+/// The longest is the list of 10,000 parts, each with the longest checksum: 3 MB.
+const MOST_BYTES_OF_DOCUMENT: usize = 8 << 20;
+
+/// The bytes of a document that a request brings.
+///
+/// # Errors
+/// `IncompleteBody`, or `MalformedXML` when it is longer than any can be.
+pub async fn collect(mut body: Body) -> Result<Bytes, ServiceError> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken_body(&error))?;
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
+        collected.extend_from_slice(&bytes);
+        if collected.len() > MOST_BYTES_OF_DOCUMENT {
+            return Err(Error::malformed_xml().into_service_error());
+        }
+    }
+    Ok(collected.freeze())
+}
 
 /// A whole body.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
@@ -126,7 +148,7 @@ pub fn post_response(location: &str, bucket: &str, key: &str, etag: &str) -> Str
 }
 
 /// The gateway's errors carry the codes of AWS's JSON services; S3 has its own for some.
-fn code(code: &str) -> &str {
+pub fn code(code: &str) -> &str {
     match code {
         "AccessDeniedException" => "AccessDenied",
         "InternalFailure" => "InternalError",
@@ -136,7 +158,7 @@ fn code(code: &str) -> &str {
     }
 }
 
-fn element(xml: &mut String, name: &str, text: &str) {
+pub fn element(xml: &mut String, name: &str, text: &str) {
     write!(xml, "<{name}>{}</{name}>", escape(text)).expect("writing to a string cannot fail");
 }
 

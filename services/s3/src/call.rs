@@ -14,6 +14,7 @@ use crate::domain::condition::Conditions;
 use crate::domain::event::Cause;
 use crate::domain::notification::EventKind;
 use crate::domain::range::ByteRange;
+use crate::domain::tags::Tag;
 use crate::error::Error;
 
 const TRAILER: &str = "x-amz-trailer";
@@ -38,6 +39,8 @@ pub struct Call {
     pub expires: Option<String>,
     /// What comes after the body, if a checksum is announced to be among it.
     pub trailers: Option<TrailingHeaders>,
+    /// The tags that a bucket is to be made with.
+    pub bucket_tags: Vec<Tag>,
     /// The checksum that is announced to come there, or that the SDK was told to use.
     pub body_checksum: Option<Algorithm>,
 }
@@ -56,6 +59,7 @@ impl Call {
             range: None,
             expires: None,
             trailers: None,
+            bucket_tags: Vec::new(),
             body_checksum: None,
         }
     }
@@ -80,6 +84,7 @@ impl Call {
             expires: headers.remove(header::EXPIRES).and_then(text),
             trailers: trailer(headers)
                 .and_then(|_| parts.extensions.get::<TrailingHeaders>().cloned()),
+            bucket_tags: Vec::new(),
             body_checksum: body_checksum(headers),
             context,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::AccountId;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
@@ -12,12 +12,10 @@ use service::{Access, Body, CrossOrigin, Demand, HttpService, RequestContext, Se
 
 use crate::call::Call;
 use crate::dispatch::{Failure, Status};
+use crate::domain::tags::Tag;
 use crate::error::{Error, broken_body};
 use crate::records::BUCKETS;
-use crate::{S3, answer, call, carried, document, domain, form, pages, port, website};
-
-/// A list of 10,000 parts, each with the longest checksum, has 3 MB.
-const MOST_BYTES_OF_COMPLETION: usize = 8 << 20;
+use crate::{S3, answer, call, carried, control, document, domain, form, pages, port, website};
 
 #[async_trait]
 impl HttpService for S3 {
@@ -100,6 +98,9 @@ impl S3 {
         request: Request<Body>,
     ) -> Result<Response<Body>, ServiceError> {
         let (parts, body) = request.into_parts();
+        if domain::control::is_meant(&parts) {
+            return Ok(self.control(context, parts, body).await);
+        }
         if !form::is_form(&parts) {
             return self.answer(context, Request::from_parts(parts, body)).await;
         }
@@ -122,7 +123,11 @@ impl S3 {
         call::check_trailer(&parts.headers).map_err(Error::into_service_error)?;
         let body = document::guard(&parts, body).map_err(Error::into_service_error)?;
         let body = checksums_in(&mut parts, body).await?;
-        let call = Arc::new(Call::take(context.clone(), &mut parts));
+        let (body, bucket_tags) = bucket_tags(&parts, body).await?;
+        let call = Arc::new(Call {
+            bucket_tags,
+            ..Call::take(context.clone(), &mut parts)
+        });
         let failure = Failure::default();
         parts.extensions.insert(call);
         parts.extensions.insert(failure.clone());
@@ -166,7 +171,7 @@ async fn checksums_in(parts: &mut Parts, body: Body) -> Result<Body, ServiceErro
     if !completes {
         return Ok(body);
     }
-    let given = collect_completion(body).await?;
+    let given = answer::collect(body).await?;
     let carried = carried::document_in(given);
     if parts.headers.contains_key(header::CONTENT_LENGTH) {
         let length = HeaderValue::from(carried.len());
@@ -175,19 +180,20 @@ async fn checksums_in(parts: &mut Parts, body: Body) -> Result<Body, ServiceErro
     Ok(answer::full(carried))
 }
 
-async fn collect_completion(mut body: Body) -> Result<Bytes, ServiceError> {
-    let mut collected = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| broken_body(&error))?;
-        let Ok(bytes) = frame.into_data() else {
-            continue;
-        };
-        collected.extend_from_slice(&bytes);
-        if collected.len() > MOST_BYTES_OF_COMPLETION {
-            return Err(Error::malformed_xml().into_service_error());
-        }
+/// Reads the tags that a bucket is to be made with, which the wire layer passes over.
+async fn bucket_tags(parts: &Parts, body: Body) -> Result<(Body, Vec<Tag>), ServiceError> {
+    let is_empty = http_body::Body::is_end_stream(&body);
+    if is_empty || domain::access::of(parts).action != "s3:CreateBucket" {
+        return Ok((body, Vec::new()));
     }
-    Ok(collected.freeze())
+    let document = answer::collect(body).await?;
+    let tags = if document.windows(6).any(|six| six == b"<Tags>") {
+        control::read_tags(&document, "CreateBucketConfiguration")
+            .map_err(Error::into_service_error)?
+    } else {
+        Vec::new()
+    };
+    Ok((answer::full(document), tags))
 }
 
 /// Whether the client awaits a 100 for a body of no bytes, which is answered without one. botocore

@@ -8,6 +8,7 @@ mod carried;
 mod commit;
 mod configurations;
 mod content;
+mod control;
 mod deliver;
 mod dispatch;
 mod document;

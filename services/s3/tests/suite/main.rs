@@ -5,6 +5,7 @@
     reason = "small documents, read more easily than folded"
 )]
 
+mod bucket_tags;
 mod buckets;
 mod checksums;
 mod conditions;
