@@ -29,7 +29,7 @@ impl S3 {
     ) -> Response<Body> {
         let call = Call::take(context.clone(), &mut parts);
         let mut response = match self.answer_control(&call, &parts, body).await {
-            Ok(Some(document)) => xml(StatusCode::OK, document),
+            Ok(Some(document)) => xml(StatusCode::OK, &document),
             Ok(None) => {
                 let mut response = Response::new(answer::full(Bytes::new()));
                 *response.status_mut() = StatusCode::NO_CONTENT;
@@ -181,10 +181,10 @@ fn failure(context: &RequestContext, error: &ServiceError) -> Response<Body> {
     document.push_str("</Error>");
     answer::element(&mut document, "RequestId", &context.request_id.to_string());
     document.push_str("</ErrorResponse>");
-    xml(error.status, document)
+    xml(error.status, &document)
 }
 
-fn xml(status: StatusCode, document: String) -> Response<Body> {
+fn xml(status: StatusCode, document: &str) -> Response<Body> {
     let declared = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{document}");
     let mut response = Response::new(answer::full(declared));
     *response.status_mut() = status;
