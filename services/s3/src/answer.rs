@@ -12,6 +12,7 @@ use wire::Value;
 
 use crate::call;
 use crate::carried;
+use crate::dispatch::Rewrite;
 use crate::error::{Error, broken_body};
 
 /// The longest is the list of 10,000 parts, each with the longest checksum: 3 MB.
@@ -165,9 +166,12 @@ pub fn element(xml: &mut String, name: &str, text: &str) {
 /// The body of an answer as it leaves. What the wire layer has in memory is a document of its own,
 /// whose root must name S3's namespace, and in which control characters are written as S3 writes
 /// them: as references, though XML 1.0 knows none of the kind.
-pub fn document_or_stream(body: s3s::Body) -> Body {
+pub fn document_or_stream(body: s3s::Body, rewrite: Option<Rewrite>) -> Body {
     match body.bytes() {
-        Some(document) => full(mend(carried::document_out(document))),
+        Some(document) => {
+            let document = rewrite.map_or_else(|| document.clone(), |it| (it.0)(&document));
+            full(mend(carried::document_out(document)))
+        }
         None => body.boxed_unsync(),
     }
 }

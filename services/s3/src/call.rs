@@ -41,6 +41,8 @@ pub struct Call {
     pub trailers: Option<TrailingHeaders>,
     /// The tags that a bucket is to be made with.
     pub bucket_tags: Vec<Tag>,
+    /// Whether a bucket's new encryption is to block customers' keys, if that is said.
+    pub blocks_customer_keys: Option<bool>,
     /// The checksum that is announced to come there, or that the SDK was told to use.
     pub body_checksum: Option<Algorithm>,
 }
@@ -60,6 +62,7 @@ impl Call {
             expires: None,
             trailers: None,
             bucket_tags: Vec::new(),
+            blocks_customer_keys: None,
             body_checksum: None,
         }
     }
@@ -85,6 +88,7 @@ impl Call {
             trailers: trailer(headers)
                 .and_then(|_| parts.extensions.get::<TrailingHeaders>().cloned()),
             bucket_tags: Vec::new(),
+            blocks_customer_keys: None,
             body_checksum: body_checksum(headers),
             context,
         }

@@ -11,11 +11,14 @@ use http_body_util::BodyExt as _;
 use service::{Access, Body, CrossOrigin, Demand, HttpService, RequestContext, ServiceError};
 
 use crate::call::Call;
-use crate::dispatch::{Failure, Status};
+use crate::dispatch::{Failure, Rewrite, Status};
 use crate::domain::tags::Tag;
 use crate::error::{Error, broken_body};
 use crate::records::BUCKETS;
-use crate::{S3, answer, call, carried, control, document, domain, form, pages, port, website};
+use crate::{
+    S3, answer, blocked_encryption, call, carried, control, document, domain, form, pages, port,
+    website,
+};
 
 #[async_trait]
 impl HttpService for S3 {
@@ -124,8 +127,10 @@ impl S3 {
         let body = document::guard(&parts, body).map_err(Error::into_service_error)?;
         let body = checksums_in(&mut parts, body).await?;
         let (body, bucket_tags) = bucket_tags(&parts, body).await?;
+        let (body, blocks_customer_keys) = blocked_encryption(&mut parts, body).await?;
         let call = Arc::new(Call {
             bucket_tags,
+            blocks_customer_keys,
             ..Call::take(context.clone(), &mut parts)
         });
         let failure = Failure::default();
@@ -145,7 +150,8 @@ impl S3 {
         if let Some(error) = failure.take() {
             return Err(error);
         }
-        let mut response = response.map(answer::document_or_stream);
+        let rewrite = response.extensions().get::<Rewrite>().copied();
+        let mut response = response.map(|body| answer::document_or_stream(body, rewrite));
         if response.status().is_client_error() || response.status().is_server_error() {
             return Err(read_wire_error(response).await);
         }
@@ -173,11 +179,31 @@ async fn checksums_in(parts: &mut Parts, body: Body) -> Result<Body, ServiceErro
     }
     let given = answer::collect(body).await?;
     let carried = carried::document_in(given);
+    Ok(replaced(parts, carried))
+}
+
+/// Takes out of a PutBucketEncryption what the wire layer does not know.
+async fn blocked_encryption(
+    parts: &mut Parts,
+    body: Body,
+) -> Result<(Body, Option<bool>), ServiceError> {
+    let puts = parts.method == Method::PUT
+        && domain::access::of(parts).action == "s3:PutEncryptionConfiguration";
+    if !puts {
+        return Ok((body, None));
+    }
+    let given = answer::collect(body).await?;
+    let (left, blocks) = blocked_encryption::take(given).map_err(Error::into_service_error)?;
+    Ok((replaced(parts, left), blocks))
+}
+
+/// A body in place of the one that came.
+fn replaced(parts: &mut Parts, document: Bytes) -> Body {
     if parts.headers.contains_key(header::CONTENT_LENGTH) {
-        let length = HeaderValue::from(carried.len());
+        let length = HeaderValue::from(document.len());
         parts.headers.insert(header::CONTENT_LENGTH, length);
     }
-    Ok(answer::full(carried))
+    answer::full(document)
 }
 
 /// Reads the tags that a bucket is to be made with, which the wire layer passes over.

@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod blocked_encryption;
 mod buckets;
 mod call;
 mod carried;

@@ -78,6 +78,9 @@ pub struct Bucket {
     /// How objects are encrypted whose makers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    /// Whether it refuses objects that are encrypted with keys of their makers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocks_customer_keys: bool,
     /// Whether there is a lifecycle configuration.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lifecycle: bool,

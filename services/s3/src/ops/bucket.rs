@@ -62,6 +62,7 @@ pub async fn create_bucket(
         ownership: ownership(&input)?,
         public_access: None,
         encryption: None,
+        blocks_customer_keys: false,
         lifecycle: false,
         transition_minimum: None,
     };

@@ -187,6 +187,9 @@ impl Given {
             ..Attributes::default()
         };
         if let Some(key) = self.customer_key {
+            if bucket.blocks_customer_keys {
+                return Err(Error::access_denied());
+            }
             if self.encryption.algorithm.is_some() {
                 let message = "Server Side Encryption with Customer provided key is incompatible \
                                with the encryption method specified";
