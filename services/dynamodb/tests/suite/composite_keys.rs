@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.DesignPattern.MultiAttributeKeys.html>
 
-use crate::support::{Json, World, json, key, range_keys, until, with};
+use crate::support::{Json, World, json, key, range_keys, with};
 
 /// By tournament and region; then by round, score and player.
 fn matches() -> Json {
@@ -293,13 +293,7 @@ async fn an_index_of_several_attributes_is_added_later() {
             }),
         )
         .await;
-    until(|| async {
-        let table = world
-            .ok("DescribeTable", json!({"TableName": "test"}))
-            .await;
-        table["Table"]["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
-    })
-    .await;
+    world.index_filled().await;
     let names = json!({"ExpressionAttributeNames": {"#r": "region"}});
     let condition = "tournament = :t AND #r = :r AND round = :final";
     let found = world.query(asking(condition, names)).await;
