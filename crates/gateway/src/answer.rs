@@ -7,7 +7,7 @@ use auth::sigv4::SignedRequest;
 use auth::{AuthError, ServiceStyle};
 use base::RequestId;
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, HeaderName, HeaderValue};
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -187,7 +187,14 @@ impl Gateway {
                 self.answer_form(registry, (parts, body), connection, entry)
                     .await
             }
-            Err(Unrouted::UnknownService(name)) => not_implemented(&format!("the service {name}")),
+            Err(Unrouted::UnknownService(name)) => {
+                let what = format!("the service {name}");
+                if route::is_form(&parts) {
+                    let api = FormApi::of(&name);
+                    return not_implemented_form(&what, api, entry);
+                }
+                not_implemented(&what)
+            }
         }
     }
 
@@ -479,6 +486,35 @@ pub(crate) fn not_implemented(what: &str) -> Response<Body> {
             "message": format!("Kagero does not implement {what} yet."),
         }),
     )
+}
+
+/// How an API that takes forms writes its errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FormApi {
+    Query,
+    Ec2,
+}
+
+impl FormApi {
+    fn of(signing_name: &str) -> Self {
+        match signing_name {
+            "ec2" => Self::Ec2,
+            _ => Self::Query,
+        }
+    }
+}
+
+/// As [`not_implemented`], for clients that read nothing but XML.
+pub(crate) fn not_implemented_form(what: &str, api: FormApi, entry: &Entry) -> Response<Body> {
+    let message = format!("Kagero does not implement {what} yet.");
+    let id = entry.request_id.to_string();
+    let listed = api == FormApi::Ec2;
+    let xml = wire::encode_foreign_form_error("NotImplementedException", &message, &id, listed);
+    let mut response = Response::new(full(xml));
+    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    let kind = HeaderValue::from_static("text/xml");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {

@@ -21,7 +21,9 @@ pub fn limit(signing_name: &str) -> usize {
     const MIB: usize = 1 << 20;
     match signing_name {
         "lambda" => 70_167_211,
-        "sqs" => 8 * MIB,
+        // 1 MiB of messages, of which a form or JSON may make thrice as much. A form without a signature
+        // may be either's.
+        "sqs" | "sns" | "events" | "form" => 8 * MIB,
         "logs" => 4 * MIB,
         // A batch's 16 MB of items, or a layer's part of 20 MiB, with base64 and JSON around them.
         "dynamodb" | "ecr" => 32 * MIB,

@@ -14,7 +14,7 @@ use wire::{
 };
 
 use crate::access_log::Entry;
-use crate::answer::{in_words, not_implemented};
+use crate::answer::{FormApi, in_words, not_implemented_form};
 use crate::authenticate::Caller;
 use crate::body::{BodyError, collect, full, limit};
 use crate::host::HostHint;
@@ -69,7 +69,8 @@ impl Gateway {
         entry: &mut Entry,
     ) -> Response<Body> {
         let Ok(body) = collect(body, limit("form")).await else {
-            return not_implemented("an unsigned form of that size");
+            let what = "an unsigned form of that size";
+            return not_implemented_form(what, FormApi::Query, entry);
         };
         let form = String::from_utf8_lossy(&body);
         let version = route::query_parameter(&form, "Version");
@@ -77,10 +78,11 @@ impl Gateway {
             .by_query_version(version.as_deref(), parts.uri.path())
             .cloned();
         let Some(Endpoint::Modelled(service)) = found else {
-            return not_implemented(&match version {
+            let what = match version {
                 Some(version) => format!("an API of version {version}"),
                 None => "an unsigned form without a Version".to_owned(),
-            });
+            };
+            return not_implemented_form(&what, FormApi::Query, entry);
         };
         entry.service = Some(service.schema().signing_name);
         let host = HostHint::default();

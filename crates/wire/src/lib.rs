@@ -29,6 +29,7 @@ pub use decode::decode;
 pub use encode::{encode_error, encode_head, encode_response, encode_wire_error};
 pub use error::{ErrorParts, WireError};
 pub use protocol::Protocol;
+pub use query::foreign_error as encode_foreign_form_error;
 pub use route::{Routed, RoutedOperation, route, serves_path};
 pub use schema::{ErrorSchema, OperationSchema, ServiceSchema};
 #[doc(hidden)]

@@ -11,8 +11,8 @@ use base::{AccountId, Arn, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Scan, Table};
 
-use crate::domain::expression::{Comparator, RangeCondition};
-use crate::domain::key::{KeyBytes, KeySchema, ordered_key};
+use crate::domain::expression::{Comparator, RangeCondition, Ranges};
+use crate::domain::key::{KeyBytes, KeySchema, ordered_key, part};
 use crate::domain::table::{Definition, View};
 
 /// Key: account, region, name.
@@ -178,13 +178,30 @@ impl Place {
         }
     }
 
-    /// Rows of one hash key whose range key meets a condition.
-    pub fn collection(self, hash: &[u8], range: Option<&RangeCondition>) -> Scan {
+    /// Rows of one hash key whose range key meets conditions.
+    pub fn collection(self, hash: &[u8], ranges: &Ranges) -> Scan {
         let prefix = Key::of((self.prefix(), KeyBytes::partition(hash), hash));
-        let all = Scan::prefix(prefix.clone());
-        let Some(range) = range else { return all };
-        // Every row of a range key begins with the key's bytes and their end.
-        let whole = |value| Key::of((&prefix, ordered_key(value).unwrap_or_default().as_slice()));
+        let bytes = |value| ordered_key(value).unwrap_or_default();
+        let first: Vec<u8> = ranges.first.iter().flat_map(|v| part(&bytes(v))).collect();
+        // What the rows of range keys that begin so begin with.
+        let beginning = |range: &[u8]| {
+            let key = Key::of((&prefix, range));
+            without_end(key.as_bytes()).to_vec()
+        };
+        let all = Scan::prefix(beginning(&first));
+        let Some(range) = &ranges.next else {
+            return all;
+        };
+        // What every row with this value begins with: the range key and its end, or its first attributes.
+        let whole = |value| {
+            if ranges.several {
+                beginning(&[first.clone(), part(&bytes(value))].concat())
+            } else {
+                Key::of((&prefix, bytes(value).as_slice()))
+                    .as_bytes()
+                    .to_vec()
+            }
+        };
         let from = |value| Bound::Included(whole(value).into());
         let before = |value| Bound::Excluded(whole(value).into());
         let past = |value| Scan::prefix(whole(value)).end;
@@ -217,14 +234,18 @@ impl Place {
                 end: past(high),
                 ..all
             },
-            RangeCondition::BeginsWith(start) => {
-                let whole = whole(start);
-                let bytes = whole.as_bytes();
-                // Without the end mark.
-                Scan::prefix(bytes[..bytes.len() - 2].to_vec())
+            RangeCondition::BeginsWith(start) if ranges.several => {
+                let start = part(&bytes(start));
+                Scan::prefix(beginning(&[&first, without_end(&start)].concat()))
             }
+            RangeCondition::BeginsWith(start) => Scan::prefix(beginning(&bytes(start))),
         }
     }
+}
+
+/// A part of a key without its end mark.
+fn without_end(part: &[u8]) -> &[u8] {
+    &part[..part.len() - 2]
 }
 
 /// Items that expired in `from ≤ seconds < until`.
@@ -294,7 +315,11 @@ mod tests {
                 0,
             ),
         ] {
-            let scan = Place::Table(1).collection(b"h", Some(&condition));
+            let ranges = Ranges {
+                next: Some(condition.clone()),
+                ..Ranges::default()
+            };
+            let scan = Place::Table(1).collection(b"h", &ranges);
             let found = store.scan(scan).await.expect("memory does not fail");
             assert_eq!(found.len(), count, "{condition:?}");
         }

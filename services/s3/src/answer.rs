@@ -4,14 +4,38 @@
 
 use std::fmt::Write as _;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use service::{Body, RequestContext, ServiceError};
 use wire::Value;
 
 use crate::call;
-use crate::error::Error;
+use crate::carried;
+use crate::dispatch::Rewrite;
+use crate::error::{Error, broken_body};
+
+/// The longest is the list of 10,000 parts, each with the longest checksum: 3 MB.
+const MOST_BYTES_OF_DOCUMENT: usize = 8 << 20;
+
+/// The bytes of a document that a request brings.
+///
+/// # Errors
+/// `IncompleteBody`, or `MalformedXML` when it is longer than any can be.
+pub async fn collect(mut body: Body) -> Result<Bytes, ServiceError> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken_body(&error))?;
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
+        collected.extend_from_slice(&bytes);
+        if collected.len() > MOST_BYTES_OF_DOCUMENT {
+            return Err(Error::malformed_xml().into_service_error());
+        }
+    }
+    Ok(collected.freeze())
+}
 
 /// A whole body.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
@@ -125,7 +149,7 @@ pub fn post_response(location: &str, bucket: &str, key: &str, etag: &str) -> Str
 }
 
 /// The gateway's errors carry the codes of AWS's JSON services; S3 has its own for some.
-fn code(code: &str) -> &str {
+pub fn code(code: &str) -> &str {
     match code {
         "AccessDeniedException" => "AccessDenied",
         "InternalFailure" => "InternalError",
@@ -135,16 +159,19 @@ fn code(code: &str) -> &str {
     }
 }
 
-fn element(xml: &mut String, name: &str, text: &str) {
+pub fn element(xml: &mut String, name: &str, text: &str) {
     write!(xml, "<{name}>{}</{name}>", escape(text)).expect("writing to a string cannot fail");
 }
 
 /// The body of an answer as it leaves. What the wire layer has in memory is a document of its own,
 /// whose root must name S3's namespace, and in which control characters are written as S3 writes
 /// them: as references, though XML 1.0 knows none of the kind.
-pub fn document_or_stream(body: s3s::Body) -> Body {
+pub fn document_or_stream(body: s3s::Body, rewrite: Option<Rewrite>) -> Body {
     match body.bytes() {
-        Some(document) => full(mend(document)),
+        Some(document) => {
+            let document = rewrite.map_or_else(|| document.clone(), |it| (it.0)(&document));
+            full(mend(carried::document_out(document)))
+        }
         None => body.boxed_unsync(),
     }
 }

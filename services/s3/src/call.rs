@@ -14,6 +14,10 @@ use crate::domain::condition::Conditions;
 use crate::domain::event::Cause;
 use crate::domain::notification::EventKind;
 use crate::domain::range::ByteRange;
+use crate::domain::tags::Tag;
+use crate::error::Error;
+
+const TRAILER: &str = "x-amz-trailer";
 
 /// A call of one operation.
 #[derive(Clone, Debug)]
@@ -33,8 +37,12 @@ pub struct Call {
     pub range: Option<ByteRange>,
     /// `Expires` as sent: S3 does not ask it to be a date.
     pub expires: Option<String>,
-    /// What comes after the body.
+    /// What comes after the body, if a checksum is announced to be among it.
     pub trailers: Option<TrailingHeaders>,
+    /// The tags that a bucket is to be made with.
+    pub bucket_tags: Vec<Tag>,
+    /// Whether a bucket's new encryption is to block customers' keys, if that is said.
+    pub blocks_customer_keys: Option<bool>,
     /// The checksum that is announced to come there, or that the SDK was told to use.
     pub body_checksum: Option<Algorithm>,
 }
@@ -53,6 +61,8 @@ impl Call {
             range: None,
             expires: None,
             trailers: None,
+            bucket_tags: Vec::new(),
+            blocks_customer_keys: None,
             body_checksum: None,
         }
     }
@@ -75,7 +85,10 @@ impl Call {
                 .and_then(text)
                 .and_then(|range| ByteRange::parse(&range)),
             expires: headers.remove(header::EXPIRES).and_then(text),
-            trailers: parts.extensions.get::<TrailingHeaders>().cloned(),
+            trailers: trailer(headers)
+                .and_then(|_| parts.extensions.get::<TrailingHeaders>().cloned()),
+            bucket_tags: Vec::new(),
+            blocks_customer_keys: None,
             body_checksum: body_checksum(headers),
             context,
         }
@@ -100,10 +113,24 @@ impl Call {
 }
 
 fn body_checksum(headers: &HeaderMap) -> Option<Algorithm> {
-    let text = |name| headers.get(name)?.to_str().ok();
-    text("x-amz-trailer")
-        .and_then(Algorithm::of_trailer)
-        .or_else(|| text("x-amz-sdk-checksum-algorithm").and_then(|a| Algorithm::parse(a).ok()))
+    let asked = headers.get("x-amz-sdk-checksum-algorithm");
+    let asked = || Algorithm::parse(asked?.to_str().ok()?).ok();
+    trailer(headers).or_else(asked)
+}
+
+/// The checksum that is announced to come after the body.
+fn trailer(headers: &HeaderMap) -> Option<Algorithm> {
+    Algorithm::of_trailer(headers.get(TRAILER)?.to_str().ok()?)
+}
+
+/// # Errors
+/// `InvalidRequest` when what is announced to come after the body is no checksum of S3's.
+pub fn check_trailer(headers: &HeaderMap) -> Result<(), Error> {
+    if headers.contains_key(TRAILER) && trailer(headers).is_none() {
+        let message = "The value specified in the x-amz-trailer header is not supported";
+        return Err(Error::invalid_request(message));
+    }
+    Ok(())
 }
 
 /// `x-amz-id-2`: derived from the request id, so that the answer and the event agree.

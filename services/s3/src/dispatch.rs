@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
@@ -36,11 +37,16 @@ impl Failure {
 #[derive(Clone, Copy)]
 pub struct Status(pub StatusCode);
 
-/// An output, with headers or a status the wire layer cannot say.
+/// What else is done to a document that the wire layer has written.
+#[derive(Clone, Copy)]
+pub struct Rewrite(pub fn(&Bytes) -> Bytes);
+
+/// An output, with what the wire layer cannot say: headers, a status, parts of the document.
 pub struct Custom<O> {
     pub output: O,
     pub headers: HeaderMap,
     pub status: Option<StatusCode>,
+    pub rewrite: Option<Rewrite>,
 }
 
 impl<O> Custom<O> {
@@ -54,6 +60,7 @@ impl<O> Custom<O> {
             output,
             headers,
             status: None,
+            rewrite: None,
         }
     }
 
@@ -63,6 +70,17 @@ impl<O> Custom<O> {
             output,
             headers: HeaderMap::new(),
             status: Some(StatusCode::NO_CONTENT),
+            rewrite: None,
+        }
+    }
+
+    /// A document in which something is put that the wire layer has no member for.
+    pub fn rewritten(output: O, rewrite: Option<Rewrite>) -> Self {
+        Self {
+            output,
+            headers: HeaderMap::new(),
+            status: None,
+            rewrite,
         }
     }
 }
@@ -83,6 +101,9 @@ impl<O> Reply<O> for Custom<O> {
         let mut response = S3Response::with_headers(self.output, self.headers);
         if let Some(status) = self.status {
             response.extensions.insert(Status(status));
+        }
+        if let Some(rewrite) = self.rewrite {
+            response.extensions.insert(rewrite);
         }
         response
     }

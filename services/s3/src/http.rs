@@ -6,15 +6,19 @@ use async_trait::async_trait;
 use base::AccountId;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
 use service::{Access, Body, CrossOrigin, Demand, HttpService, RequestContext, ServiceError};
 
 use crate::call::Call;
-use crate::dispatch::{Failure, Status};
+use crate::dispatch::{Failure, Rewrite, Status};
+use crate::domain::tags::Tag;
 use crate::error::{Error, broken_body};
 use crate::records::BUCKETS;
-use crate::{S3, answer, document, domain, form, pages, port, website};
+use crate::{
+    S3, answer, blocked_encryption, call, carried, control, document, domain, form, pages, port,
+    website,
+};
 
 #[async_trait]
 impl HttpService for S3 {
@@ -97,6 +101,9 @@ impl S3 {
         request: Request<Body>,
     ) -> Result<Response<Body>, ServiceError> {
         let (parts, body) = request.into_parts();
+        if domain::control::is_meant(&parts) {
+            return Ok(self.control(context, parts, body).await);
+        }
         if !form::is_form(&parts) {
             return self.answer(context, Request::from_parts(parts, body)).await;
         }
@@ -116,8 +123,16 @@ impl S3 {
             return Err(Error::not_implemented(operation).into_service_error());
         }
         announce_length(&mut parts, &body);
+        call::check_trailer(&parts.headers).map_err(Error::into_service_error)?;
         let body = document::guard(&parts, body).map_err(Error::into_service_error)?;
-        let call = Arc::new(Call::take(context.clone(), &mut parts));
+        let body = checksums_in(&mut parts, body).await?;
+        let (body, bucket_tags) = bucket_tags(&parts, body).await?;
+        let (body, blocks_customer_keys) = blocked_encryption(&mut parts, body).await?;
+        let call = Arc::new(Call {
+            bucket_tags,
+            blocks_customer_keys,
+            ..Call::take(context.clone(), &mut parts)
+        });
         let failure = Failure::default();
         parts.extensions.insert(call);
         parts.extensions.insert(failure.clone());
@@ -135,16 +150,76 @@ impl S3 {
         if let Some(error) = failure.take() {
             return Err(error);
         }
-        let mut response = response.map(answer::document_or_stream);
+        let rewrite = response.extensions().get::<Rewrite>().copied();
+        let mut response = response.map(|body| answer::document_or_stream(body, rewrite));
         if response.status().is_client_error() || response.status().is_server_error() {
             return Err(read_wire_error(response).await);
         }
+        carried::headers_out(response.headers_mut());
         if let Some(Status(status)) = response.extensions_mut().remove() {
             *response.status_mut() = status;
         }
         answer::identify(context, &mut response);
         Ok(response)
     }
+}
+
+/// Gives checksums that the wire layer does not know to it as it can carry them. Of bodies only that of a
+/// CompleteMultipartUpload has any.
+async fn checksums_in(parts: &mut Parts, body: Body) -> Result<Body, ServiceError> {
+    carried::headers_in(&mut parts.headers).map_err(Error::into_service_error)?;
+    let completes = parts.method == Method::POST
+        && parts.uri.query().is_some_and(|query| {
+            query
+                .split('&')
+                .any(|pair| pair.split('=').next() == Some("uploadId"))
+        });
+    if !completes {
+        return Ok(body);
+    }
+    let given = answer::collect(body).await?;
+    let carried = carried::document_in(given);
+    Ok(replaced(parts, carried))
+}
+
+/// Takes out of a PutBucketEncryption what the wire layer does not know.
+async fn blocked_encryption(
+    parts: &mut Parts,
+    body: Body,
+) -> Result<(Body, Option<bool>), ServiceError> {
+    let puts = parts.method == Method::PUT
+        && domain::access::of(parts).action == "s3:PutEncryptionConfiguration";
+    if !puts {
+        return Ok((body, None));
+    }
+    let given = answer::collect(body).await?;
+    let (left, blocks) = blocked_encryption::take(given).map_err(Error::into_service_error)?;
+    Ok((replaced(parts, left), blocks))
+}
+
+/// A body in place of the one that came.
+fn replaced(parts: &mut Parts, document: Bytes) -> Body {
+    if parts.headers.contains_key(header::CONTENT_LENGTH) {
+        let length = HeaderValue::from(document.len());
+        parts.headers.insert(header::CONTENT_LENGTH, length);
+    }
+    answer::full(document)
+}
+
+/// Reads the tags that a bucket is to be made with, which the wire layer passes over.
+async fn bucket_tags(parts: &Parts, body: Body) -> Result<(Body, Vec<Tag>), ServiceError> {
+    let is_empty = http_body::Body::is_end_stream(&body);
+    if is_empty || domain::access::of(parts).action != "s3:CreateBucket" {
+        return Ok((body, Vec::new()));
+    }
+    let document = answer::collect(body).await?;
+    let tags = if document.windows(6).any(|six| six == b"<Tags>") {
+        control::read_tags(&document, "CreateBucketConfiguration")
+            .map_err(Error::into_service_error)?
+    } else {
+        Vec::new()
+    };
+    Ok((answer::full(document), tags))
 }
 
 /// Whether the client awaits a 100 for a body of no bytes, which is answered without one. botocore

@@ -2,11 +2,14 @@
 
 mod access;
 mod answer;
+mod blocked_encryption;
 mod buckets;
 mod call;
+mod carried;
 mod commit;
 mod configurations;
 mod content;
+mod control;
 mod deliver;
 mod dispatch;
 mod document;

@@ -42,6 +42,7 @@ impl Draft {
             sealed: written.sealed,
             version_id: None,
             order: 0,
+            upload: None,
         };
         Self { object, payload }
     }

@@ -78,6 +78,9 @@ pub struct Bucket {
     /// How objects are encrypted whose makers do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    /// Whether it refuses objects that are encrypted with keys of their makers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocks_customer_keys: bool,
     /// Whether there is a lifecycle configuration.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lifecycle: bool,
@@ -153,6 +156,9 @@ pub struct Object {
     /// Higher for later versions of a key. Zero for one from before the bucket had versions.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub order: u64,
+    /// The multipart upload that it was: completing that once more has the same answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with one")]

@@ -29,10 +29,20 @@ pub async fn find(
     key: &str,
     upload_id: &str,
 ) -> Result<Row<Upload>, Error> {
-    let row = UPLOADS
-        .get_row(&*state.store, (bucket, key, upload_id))
-        .await?;
+    let row = get(state, bucket, key, upload_id).await?;
     row.ok_or_else(|| Error::no_such_upload(upload_id))
+}
+
+/// An upload, unless it is over or never began.
+pub async fn get(
+    state: &State,
+    bucket: &str,
+    key: &str,
+    upload_id: &str,
+) -> Result<Option<Row<Upload>>, StoreError> {
+    UPLOADS
+        .get_row(&*state.store, (bucket, key, upload_id))
+        .await
 }
 
 /// The parts of an upload after a number, in order.

@@ -5,4 +5,4 @@ mod read;
 mod write;
 
 pub use read::read_structure;
-pub use write::{error, response};
+pub use write::{error, foreign_error, response};

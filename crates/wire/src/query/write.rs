@@ -54,6 +54,34 @@ pub fn error(service: &ServiceSchema, error: &ErrorParts<'_>, code: &str) -> Vec
     xml.into_bytes()
 }
 
+/// An error of an API whose schema is not here, which clients of the query protocol can read; `listed` as
+/// those of EC2's kind of it expect.
+pub fn foreign_error(code: &str, message: &str, request_id: &str, listed: bool) -> Vec<u8> {
+    let mut xml = Xml::new(MemberSchema::query_name);
+    let (outermost, id) = if listed {
+        ("Response", "RequestID")
+    } else {
+        ("ErrorResponse", "RequestId")
+    };
+    xml.open(outermost);
+    if listed {
+        xml.open("Errors");
+    }
+    xml.open("Error");
+    if !listed {
+        xml.element("Type", "Receiver");
+    }
+    xml.element("Code", code);
+    xml.element("Message", message);
+    xml.close("Error");
+    if listed {
+        xml.close("Errors");
+    }
+    xml.element(id, request_id);
+    xml.close(outermost);
+    xml.into_bytes()
+}
+
 fn open_outermost(xml: &mut Xml, service: &ServiceSchema, name: &str) {
     match service.xml_namespace {
         Some(namespace) => xml.open_with(name, &[("xmlns", namespace)]),

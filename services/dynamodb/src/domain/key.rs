@@ -2,6 +2,7 @@
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
+use store::Key;
 
 use super::Invalid;
 use super::value::{Attribute, Item};
@@ -36,7 +37,13 @@ pub struct KeyAttribute {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySchema {
     pub hash: KeyAttribute,
+    /// The hash key's further attributes, which only a global index may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_hash: Vec<KeyAttribute>,
     pub range: Option<KeyAttribute>,
+    /// The range key's further attributes, which only a global index may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_range: Vec<KeyAttribute>,
 }
 
 /// A key as bytes: ordered by range within one hash key.
@@ -57,8 +64,26 @@ impl KeyBytes {
 }
 
 impl KeySchema {
+    /// A key of one hash attribute and at most one range attribute.
+    pub fn simple(hash: KeyAttribute, range: Option<KeyAttribute>) -> Self {
+        Self {
+            hash,
+            more_hash: Vec::new(),
+            range,
+            more_range: Vec::new(),
+        }
+    }
+
     pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
-        std::iter::once(&self.hash).chain(&self.range)
+        self.hash_attributes().chain(self.range_attributes())
+    }
+
+    pub fn hash_attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
+        std::iter::once(&self.hash).chain(&self.more_hash)
+    }
+
+    pub fn range_attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
+        self.range.iter().chain(&self.more_range)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -107,7 +132,7 @@ impl KeySchema {
             .map(bytes)
             .transpose()?
             .unwrap_or_default();
-        check_lengths(&hash, &range)?;
+        check_lengths(hash.len(), range.len())?;
         Ok(KeyBytes { hash, range })
     }
 
@@ -117,17 +142,18 @@ impl KeySchema {
             let value = item.get(&attribute.name)?;
             (value.kind() == attribute.kind.as_str()).then(|| ordered_key(value))?
         };
+        let hash: Option<Vec<_>> = self.hash_attributes().map(bytes).collect();
+        let range: Option<Vec<_>> = self.range_attributes().map(bytes).collect();
         Some(KeyBytes {
-            hash: bytes(&self.hash)?,
-            range: match &self.range {
-                Some(range) => bytes(range)?,
-                None => Vec::new(),
-            },
+            hash: joined(hash?),
+            range: joined(range?),
         })
     }
 
     /// Checks what an index named `index` asks of an item that has its attributes.
     pub fn check_indexed(&self, item: &Item, index: &str) -> Result<(), Invalid> {
+        let hashes = self.hash_attributes().count();
+        let (mut hash, mut range) = (0, 0);
         for (at, attribute) in self.attributes().enumerate() {
             let name = &attribute.name;
             let Some(value) = item.get(name) else {
@@ -147,16 +173,10 @@ impl KeySchema {
                      contain an empty {kind} value. IndexName: {index}, IndexKey: {name}"
                 )));
             }
-            if let Some(bytes) = ordered_key(value) {
-                let (hash, range) = if at == 0 {
-                    (bytes.as_slice(), &[][..])
-                } else {
-                    (&[][..], bytes.as_slice())
-                };
-                check_lengths(hash, range)?;
-            }
+            let part = if at < hashes { &mut hash } else { &mut range };
+            *part += ordered_key(value).map_or(0, |bytes| bytes.len());
         }
-        Ok(())
+        check_lengths(hash, range)
     }
 
     /// The key attributes of an item.
@@ -166,6 +186,25 @@ impl KeySchema {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
+}
+
+/// A key of several attributes as one, in the order of the first, then of the next.
+fn joined(mut attributes: Vec<Vec<u8>>) -> Vec<u8> {
+    match attributes.len() {
+        0 | 1 => attributes.pop().unwrap_or_default(),
+        _ => attributes.iter().flat_map(|bytes| part(bytes)).collect(),
+    }
+}
+
+/// The bytes of an attribute within a key of several.
+pub fn part(bytes: &[u8]) -> Vec<u8> {
+    Key::of(bytes).as_bytes().to_vec()
+}
+
+/// The hash key of these values, as [`KeyBytes`] has it.
+pub fn hash_key(values: &[Attribute]) -> Option<Vec<u8>> {
+    let bytes: Option<Vec<_>> = values.iter().map(ordered_key).collect();
+    bytes.map(joined)
 }
 
 /// Bytes whose order is that of strings (by UTF-8), numbers, or binaries.
@@ -190,13 +229,13 @@ fn empty(value: &Attribute) -> Option<&'static str> {
     }
 }
 
-fn check_lengths(hash: &[u8], range: &[u8]) -> Result<(), Invalid> {
-    if hash.len() > LONGEST_HASH {
+fn check_lengths(hash: usize, range: usize) -> Result<(), Invalid> {
+    if hash > LONGEST_HASH {
         return Err(Invalid::parameter(
             "Size of hashkey has exceeded the maximum size limit of2048 bytes",
         ));
     }
-    if range.len() > LONGEST_RANGE {
+    if range > LONGEST_RANGE {
         return Err(Invalid::parameter(
             "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
         ));

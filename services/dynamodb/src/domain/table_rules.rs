@@ -15,6 +15,8 @@ use crate::generated::{
 };
 
 const MOST_LOCAL_INDEXES: usize = 5;
+/// Of each kind, in the key of a global index.
+const MOST_KEY_ATTRIBUTES: usize = 4;
 const MOST_GLOBAL_INDEXES: usize = 20;
 const MOST_UNITS: i64 = 1_000_000_000_000;
 
@@ -29,7 +31,7 @@ pub fn create(
     let throughput = throughput(input.provisioned_throughput.as_ref(), on_demand)?;
     let attributes = attribute_definitions(input.attribute_definitions.unwrap_or_default())?;
     let schema = input.key_schema.unwrap_or_default();
-    let keys = key_schema(&schema, &attributes)?;
+    let keys = key_schema(&schema, &attributes, "keySchema")?;
     let locals = input.local_secondary_indexes;
     let globals = input.global_secondary_indexes;
     for (given, kind) in [
@@ -158,10 +160,11 @@ pub fn attribute_definitions(
     Ok(attributes.collect())
 }
 
-pub fn key_schema(
+/// The attributes of a key, as they are defined.
+fn defined(
     given: &[KeySchemaElement],
     attributes: &[KeyAttribute],
-) -> Result<KeySchema, Invalid> {
+) -> Result<Vec<KeyAttribute>, Invalid> {
     let listed = |names: Vec<&str>| names.join(", ");
     let find = |name: &str| {
         attributes
@@ -179,36 +182,49 @@ pub fn key_schema(
         ));
     }
     let parts: Option<Vec<KeyAttribute>> = names.iter().map(|name| find(name)).collect();
-    let Some(parts) = parts else {
+    parts.ok_or_else(|| {
         let defined = attributes
             .iter()
             .map(|attribute| attribute.name.as_str())
             .collect();
-        return Err(Invalid::parameter(format!(
+        Invalid::parameter(format!(
             "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], \
              AttributeDefinitions: [{}]",
             listed(names),
             listed(defined)
+        ))
+    })
+}
+
+/// The key of a table or a local index, which is given at `place` of the request.
+fn key_schema(
+    given: &[KeySchemaElement],
+    attributes: &[KeyAttribute],
+    place: &str,
+) -> Result<KeySchema, Invalid> {
+    if given.len() > 2 {
+        let shown = given.iter().map(|element| {
+            let name = &element.attribute_name;
+            let kind = element.key_type.as_str();
+            format!("KeySchemaElement(attributeName={name}, keyType={kind})")
+        });
+        return Err(Invalid::new(format!(
+            "1 validation error detected: Value '[{}]' at '{place}' failed to satisfy constraint: \
+             Member must have length less than or equal to 2",
+            shown.collect::<Vec<_>>().join(", ")
         )));
+    }
+    let mut parts = defined(given, attributes)?.into_iter();
+    let (Some(hash), range) = (parts.next(), parts.next()) else {
+        return Err(first_is_no_hash());
     };
-    let (hash, range) = match parts.as_slice() {
-        [hash] => (hash, None),
-        [hash, range] => (hash, Some(range)),
-        _ => {
-            return Err(Invalid::new(
-                "Invalid KeySchema: a key has one HASH and at most one RANGE attribute",
-            ));
-        }
-    };
-    if range.is_some_and(|range| range.name == hash.name) {
+    if range.as_ref().is_some_and(|range| range.name == hash.name) {
         return Err(Invalid::new(
             "Both the Hash Key and the Range Key element in the KeySchema have the same name",
         ));
     }
     if given[0].key_type != KeyType::Hash {
-        return Err(Invalid::new(
-            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
-        ));
+        return Err(first_is_no_hash());
     }
     if given
         .get(1)
@@ -218,9 +234,64 @@ pub fn key_schema(
             "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
         ));
     }
+    Ok(KeySchema::simple(hash, range))
+}
+
+fn first_is_no_hash() -> Invalid {
+    Invalid::new("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+}
+
+/// The key of a global index: up to four attributes of each kind.
+///
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.MultiAttributeKeys>
+fn global_key_schema(
+    given: &[KeySchemaElement],
+    attributes: &[KeyAttribute],
+) -> Result<KeySchema, Invalid> {
+    let is_simple = match given {
+        [_] => true,
+        [_, second] => second.key_type == KeyType::Range,
+        _ => false,
+    };
+    if is_simple {
+        return key_schema(given, attributes, "globalSecondaryIndexes.keySchema");
+    }
+    let mut parts = defined(given, attributes)?;
+    let hashes = given
+        .iter()
+        .take_while(|element| element.key_type == KeyType::Hash)
+        .count();
+    if hashes == 0 {
+        return Err(first_is_no_hash());
+    }
+    if given[hashes..]
+        .iter()
+        .any(|element| element.key_type == KeyType::Hash)
+    {
+        return Err(Invalid::parameter(
+            "All HASH key attributes must precede RANGE key attributes in the KeySchema",
+        ));
+    }
+    for (count, kind) in [(hashes, "HASH"), (given.len() - hashes, "RANGE")] {
+        if count > MOST_KEY_ATTRIBUTES {
+            return Err(Invalid::parameter(format!(
+                "The KeySchema exceeds the maximum allowed number of {kind} key attributes"
+            )));
+        }
+    }
+    let names: BTreeSet<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    if names.len() < parts.len() {
+        return Err(Invalid::new(
+            "The KeySchema contains multiple key attributes with the same name",
+        ));
+    }
+    let mut ranges = parts.split_off(hashes).into_iter();
+    let mut hashes = parts.into_iter();
     Ok(KeySchema {
-        hash: hash.clone(),
-        range: range.cloned(),
+        hash: hashes.next().ok_or_else(first_is_no_hash)?,
+        more_hash: hashes.collect(),
+        range: ranges.next(),
+        more_range: ranges.collect(),
     })
 }
 
@@ -237,7 +308,11 @@ pub fn local_index(
         ));
     }
     let name = given.index_name;
-    let keys = key_schema(&given.key_schema, attributes)?;
+    let keys = key_schema(
+        &given.key_schema,
+        attributes,
+        "localSecondaryIndexes.keySchema",
+    )?;
     if keys.range.is_none() {
         return Err(Invalid::parameter(format!(
             "Index KeySchema does not have a range key for index: {name}"
@@ -269,7 +344,7 @@ pub fn global_index(
     id: u64,
 ) -> Result<Index, Invalid> {
     let name = given.index_name;
-    let keys = key_schema(&given.key_schema, attributes)?;
+    let keys = global_key_schema(&given.key_schema, attributes)?;
     let projection = projection(given.projection)?;
     let throughput = match given.provisioned_throughput.as_ref() {
         Some(_) if on_demand => {

@@ -9,7 +9,7 @@ use service::{RequestContext, ServiceError};
 
 use super::reading::asked;
 use crate::domain::expression::{self, Condition};
-use crate::domain::key::{KeySchema, ordered_key};
+use crate::domain::key::KeySchema;
 use crate::domain::{Invalid, legacy};
 use crate::generated::{QueryInput, QueryOutput};
 use crate::{DynamoDb, error};
@@ -49,15 +49,14 @@ pub async fn query(
     if let Some(filter) = reading.filter() {
         check_filter(filtered_by, filter, reading.keys())?;
     }
-    let (hash, range) = key_condition.resolve(reading.keys())?;
-    let hash = ordered_key(&hash).ok_or_else(ServiceError::internal)?;
-    let mut scan = reading.place().collection(&hash, range.as_ref());
+    let asked = key_condition.resolve(reading.keys())?;
+    let mut scan = reading.place().collection(&asked.hash, &asked.range);
     if forward == Some(false) {
         scan = scan.reversed();
     }
     if let Some(start) = start {
         let (row, key) = reading.start(start)?;
-        if key.hash != hash || !(scan.start.clone(), scan.end.clone()).contains(&row) {
+        if key.hash != asked.hash || !(scan.start.clone(), scan.end.clone()).contains(&row) {
             return Err(error::invalid(
                 "The provided starting key is outside query boundaries based on provided conditions",
             ));

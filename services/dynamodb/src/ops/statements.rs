@@ -10,7 +10,7 @@ use service::{RequestContext, ServiceError};
 use super::reading::{Answer, Reading, Wanted};
 use super::writing::{PreparedWrite, Write};
 use crate::domain::expression::Condition;
-use crate::domain::key::{KeyBytes, ordered_key};
+use crate::domain::key::KeyBytes;
 use crate::domain::partiql::{Order, Statement, full_key, key_condition};
 use crate::domain::path::{self, Path};
 use crate::domain::value::{Attribute, Item};
@@ -165,10 +165,9 @@ pub async fn select(
         .as_ref()
         .and_then(|condition| key_condition(condition, reading.keys()));
     let mut scan = if let Some((keys, rest)) = query {
-        let (hash, range) = keys.resolve(reading.keys())?;
-        let hash = ordered_key(&hash).ok_or_else(ServiceError::internal)?;
+        let asked = keys.resolve(reading.keys())?;
         reading.set_filter(rest);
-        reading.place().collection(&hash, range.as_ref())
+        reading.place().collection(&asked.hash, &asked.range)
     } else {
         if order.is_some() {
             return Err(error::invalid(

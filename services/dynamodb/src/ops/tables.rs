@@ -312,13 +312,15 @@ pub fn attribute_definitions(attributes: &[KeyAttribute]) -> Vec<AttributeDefini
 }
 
 pub fn key_elements(keys: &KeySchema) -> Vec<KeySchemaElement> {
-    let types = [KeyType::Hash, KeyType::Range];
-    keys.attributes()
-        .zip(types)
-        .map(|(attribute, key_type)| KeySchemaElement {
+    let element = |key_type| {
+        move |attribute: &KeyAttribute| KeySchemaElement {
             attribute_name: attribute.name.clone(),
             key_type,
-        })
+        }
+    };
+    keys.hash_attributes()
+        .map(element(KeyType::Hash))
+        .chain(keys.range_attributes().map(element(KeyType::Range)))
         .collect()
 }
 

@@ -9,7 +9,7 @@ use store::Reader as _;
 use super::parameters::shows_item;
 use crate::DynamoDb;
 use crate::domain::capacity::Consumed;
-use crate::domain::expression::{Condition, Update};
+use crate::domain::expression::{Condition, Ranges, Update};
 use crate::domain::key::{KeyBytes, KeySchema};
 use crate::domain::path::Path;
 use crate::domain::table::Definition;
@@ -213,7 +213,7 @@ impl DynamoDb {
             .chain([Place::Table(definition.id)]);
         let mut bytes = 0;
         for place in places {
-            let mut scan = place.collection(&key.hash, None);
+            let mut scan = place.collection(&key.hash, &Ranges::default());
             loop {
                 let rows = self
                     .store

@@ -1,6 +1,6 @@
 //! Secondary indexes: kept with the items, created and deleted later.
 
-use crate::support::{Json, World, json, key, range_keys, until, with};
+use crate::support::{Json, World, json, key, range_keys, with};
 
 fn index(name: &str, hash: &str, range: Option<&str>, projection: Json) -> Json {
     let mut keys = vec![json!({"AttributeName": hash, "KeyType": "HASH"})];
@@ -201,10 +201,7 @@ async fn an_index_can_be_added_and_taken_away_later() {
     // Written while the index is being filled.
     world.put(with(key("b", 1), json!({"g": {"S": "x"}}))).await;
     let describe = || world.ok("DescribeTable", json!({"TableName": "test"}));
-    until(|| async {
-        describe().await["Table"]["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
-    })
-    .await;
+    world.index_filled().await;
     let all = json!({
         "IndexName": "late", "KeyConditionExpression": "g = :x", "Select": "COUNT",
         "ExpressionAttributeValues": {":x": {"S": "x"}},

@@ -8,6 +8,7 @@
 mod access;
 mod batches;
 mod capacity;
+mod composite_keys;
 mod copies;
 mod expiry;
 mod indexes;

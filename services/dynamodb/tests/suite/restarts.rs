@@ -82,13 +82,7 @@ async fn a_backfill_goes_on_after_a_restart() {
         )
         .await;
     let world = world.restart().await;
-    until(|| async {
-        let table = world
-            .ok("DescribeTable", json!({"TableName": "test"}))
-            .await;
-        table["Table"]["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
-    })
-    .await;
+    world.index_filled().await;
     assert_eq!(
         world
             .scan(json!({"IndexName": "late", "Select": "COUNT"}))

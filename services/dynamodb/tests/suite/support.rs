@@ -251,6 +251,15 @@ impl World {
             .await
     }
 
+    /// Lets the tasks behind run until the only index of the table is filled.
+    pub async fn index_filled(&self) {
+        until(|| async {
+            let table = self.ok("DescribeTable", json!({"TableName": "test"})).await;
+            table["Table"]["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
+        })
+        .await;
+    }
+
     pub fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }

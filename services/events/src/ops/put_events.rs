@@ -11,8 +11,8 @@ use crate::error;
 use crate::generated as g;
 use crate::records::Named;
 
-/// Bytes of all entries together.
-const MAX_BYTES: usize = 262_144;
+/// Bytes of all entries together: 1 MiB since January 2026.
+const MAX_BYTES: usize = 1_048_576;
 
 /// Why an entry is not taken.
 struct Refusal {

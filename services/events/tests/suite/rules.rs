@@ -102,15 +102,15 @@ async fn what_is_refused() {
         world.refusal("PutTargets", &members).await,
         "Parameter(s) SqsParameters must be specified for target: f."
     );
-    let entry = structure(&[
-        ("Source", text("shop")),
-        ("DetailType", text("d")),
-        (
-            "Detail",
-            text(&format!("{{\"x\": \"{}\"}}", "x".repeat(262_144))),
-        ),
-    ]);
-    let members = [("Entries", Value::List(vec![entry]))];
+    let entries = |bytes| {
+        let detail = format!("{{\"x\": \"{}\"}}", "x".repeat(bytes));
+        let entry = [("Source", "shop"), ("DetailType", "d"), ("Detail", &detail)];
+        let entry = entry.map(|(name, value)| (name, text(value)));
+        [("Entries", Value::List(vec![structure(&entry)]))]
+    };
+    let taken = world.ok("PutEvents", &entries(1_048_000)).await;
+    assert_eq!(taken.get("FailedEntryCount"), Some(&Value::Int(0)));
+    let members = entries(1_048_576);
     assert_eq!(
         world.refusal("PutEvents", &members).await,
         "Total size of the entries in the request is over the limit."

@@ -89,12 +89,13 @@ impl Expected {
 
     /// The trailer of the algorithm that is computed, once the body has been read.
     fn trailing_checksum(&self) -> Result<Option<String>, Error> {
-        let Some(value) = self
-            .trailers
-            .as_ref()
-            .and_then(|t| t.get(self.algorithm.header()))
-        else {
+        let Some(trailers) = &self.trailers else {
             return Ok(None);
+        };
+        let Some(value) = trailers.get(self.algorithm.header()) else {
+            let message = "The request contained trailing data that was not well-formed or did not \
+                           conform to our published schema.";
+            return Err(Error::bad_request("MalformedTrailerError", message));
         };
         let value = value.to_str().unwrap_or_default().to_owned();
         self.algorithm.check_form(&value)?;

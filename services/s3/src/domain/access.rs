@@ -7,6 +7,8 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use service::Access;
 
+use super::control;
+
 /// The action on a bucket for a sub-resource of it: (query key, GET, PUT, DELETE).
 const BUCKET_SUBRESOURCES: &[(&str, &str, &str, &str)] = &[
     (
@@ -146,6 +148,9 @@ const OBJECT_SUBRESOURCES: &[(&str, &str, &str, &str)] = &[
 /// One action a request: a copy is judged by its destination here, and by its source where it is
 /// read.
 pub fn of(request: &Parts) -> Access {
+    if control::is_meant(request) {
+        return control::access(request);
+    }
     let path = percent_decode_str(request.uri.path()).decode_utf8_lossy();
     if let Some(page) = path.strip_prefix("/_aws/s3-website/") {
         return Access {

@@ -2,11 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
+use std::hash::Hasher as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crc_fast::CrcAlgorithm;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+use twox_hash::{XxHash3_64, XxHash3_128, XxHash64};
 
 use crate::error::Error;
 
@@ -22,6 +25,16 @@ pub enum Algorithm {
     Sha1,
     #[serde(rename = "SHA256")]
     Sha256,
+    #[serde(rename = "SHA512")]
+    Sha512,
+    #[serde(rename = "MD5")]
+    Md5,
+    #[serde(rename = "XXHASH64")]
+    XxHash64,
+    #[serde(rename = "XXHASH3")]
+    XxHash3,
+    #[serde(rename = "XXHASH128")]
+    XxHash128,
 }
 
 /// What the checksum of a multipart object is over.
@@ -44,12 +57,17 @@ pub struct Checksum {
 }
 
 impl Algorithm {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 10] = [
         Self::Crc32,
         Self::Crc32c,
         Self::Crc64Nvme,
         Self::Sha1,
         Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+        Self::XxHash64,
+        Self::XxHash3,
+        Self::XxHash128,
     ];
 
     /// What S3 computes when the client asks for none.
@@ -62,6 +80,11 @@ impl Algorithm {
             Self::Crc64Nvme => "CRC64NVME",
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+            Self::Md5 => "MD5",
+            Self::XxHash64 => "XXHASH64",
+            Self::XxHash3 => "XXHASH3",
+            Self::XxHash128 => "XXHASH128",
         }
     }
 
@@ -73,6 +96,11 @@ impl Algorithm {
             Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
             Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
+            Self::Sha512 => "x-amz-checksum-sha512",
+            Self::Md5 => "x-amz-checksum-md5",
+            Self::XxHash64 => "x-amz-checksum-xxhash64",
+            Self::XxHash3 => "x-amz-checksum-xxhash3",
+            Self::XxHash128 => "x-amz-checksum-xxhash128",
         }
     }
 
@@ -95,7 +123,8 @@ impl Algorithm {
         known.ok_or_else(|| {
             Error::invalid_request(
                 "Checksum algorithm provided is unsupported. Please try again with any of the \
-                 valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+                 valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, \
+                 XXHASH3, XXHASH128]",
             )
         })
     }
@@ -108,22 +137,24 @@ impl Algorithm {
         }
     }
 
-    /// Whether a multipart upload may have a checksum of this kind: SHA cannot be combined from
+    /// Whether a multipart upload may have a checksum of this kind: only CRCs can be combined from
     /// parts, CRC64NVME is never composite.
     pub const fn allows(self, kind: Kind) -> bool {
         match self {
             Self::Crc32 | Self::Crc32c => true,
             Self::Crc64Nvme => matches!(kind, Kind::FullObject),
-            Self::Sha1 | Self::Sha256 => matches!(kind, Kind::Composite),
+            _ => matches!(kind, Kind::Composite),
         }
     }
 
     const fn length(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
+            Self::Crc64Nvme | Self::XxHash64 | Self::XxHash3 => 8,
+            Self::Md5 | Self::XxHash128 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 
@@ -132,7 +163,7 @@ impl Algorithm {
             Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
             Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
             Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-            Self::Sha1 | Self::Sha256 => None,
+            _ => None,
         }
     }
 
@@ -185,14 +216,27 @@ enum State {
     Crc(Box<crc_fast::Digest>),
     Sha1(sha1::Sha1),
     Sha256(sha2::Sha256),
+    Sha512(Box<sha2::Sha512>),
+    Md5(md5::Md5),
+    XxHash64(Box<XxHash64>),
+    XxHash3(Box<XxHash3_64>),
+    XxHash128(Box<XxHash3_128>),
 }
 
 impl Hasher {
     pub fn new(algorithm: Algorithm) -> Self {
-        let state = match (algorithm, algorithm.crc()) {
-            (_, Some(crc)) => State::Crc(Box::new(crc_fast::Digest::new(crc))),
-            (Algorithm::Sha1, None) => State::Sha1(sha1::Sha1::new()),
-            (_, None) => State::Sha256(sha2::Sha256::new()),
+        let crc = |algorithm| State::Crc(Box::new(crc_fast::Digest::new(algorithm)));
+        let state = match algorithm {
+            Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
+            Algorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
+            Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
+            Algorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
+            Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
+            Algorithm::Sha512 => State::Sha512(Box::default()),
+            Algorithm::Md5 => State::Md5(md5::Md5::new()),
+            Algorithm::XxHash64 => State::XxHash64(Box::new(XxHash64::with_seed(0))),
+            Algorithm::XxHash3 => State::XxHash3(Box::new(XxHash3_64::new())),
+            Algorithm::XxHash128 => State::XxHash128(Box::new(XxHash3_128::new())),
         };
         Self { algorithm, state }
     }
@@ -202,6 +246,11 @@ impl Hasher {
             State::Crc(digest) => digest.update(bytes),
             State::Sha1(digest) => digest.update(bytes),
             State::Sha256(digest) => digest.update(bytes),
+            State::Sha512(digest) => digest.update(bytes),
+            State::Md5(digest) => digest.update(bytes),
+            State::XxHash64(digest) => digest.write(bytes),
+            State::XxHash3(digest) => digest.write(bytes),
+            State::XxHash128(digest) => digest.write(bytes),
         }
     }
 
@@ -211,6 +260,11 @@ impl Hasher {
             State::Crc(digest) => encode_crc(self.algorithm, digest.finalize()),
             State::Sha1(digest) => BASE64.encode(digest.finalize()),
             State::Sha256(digest) => BASE64.encode(digest.finalize()),
+            State::Sha512(digest) => BASE64.encode(digest.finalize()),
+            State::Md5(digest) => BASE64.encode(digest.finalize()),
+            State::XxHash64(digest) => BASE64.encode(digest.finish().to_be_bytes()),
+            State::XxHash3(digest) => BASE64.encode(digest.finish().to_be_bytes()),
+            State::XxHash128(digest) => BASE64.encode(digest.finish_128().to_be_bytes()),
         };
         Checksum {
             algorithm: self.algorithm,
@@ -290,6 +344,17 @@ mod tests {
             "a9993e364706816aba3e25717850c26c9cd0d89d"
         );
         assert!(hex(Algorithm::Sha256, "abc").starts_with("ba7816bf8f01cfea414140de5dae2223"));
+        assert!(hex(Algorithm::Sha512, "abc").starts_with("ddaf35a193617abacc417349ae204131"));
+        assert_eq!(
+            hex(Algorithm::Md5, "abc"),
+            "900150983cd24fb0d6963f7d28e17f72"
+        );
+        assert_eq!(hex(Algorithm::XxHash64, ""), "ef46db3751d8e999");
+        assert_eq!(hex(Algorithm::XxHash3, ""), "2d06800538d394c2");
+        assert_eq!(
+            hex(Algorithm::XxHash128, ""),
+            "99aa06d3014798d86001c324468d497f"
+        );
     }
 
     proptest! {

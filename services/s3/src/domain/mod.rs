@@ -5,6 +5,7 @@ pub mod acl;
 pub mod bucket_name;
 pub mod checksum;
 pub mod condition;
+pub mod control;
 pub mod cors;
 pub mod encryption;
 pub mod event;

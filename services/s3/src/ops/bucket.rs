@@ -21,6 +21,7 @@ use crate::domain::acl::{Acl, Owners};
 use crate::domain::bucket_name;
 use crate::domain::lock::BucketLock;
 use crate::domain::notification::Notifications;
+use crate::domain::tags;
 use crate::error::Error;
 use crate::records::{BUCKETS, Bucket, OBJECTS, OWNED, Ownership, UPLOADS, VERSIONS, Versioning};
 use crate::state::State;
@@ -45,13 +46,14 @@ pub async fn create_bucket(
         .and_then(|configuration| configuration.location_constraint.as_ref())
         .map(BucketLocationConstraint::as_str);
     let region = region_of(constraint, &call.context.region)?;
+    tags::check(&call.bucket_tags, tags::MAX_OF_BUCKET)?;
     let has_lock = input.object_lock_enabled_for_bucket == Some(true);
     let mut bucket = Bucket {
         owner: call.account(),
         region,
         created_at: state.clock.now(),
         closing: false,
-        tags: Vec::new(),
+        tags: call.bucket_tags.clone(),
         policy: None,
         notifications: Notifications::default(),
         versioning: has_lock.then_some(Versioning::Enabled),
@@ -60,6 +62,7 @@ pub async fn create_bucket(
         ownership: ownership(&input)?,
         public_access: None,
         encryption: None,
+        blocks_customer_keys: false,
         lifecycle: false,
         transition_minimum: None,
     };
@@ -199,6 +202,7 @@ pub async fn head_bucket(
     let bucket = buckets::find_of(&state, &call, &input.bucket, owner).await?;
     Ok(HeadBucketOutput {
         bucket_region: Some(bucket.value.region.to_string()),
+        access_point_alias: Some(false),
         ..HeadBucketOutput::default()
     })
 }

@@ -12,8 +12,10 @@ use s3s::dto::{
     ServerSideEncryptionRule,
 };
 
+use crate::blocked_encryption;
 use crate::buckets;
 use crate::call::Call;
+use crate::dispatch::{Custom, Rewrite};
 use crate::error::Error;
 use crate::records::Encryption;
 use crate::state::State;
@@ -27,10 +29,18 @@ pub async fn put_bucket_encryption(
     let [rule] = rules.as_slice() else {
         return Err(Error::malformed_xml());
     };
-    let encryption = read(rule)?;
+    // Alone, what is blocked leaves the default as S3's own keys.
+    let says_only_what_is_blocked = rule.apply_server_side_encryption_by_default.is_none()
+        && call.blocks_customer_keys.is_some();
+    let encryption = if says_only_what_is_blocked {
+        None
+    } else {
+        Some(read(rule)?)
+    };
     let owner = input.expected_bucket_owner.as_deref();
     buckets::update(&state, &call, &input.bucket, owner, |bucket, _| {
-        bucket.encryption = Some(encryption.clone());
+        bucket.encryption.clone_from(&encryption);
+        bucket.blocks_customer_keys = call.blocks_customer_keys == Some(true);
         Ok(())
     })
     .await?;
@@ -63,7 +73,7 @@ pub async fn get_bucket_encryption(
     state: Arc<State>,
     call: Arc<Call>,
     input: GetBucketEncryptionInput,
-) -> Result<GetBucketEncryptionOutput, Error> {
+) -> Result<Custom<GetBucketEncryptionOutput>, Error> {
     let owner = input.expected_bucket_owner.as_deref();
     let bucket = buckets::find_of(&state, &call, &input.bucket, owner).await?;
     // Every bucket encrypts with S3's own keys unless told otherwise.
@@ -79,11 +89,14 @@ pub async fn get_bucket_encryption(
         }),
         bucket_key_enabled: Some(encryption.bucket_key),
     };
-    Ok(GetBucketEncryptionOutput {
+    let output = GetBucketEncryptionOutput {
         server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration {
             rules: vec![rule],
         }),
-    })
+    };
+    let blocks = bucket.value.blocks_customer_keys;
+    let rewrite = blocks.then_some(Rewrite(blocked_encryption::put));
+    Ok(Custom::rewritten(output, rewrite))
 }
 
 pub async fn delete_bucket_encryption(
@@ -94,6 +107,7 @@ pub async fn delete_bucket_encryption(
     let owner = input.expected_bucket_owner.as_deref();
     buckets::update(&state, &call, &input.bucket, owner, |bucket, _| {
         bucket.encryption = None;
+        bucket.blocks_customer_keys = false;
         Ok(())
     })
     .await?;

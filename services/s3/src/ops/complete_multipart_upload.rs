@@ -14,9 +14,10 @@ use s3s::dto::{
 use store::{BlobId, Row};
 
 use super::fields::{self, checksum_values, set_checksum};
+use super::repeated_completion;
 use crate::buckets;
 use crate::call::Call;
-use crate::commit::{self, Action, Change, Extend, Outcome, Payload};
+use crate::commit::{self, Action, Change, Extend, Payload};
 use crate::domain::checksum::{self, Algorithm, Checksum, Kind};
 use crate::domain::notification::EventKind;
 use crate::error::Error;
@@ -36,7 +37,7 @@ pub async fn complete_multipart_upload(
     mut input: CompleteMultipartUploadInput,
 ) -> Result<CompleteMultipartUploadOutput, Error> {
     let owner = input.expected_bucket_owner.as_deref();
-    buckets::find_of(&state, &call, &input.bucket, owner).await?;
+    let bucket = buckets::find_of(&state, &call, &input.bucket, owner).await?;
     call.conditions.check_writable()?;
     let asked = Asked {
         checksum: fields::one_checksum(checksum_values!(input))?,
@@ -56,10 +57,22 @@ pub async fn complete_multipart_upload(
         )?,
     };
     for _ in 0..MAX_ATTEMPTS {
-        match complete(&state, &call, &input, &asked).await {
+        let (key, upload_id) = (input.key.as_str(), input.upload_id.as_str());
+        let upload = uploads::get(&state, &input.bucket, key, upload_id).await?;
+        let done = match upload {
+            Some(upload) => complete(&state, &call, &input, upload, &asked).await,
+            None => repeated_completion::find(&state, &input.bucket, key, upload_id, &asked.parts)
+                .await?
+                .ok_or_else(|| Error::no_such_upload(upload_id))
+                .map(|object| {
+                    let version = fields::version_id(&bucket.value, &object);
+                    (object, version)
+                }),
+        };
+        match done {
             Err(Error::Contended) => {}
             Err(error) => return Err(error),
-            Ok((object, outcome)) => return Ok(output(&call, input, object, outcome)),
+            Ok((object, version)) => return Ok(output(&call, input, object, version)),
         }
     }
     Err(Error::Contended)
@@ -73,10 +86,10 @@ struct Asked {
     parts: Vec<AskedPart>,
 }
 
-struct AskedPart {
-    number: u32,
+pub struct AskedPart {
+    pub number: u32,
     /// Without quotes.
-    etag: String,
+    pub etag: String,
     checksum: Option<(Algorithm, String)>,
 }
 
@@ -112,15 +125,15 @@ async fn complete(
     state: &Arc<State>,
     call: &Arc<Call>,
     input: &CompleteMultipartUploadInput,
+    upload: Row<Upload>,
     asked: &Asked,
-) -> Result<(Object, Outcome), Error> {
+) -> Result<(Object, Option<String>), Error> {
     let (bucket, upload_id) = (input.bucket.as_str(), input.upload_id.as_str());
-    let upload = uploads::find(state, bucket, &input.key, upload_id).await?;
     let most = uploads::MAX_PART_NUMBER as usize;
     let (rows, _) = uploads::parts(state, bucket, upload_id, 0, most).await?;
     let chosen = choose(&asked.parts, &rows, upload_id)?;
     check_part_checksums(&upload.value, asked, &chosen)?;
-    let object = assemble(&upload.value, asked, &chosen)?;
+    let object = assemble(upload_id, &upload.value, asked, &chosen)?;
     let manifest = Manifest {
         parts: chosen.iter().map(|(n, part)| entry(*n, part)).collect(),
     };
@@ -143,7 +156,7 @@ async fn complete(
     let extend = end_upload(bucket, upload_id, upload, rows, unused.clone());
     let committed = commit::apply(state, call, bucket, change, Some(extend)).await?;
     state.pins.delete(unused);
-    Ok((object, committed.outcome))
+    Ok((object, committed.outcome.version_id))
 }
 
 /// The parts that were asked for.
@@ -220,7 +233,12 @@ fn entry(number: u32, part: &Part) -> ManifestPart {
     }
 }
 
-fn assemble(upload: &Upload, asked: &Asked, chosen: &[(u32, &Part)]) -> Result<Object, Error> {
+fn assemble(
+    upload_id: &str,
+    upload: &Upload,
+    asked: &Asked,
+    chosen: &[(u32, &Part)],
+) -> Result<Object, Error> {
     let size = chosen.iter().map(|(_, part)| part.size).sum();
     if let Some(expected) = asked.size.filter(|expected| *expected != size) {
         return Err(Error::invalid_request(format!(
@@ -230,10 +248,11 @@ fn assemble(upload: &Upload, asked: &Asked, chosen: &[(u32, &Part)]) -> Result<O
     }
     let checksum = combined(upload, chosen);
     check_checksum(asked, checksum.as_ref())?;
+    let etags = chosen.iter().map(|(_, part)| part.etag.as_str());
     Ok(Object {
         content: Content::Parts(objects::new_content_id()),
         size,
-        etag: composite_etag(chosen),
+        etag: composite_etag(etags).expect("a part's ETag was made by hex::encode"),
         last_modified: Timestamp::from_millis(0),
         attributes: upload.attributes.clone(),
         checksum,
@@ -241,16 +260,18 @@ fn assemble(upload: &Upload, asked: &Asked, chosen: &[(u32, &Part)]) -> Result<O
         sealed: None,
         version_id: None,
         order: 0,
+        upload: Some(upload_id.to_owned()),
     })
 }
 
-/// The MD5 of the parts' MD5s, and how many there are.
-fn composite_etag(chosen: &[(u32, &Part)]) -> String {
+/// The MD5 of the parts' MD5s, and how many there are; `None` when one of them is no MD5.
+pub fn composite_etag<'a>(etags: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
     let mut md5 = Md5::new();
-    for (_, part) in chosen {
-        md5.update(hex::decode(&part.etag).expect("a part's ETag was made by hex::encode"));
+    let count = etags.len();
+    for etag in etags {
+        md5.update(hex::decode(etag).ok()?);
     }
-    format!("{}-{}", hex::encode(md5.finalize()), chosen.len())
+    Some(format!("{}-{count}", hex::encode(md5.finalize())))
 }
 
 /// The object's checksum: as the upload declared it, else over the whole object when the parts'
@@ -322,7 +343,7 @@ fn output(
     call: &Call,
     input: CompleteMultipartUploadInput,
     object: Object,
-    outcome: Outcome,
+    version_id: Option<String>,
 ) -> CompleteMultipartUploadOutput {
     let authority = call.context.authority().unwrap_or("s3.amazonaws.com");
     let path = crate::domain::url_encoding::in_list(&input.key);
@@ -331,7 +352,7 @@ fn output(
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(fields::etag(&object.etag)),
-        version_id: outcome.version_id,
+        version_id,
         server_side_encryption: object.attributes.encryption.map(ServerSideEncryption::from),
         ..CompleteMultipartUploadOutput::default()
     };

@@ -7,6 +7,7 @@ use s3s::dto;
 use sha2::{Digest as _, Sha256};
 
 use super::acl;
+use crate::carried;
 use crate::content::ByteStream;
 use crate::domain::acl::{Acl, Owners};
 use crate::domain::checksum::{Algorithm, Checksum};
@@ -186,6 +187,9 @@ impl Given {
             ..Attributes::default()
         };
         if let Some(key) = self.customer_key {
+            if bucket.blocks_customer_keys {
+                return Err(Error::access_denied());
+            }
             if self.encryption.algorithm.is_some() {
                 let message = "Server Side Encryption with Customer provided key is incompatible \
                                with the encryption method specified";
@@ -238,7 +242,8 @@ fn check_redirect(location: Option<&str>) -> Result<(), Error> {
     Err(Error::bad_request("InvalidRedirectLocation", message))
 }
 
-/// The checksum members of an input, by algorithm.
+/// The checksum members of an input, by algorithm; of those that the wire layer does not know see
+/// [`carried`](crate::carried).
 macro_rules! checksum_values {
     ($input:expr) => {{
         use $crate::domain::checksum::Algorithm;
@@ -263,9 +268,9 @@ macro_rules! set_checksum {
             Algorithm::Crc32c => &mut $output.checksum_crc32c,
             Algorithm::Crc64Nvme => &mut $output.checksum_crc64nvme,
             Algorithm::Sha1 => &mut $output.checksum_sha1,
-            Algorithm::Sha256 => &mut $output.checksum_sha256,
+            _ => &mut $output.checksum_sha256,
         };
-        *place = Some(value);
+        *place = Some($crate::carried::value(algorithm, value));
     }};
 }
 pub(super) use set_checksum;
@@ -279,12 +284,10 @@ pub fn one_checksum(
 ) -> Result<Option<(Algorithm, String)>, Error> {
     let mut given = values
         .into_iter()
-        .filter_map(|(a, value)| Some((a, value?)));
+        .filter_map(|(a, value)| Some(carried::read(a, value?)));
     let first = given.next();
     if given.next().is_some() {
-        return Err(Error::invalid_request(
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-        ));
+        return Err(carried::several());
     }
     if let Some((algorithm, value)) = &first {
         algorithm.check_form(value)?;

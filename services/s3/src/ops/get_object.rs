@@ -110,6 +110,7 @@ pub async fn get_object(
         output,
         headers,
         status: None,
+        rewrite: None,
     })
 }
 
@@ -142,6 +143,7 @@ pub async fn head_object(
         output,
         headers,
         status: selection.status(),
+        rewrite: None,
     })
 }
 

@@ -30,6 +30,7 @@ pub mod object_tagging;
 pub mod ownership_controls;
 pub mod public_access_block;
 pub mod put_object;
+mod repeated_completion;
 pub mod reports;
 pub mod upload_part;
 pub mod versioning;

@@ -17,6 +17,7 @@ async fn a_bucket_lives_and_dies() {
     assert_eq!(made.header("location"), Some("/abc"));
     let head = world.send("HEAD", "/abc", &[], "").await.ok();
     assert_eq!(head.header("x-amz-bucket-region"), Some(REGION));
+    assert_eq!(head.header("x-amz-access-point-alias"), Some("false"));
     assert_eq!(
         world
             .get("/abc?location")

@@ -180,3 +180,42 @@ async fn the_operators_key_is_needed_again() {
     lost.get("/b-1/small").await.fails(500, "InternalError");
     assert_eq!(lost.get("/b-1/before").await.ok().text(), "plain text");
 }
+
+#[tokio::test]
+async fn a_bucket_may_block_customers_keys() {
+    let world = World::with_bucket().await;
+    let configuration = |default: &str, blocked: &str| {
+        format!(
+            "<ServerSideEncryptionConfiguration><Rule>{default}<BlockedEncryptionTypes>\
+             <EncryptionType>{blocked}</EncryptionType></BlockedEncryptionTypes></Rule>\
+             </ServerSideEncryptionConfiguration>"
+        )
+    };
+    let default = "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
+                   </ApplyServerSideEncryptionByDefault>";
+    let put = |body| world.send("PUT", "/b-1?encryption", &[], body);
+    let mine = Customer::new(7);
+    let headers = mine.headers();
+    world.send("PUT", "/b-1/before", &headers, "x").await.ok();
+    put(configuration(default, "SSE-C")).await.ok();
+    let shown = world.get("/b-1?encryption").await.ok();
+    let blocked = "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType>\
+                   </BlockedEncryptionTypes></Rule>";
+    assert!(shown.text().contains(blocked), "{}", shown.text());
+    assert_eq!(shown.element("SSEAlgorithm"), Some("aws:kms"));
+    for (method, uri) in [("PUT", "/b-1/k"), ("POST", "/b-1/k?uploads")] {
+        let refused = world.send(method, uri, &headers, "").await;
+        refused.fails(403, "AccessDenied");
+    }
+    // What is there already can be read.
+    world.send("GET", "/b-1/before", &headers, "").await.ok();
+
+    put(configuration("", "NONE")).await.ok();
+    world.send("PUT", "/b-1/k", &headers, "x").await.ok();
+    let shown = world.get("/b-1?encryption").await.ok();
+    assert!(!shown.text().contains("Blocked"), "{}", shown.text());
+    assert_eq!(shown.element("SSEAlgorithm"), Some("AES256"));
+    put(configuration(default, "SSE-S3"))
+        .await
+        .fails(400, "MalformedXML");
+}

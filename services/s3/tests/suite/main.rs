@@ -5,6 +5,7 @@
     reason = "small documents, read more easily than folded"
 )]
 
+mod bucket_tags;
 mod buckets;
 mod checksums;
 mod conditions;
@@ -23,6 +24,7 @@ mod multipart;
 mod notifications;
 mod objects;
 mod port;
+mod repeated_completion;
 mod sharing;
 mod tagging;
 mod versions;

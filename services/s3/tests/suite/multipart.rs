@@ -10,7 +10,7 @@ use crate::world::{Answer, REGION, World, context};
 
 const MIB: usize = 1 << 20;
 
-async fn begin(world: &World, key: &str, headers: &[(&str, &str)]) -> String {
+pub async fn begin(world: &World, key: &str, headers: &[(&str, &str)]) -> String {
     let answer = world
         .send("POST", &format!("/b-1/{key}?uploads"), headers, "")
         .await
@@ -19,7 +19,7 @@ async fn begin(world: &World, key: &str, headers: &[(&str, &str)]) -> String {
     answer.element("UploadId").unwrap().to_owned()
 }
 
-async fn upload(
+pub async fn upload(
     world: &World,
     id: &str,
     number: u32,
@@ -30,7 +30,7 @@ async fn upload(
     world.send("PUT", &uri, headers, body).await
 }
 
-async fn complete(world: &World, id: &str, parts: &[(u32, &str)]) -> Answer {
+pub async fn complete(world: &World, id: &str, parts: &[(u32, &str)]) -> Answer {
     let list: Vec<_> = parts
         .iter()
         .map(|(number, etag)| (*number, *etag, ""))

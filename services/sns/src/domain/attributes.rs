@@ -1,15 +1,60 @@
 //! Which attributes topics and subscriptions have, and what they may be.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use base::Arn;
 use serde_json::{Value, json};
 use service::ServiceError;
 
 use super::arn::is_fifo;
+use super::message::DEFAULT_MAX_BYTES;
 use super::{delivery_policy, filter};
 use crate::error;
 use crate::records::TopicId;
+
+const MAXIMUM_MESSAGE_SIZE: &str = "MaximumMessageSize";
+const MESSAGE_SIZES: RangeInclusive<usize> = 1_024..=1_048_576;
+/// Subscriptions of a topic whose messages may be larger than by default.
+const MOST_SUBSCRIPTIONS_OF_LARGE: usize = 100;
+
+/// Bytes that a message to a topic, or a batch of them, may have.
+///
+/// <https://docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html>
+pub fn max_message_bytes(attributes: &BTreeMap<String, String>) -> usize {
+    attributes
+        .get(MAXIMUM_MESSAGE_SIZE)
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(DEFAULT_MAX_BYTES)
+}
+
+/// Checks that a topic may have these subscriptions, by their protocols: not all can take large
+/// messages.
+pub fn check_subscribers<'a>(
+    attributes: &BTreeMap<String, String>,
+    protocols: impl IntoIterator<Item = &'a str>,
+) -> Result<(), ServiceError> {
+    if max_message_bytes(attributes) <= DEFAULT_MAX_BYTES {
+        return Ok(());
+    }
+    let mut count = 0;
+    for protocol in protocols {
+        count += 1;
+        if !["sqs", "lambda", "firehose"].contains(&protocol) {
+            return Err(error::invalid(format!(
+                "{MAXIMUM_MESSAGE_SIZE} Reason: Topics with a {MAXIMUM_MESSAGE_SIZE} above \
+                 {DEFAULT_MAX_BYTES} do not support subscriptions with protocol {protocol}"
+            )));
+        }
+    }
+    if count > MOST_SUBSCRIPTIONS_OF_LARGE {
+        return Err(error::invalid(format!(
+            "{MAXIMUM_MESSAGE_SIZE} Reason: Topics with a {MAXIMUM_MESSAGE_SIZE} above \
+             {DEFAULT_MAX_BYTES} support up to {MOST_SUBSCRIPTIONS_OF_LARGE} subscriptions"
+        )));
+    }
+    Ok(())
+}
 
 /// What may be set on a topic; delivery status logging is kept as set.
 fn is_topic_attribute(name: &str) -> bool {
@@ -30,6 +75,7 @@ fn is_topic_attribute(name: &str) -> bool {
             | "ContentBasedDeduplication"
             | "FifoThroughputScope"
             | "ArchivePolicy"
+            | MAXIMUM_MESSAGE_SIZE
     ) || feedback.iter().any(|suffix| name.ends_with(suffix))
 }
 
@@ -62,6 +108,15 @@ pub fn check_topic(name: &str, value: &str, is_fifo: bool) -> Result<(), Service
         "SignatureVersion" if !["1", "2"].contains(&value) => Err(reason("Invalid value")),
         "TracingConfig" if !["PassThrough", "Active"].contains(&value) => {
             Err(reason("Invalid value"))
+        }
+        MAXIMUM_MESSAGE_SIZE
+            if !value
+                .parse()
+                .is_ok_and(|size| MESSAGE_SIZES.contains(&size)) =>
+        {
+            Err(reason(
+                "Invalid value. Must be an integer from 1024 to 1048576",
+            ))
         }
         "DisplayName" if value.chars().count() > 100 => Err(error::invalid("DisplayName")),
         _ => Ok(()),

@@ -12,8 +12,8 @@ use service::ServiceError;
 use crate::error;
 use crate::generated::MessageAttributeValue;
 
-/// Bytes of a message with its attributes, and of a batch.
-pub const MAX_BYTES: usize = 262_144;
+/// Bytes of a message with its attributes, and of a batch, where the topic does not say otherwise.
+pub const DEFAULT_MAX_BYTES: usize = 262_144;
 const MAX_SUBJECT: usize = 100;
 
 /// A checked message.
@@ -55,16 +55,20 @@ impl Message {
             Some("json") => structured(&body)?,
             Some(_) => return Err(error::invalid("MessageStructure")),
         };
-        let message = Self {
+        Ok(Self {
             subject,
             attributes,
             body,
             by_protocol,
-        };
-        if message.bytes() > MAX_BYTES {
+        })
+    }
+
+    /// Checks the size of the message with its attributes.
+    pub fn check_size(&self, max_bytes: usize) -> Result<(), ServiceError> {
+        if self.bytes() > max_bytes {
             return Err(error::invalid("Message too long"));
         }
-        Ok(message)
+        Ok(())
     }
 
     /// What an endpoint of this protocol gets.

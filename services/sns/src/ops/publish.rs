@@ -10,9 +10,9 @@ use store::{Batch, StoreError};
 use super::State;
 use super::devices::{self, DeviceId};
 use crate::deliver::{self, Order, Outcome, Published};
-use crate::domain::arn;
 use crate::domain::endpoint::is_phone_number;
-use crate::domain::message::Message;
+use crate::domain::message::{DEFAULT_MAX_BYTES, Message};
+use crate::domain::{arn, attributes};
 use crate::error;
 use crate::generated as g;
 use crate::records::{OUTGOING, Outgoing, TAKEN, Taken, Topic, TopicId};
@@ -35,7 +35,10 @@ pub async fn publish(
     )?;
     let target = match (input.topic_arn.or(input.target_arn), input.phone_number) {
         (Some(topic), None) => topic,
-        (None, Some(number)) => return text_message(&sns, &context, number, &message).await,
+        (None, Some(number)) => {
+            message.check_size(DEFAULT_MAX_BYTES)?;
+            return text_message(&sns, &context, number, &message).await;
+        }
         _ => {
             return Err(error::invalid(
                 "TopicArn or TargetArn Reason: no value for required parameter",
@@ -43,6 +46,7 @@ pub async fn publish(
         }
     };
     if let Some(device) = devices::of_arn(&target) {
+        message.check_size(DEFAULT_MAX_BYTES)?;
         return push(&sns, &context, &device, &message).await;
     }
     let (topic, record) = sns.topic_by_id(
@@ -80,6 +84,7 @@ pub async fn send(
     message: &Message,
     ordering: Ordering,
 ) -> Result<Sent, ServiceError> {
+    message.check_size(attributes::max_message_bytes(&record.attributes))?;
     let authority = context.authority().unwrap_or(&sns.authority);
     let now = sns.clock.now();
     let message_id = uuid::Uuid::new_v4().to_string();

@@ -7,7 +7,8 @@ use service::{RequestContext, ServiceError};
 use super::State;
 use super::publish::{Ordering, send};
 use crate::deliver::sequence_text;
-use crate::domain::message::{MAX_BYTES, Message};
+use crate::domain::attributes;
+use crate::domain::message::Message;
 use crate::error;
 use crate::generated as g;
 use crate::records::{Topic, TopicId};
@@ -21,7 +22,8 @@ pub async fn publish_batch(
 ) -> Result<g::PublishBatchResponse, ServiceError> {
     let (topic, record) = sns.topic(&context, &input.topic_arn, "Publish")?;
     let entries = input.publish_batch_request_entries;
-    check(&entries)?;
+    let max_bytes = attributes::max_message_bytes(&record.attributes);
+    check(&entries, max_bytes)?;
     if topic.is_fifo() && entries.iter().any(|one| one.message_group_id.is_none()) {
         return Err(error::group_required());
     }
@@ -46,7 +48,7 @@ pub async fn publish_batch(
     })
 }
 
-fn check(entries: &[g::PublishBatchRequestEntry]) -> Result<(), ServiceError> {
+fn check(entries: &[g::PublishBatchRequestEntry], max_bytes: usize) -> Result<(), ServiceError> {
     if entries.is_empty() {
         return Err(error::empty_batch());
     }
@@ -64,11 +66,21 @@ fn check(entries: &[g::PublishBatchRequestEntry]) -> Result<(), ServiceError> {
             return Err(error::ids_not_distinct());
         }
     }
-    let total: usize = entries.iter().map(|entry| entry.message.len()).sum();
-    if total > MAX_BYTES {
+    if entries.iter().map(bytes).sum::<usize>() > max_bytes {
         return Err(error::batch_too_long());
     }
     Ok(())
+}
+
+/// Of the message and its attributes.
+fn bytes(entry: &g::PublishBatchRequestEntry) -> usize {
+    let attributes = entry.message_attributes.iter().flatten();
+    let attributes = attributes.map(|(name, one)| {
+        let text = one.string_value.as_ref().map_or(0, String::len);
+        let binary = one.binary_value.as_deref().map_or(0, <[u8]>::len);
+        name.len() + one.data_type.len() + text + binary
+    });
+    entry.message.len() + attributes.sum::<usize>()
 }
 
 async fn publish(

@@ -37,12 +37,10 @@ pub async fn subscribe(
             PENDING.to_owned()
         }),
     };
-    let existing = sns
-        .topics
-        .subscriptions_of(&topic)
-        .into_iter()
-        .find(|one| is_same(&one.record));
-    if let Some(existing) = &existing
+    let subscriptions = sns.topics.subscriptions_of(&topic);
+    let protocols = subscriptions.iter().map(|one| one.record.protocol.as_str());
+    let existing = subscriptions.iter().find(|one| is_same(&one.record));
+    if let Some(existing) = existing
         && existing.record.confirmed
     {
         if !given.is_empty() && given != existing.record.attributes {
@@ -51,6 +49,10 @@ pub async fn subscribe(
             ));
         }
         return Ok(answer(existing));
+    }
+    if existing.is_none() {
+        let protocols = protocols.chain([input.protocol.as_str()]);
+        attributes::check_subscribers(&record.attributes, protocols)?;
     }
     let subscribed = match existing {
         // Asked again before it is confirmed: the endpoint is told again.

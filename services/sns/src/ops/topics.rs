@@ -163,6 +163,9 @@ pub async fn set_attributes(
     }
     let mut topic = (*topic).clone();
     topic.attributes.insert(input.attribute_name, value);
+    let subscriptions = sns.topics.subscriptions_of(&id);
+    let protocols = subscriptions.iter().map(|one| one.record.protocol.as_str());
+    attributes::check_subscribers(&topic.attributes, protocols)?;
     sns.save_topic(id, topic).await?;
     Ok(Unit {})
 }

@@ -3,7 +3,7 @@
 use super::Kind;
 use super::condition::{Comparator, Condition, Operand};
 use crate::domain::Invalid;
-use crate::domain::key::KeySchema;
+use crate::domain::key::{KeyAttribute, KeySchema, hash_key};
 use crate::domain::value::Attribute;
 
 /// What a query asks of each key attribute, by name, before it is known which is which.
@@ -15,6 +15,25 @@ pub enum RangeCondition {
     Compare(Comparator, Attribute),
     Between(Attribute, Attribute),
     BeginsWith(Attribute),
+}
+
+/// What a query asks of the keys of one schema.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// As [`KeyBytes`](crate::domain::key::KeyBytes) has it.
+    pub hash: Vec<u8>,
+    pub range: Ranges,
+}
+
+/// What is asked of a range key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ranges {
+    /// Whether it has several attributes.
+    pub several: bool,
+    /// What the first of them are.
+    pub first: Vec<Attribute>,
+    /// What is asked of the next.
+    pub next: Option<RangeCondition>,
 }
 
 /// Takes apart a condition made of nothing but conditions on keys, joined by AND.
@@ -136,43 +155,75 @@ fn operator(name: &str) -> Invalid {
 
 impl KeyCondition {
     /// Which value the hash key has, and what is asked of the range key.
-    pub fn resolve(
-        mut self,
-        schema: &KeySchema,
-    ) -> Result<(Attribute, Option<RangeCondition>), Invalid> {
-        if self.0.is_empty() || self.0.len() > 2 {
-            return Err(Invalid::new("Conditions can be of length 1 or 2 only"));
-        }
+    ///
+    /// Of a key with several attributes every one of the hash key must be given, and those of the range
+    /// key from the first on, all but the last by their values.
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.MultiAttributeKeys>
+    pub fn resolve(mut self, schema: &KeySchema) -> Result<Resolved, Invalid> {
+        let unsupported = || Invalid::new("Query key condition not supported");
         let missing =
             |name: &str| Invalid::new(format!("Query condition missed key schema element: {name}"));
-        let hash = &schema.hash;
-        let at = self.0.iter().position(|(name, _)| *name == hash.name);
-        let (_, of_hash) = self.0.remove(at.ok_or_else(|| missing(&hash.name))?);
-        let RangeCondition::Compare(Comparator::Equal, value) = of_hash else {
-            return Err(Invalid::new("Query key condition not supported"));
-        };
-        check_type(&value, hash.kind.as_str())?;
-        check_not_empty(&value, &hash.name)?;
-        let Some((name, of_range)) = self.0.pop() else {
-            return Ok((value, None));
-        };
-        let Some(range) = schema.range.as_ref() else {
-            return Err(Invalid::new("Query key condition not supported"));
-        };
-        if range.name != name {
-            return Err(missing(&range.name));
+        let most = schema.attributes().count().max(2);
+        if self.0.is_empty() || (most == 2 && self.0.len() > most) {
+            return Err(Invalid::new("Conditions can be of length 1 or 2 only"));
         }
-        for operand in of_range.operands() {
-            check_type(operand, range.kind.as_str())?;
+        let mut hash = Vec::new();
+        for attribute in schema.hash_attributes() {
+            let of_hash = self.take(attribute);
+            let of_hash = of_hash.ok_or_else(|| missing(&attribute.name))?;
+            let RangeCondition::Compare(Comparator::Equal, value) = of_hash else {
+                return Err(unsupported());
+            };
+            check_type(&value, attribute.kind.as_str())?;
+            check_not_empty(&value, &attribute.name)?;
+            hash.push(value);
         }
-        if let RangeCondition::Compare(Comparator::Equal, operand) = &of_range {
-            check_not_empty(operand, &range.name)?;
+        let mut ranges = Vec::new();
+        let mut skipped = None;
+        for attribute in schema.range_attributes() {
+            let Some(of_range) = self.take(attribute) else {
+                skipped = Some(&attribute.name);
+                break;
+            };
+            check_range(&of_range, attribute)?;
+            ranges.push(of_range);
         }
-        if matches!(of_range, RangeCondition::BeginsWith(Attribute::N(_))) {
-            return Err(Invalid::new("Query key condition not supported"));
+        if !self.0.is_empty() {
+            return Err(skipped.map_or_else(unsupported, |name| missing(name)));
         }
-        Ok((value, Some(of_range)))
+        let next = ranges.pop();
+        let first = ranges.into_iter().map(|of_range| match of_range {
+            RangeCondition::Compare(Comparator::Equal, value) => Ok(value),
+            _ => Err(unsupported()),
+        });
+        Ok(Resolved {
+            hash: hash_key(&hash).ok_or_else(unsupported)?,
+            range: Ranges {
+                several: !schema.more_range.is_empty(),
+                first: first.collect::<Result<_, _>>()?,
+                next,
+            },
+        })
     }
+
+    /// What is asked of an attribute.
+    fn take(&mut self, attribute: &KeyAttribute) -> Option<RangeCondition> {
+        let at = self.0.iter().position(|(name, _)| *name == attribute.name);
+        at.map(|at| self.0.remove(at).1)
+    }
+}
+
+fn check_range(of_range: &RangeCondition, attribute: &KeyAttribute) -> Result<(), Invalid> {
+    for operand in of_range.operands() {
+        check_type(operand, attribute.kind.as_str())?;
+    }
+    if let RangeCondition::Compare(Comparator::Equal, operand) = of_range {
+        check_not_empty(operand, &attribute.name)?;
+    }
+    if matches!(of_range, RangeCondition::BeginsWith(Attribute::N(_))) {
+        return Err(Invalid::new("Query key condition not supported"));
+    }
+    Ok(())
 }
 
 impl RangeCondition {

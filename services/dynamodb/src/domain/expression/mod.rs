@@ -24,7 +24,7 @@ mod fuzz;
 mod tests;
 
 pub use condition::{Comparator, Condition, Operand};
-pub use key_condition::{KeyCondition, RangeCondition};
+pub use key_condition::{KeyCondition, RangeCondition, Ranges};
 pub use placeholders::Placeholders;
 pub use update::{Action, SetValue, Update, UpdateOperand};
 

@@ -62,21 +62,32 @@ pub fn key_condition(
     keys: &KeySchema,
 ) -> Option<(KeyCondition, Option<Condition>)> {
     let all = conjuncts(condition);
-    let (of_hash, value) = all
-        .iter()
-        .enumerate()
-        .find_map(|(at, one)| Some((at, equal_to(one, &keys.hash)?)))?;
-    let equal = RangeCondition::Compare(Comparator::Equal, value.clone());
-    let mut found = KeyCondition(vec![(keys.hash.name.clone(), equal)]);
-    let mut used = vec![of_hash];
-    let of_range = keys.range.as_ref().and_then(|range| {
-        all.iter()
+    let mut found = KeyCondition::default();
+    let mut used = Vec::new();
+    for key in keys.hash_attributes() {
+        let (at, value) = all
+            .iter()
             .enumerate()
-            .find_map(|(at, one)| Some((at, range, on_range(one, range)?)))
-    });
-    if let Some((at, range, condition)) = of_range {
+            .find_map(|(at, one)| Some((at, equal_to(one, key)?)))?;
+        let equal = RangeCondition::Compare(Comparator::Equal, value.clone());
         used.push(at);
-        found.0.push((range.name.clone(), condition));
+        found.0.push((key.name.clone(), equal));
+    }
+    for key in keys.range_attributes() {
+        let Some((at, of_range)) = all
+            .iter()
+            .enumerate()
+            .find_map(|(at, one)| Some((at, on_range(one, key)?)))
+        else {
+            break;
+        };
+        // Only behind a value can the next attribute be asked about.
+        let is_value = matches!(of_range, RangeCondition::Compare(Comparator::Equal, _));
+        used.push(at);
+        found.0.push((key.name.clone(), of_range));
+        if !is_value {
+            break;
+        }
     }
     Some((found, all_but(&all, &used)))
 }

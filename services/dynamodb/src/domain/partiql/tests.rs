@@ -22,10 +22,7 @@ fn keys() -> KeySchema {
         name: name.into(),
         kind,
     };
-    KeySchema {
-        hash: key("pk", KeyKind::S),
-        range: Some(key("sk", KeyKind::N)),
-    }
+    KeySchema::simple(key("pk", KeyKind::S), Some(key("sk", KeyKind::N)))
 }
 
 #[test]
