@@ -193,7 +193,10 @@ fn read_maps(procfs: usize, text: &mut [u8]) -> usize {
 /// Finds the mappings that are worth it, but for stacks. Returns how many.
 fn parse(text: &[u8], mappings: &mut [Mapping; MOST_MAPPINGS]) -> usize {
     let mut count = 0;
-    for line in text.split(|&byte| byte == b'\n') {
+    let mut lines = text.split(|&byte| byte == b'\n');
+    // Nothing, or what there was no room for.
+    lines.next_back();
+    for line in lines {
         let Some(mapping) = mapping(line) else {
             continue;
         };
