@@ -21,6 +21,7 @@ mod gateway;
 mod go;
 mod herd;
 mod hostile;
+mod invoke_store;
 mod java;
 mod json_logs;
 mod layers;
