@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Clock;
-use exec::{EnvironmentIdentity, ExecConfig, GatewaySockets, Outbound};
+use exec::{EnvironmentIdentity, ExecConfig, GatewaySockets, Outbound, StartTier};
 use serde_json::{Value, json};
 
 use crate::support::{World, json as document};
@@ -185,7 +185,9 @@ fn host() {
     let service = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let port = service.local_addr().unwrap().port();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let ask = |allowed: Outbound, own: Option<&str>| runtime.block_on(ask(allowed, own, port));
+    let ask = |allowed: Outbound, own: Option<&str>, way: StartTier| {
+        runtime.block_on(ask(allowed, own, way, port))
+    };
     let nothing = json!(["OSError", "OSError", "ConnectionRefusedError"]);
     let outside = json!(["connected", "OSError", "ConnectionRefusedError"]);
     let all = json!(["connected", "connected", "connected"]);
@@ -198,15 +200,18 @@ fn host() {
         (Outbound::Host, Some("nat"), &outside),
         (Outbound::Host, None, &all),
     ] {
-        let Some(reached) = ask(allowed, own) else {
-            return;
-        };
-        assert_eq!(&reached, expected, "{allowed:?}, {own:?}");
+        for way in [StartTier::Exec, StartTier::Template] {
+            let Some(reached) = ask(allowed, own, way) else {
+                continue;
+            };
+            assert_eq!(&reached, expected, "{allowed:?}, {own:?}, {way:?}");
+        }
     }
 }
 
-/// What a function reaches of the outside, of the host at its address, and at its loopback.
-async fn ask(allowed: Outbound, own: Option<&str>, port: u16) -> Option<Value> {
+/// What a function reaches of the outside, of the host at its address, and at its loopback, in an
+/// environment that came to be in this way.
+async fn ask(allowed: Outbound, own: Option<&str>, way: StartTier, port: u16) -> Option<Value> {
     let configure = |config: &mut ExecConfig| config.outbound = allowed;
     let world = World::build(Clock::system(), Some(Arc::new(Gateway)), configure);
     if allowed != Outbound::None
@@ -221,9 +226,21 @@ async fn ask(allowed: Outbound, own: Option<&str>, port: u16) -> Option<Value> {
         let own = ("KAGERO_EGRESS".to_owned(), own.to_owned());
         function.environment.extend([own]);
     }
+    if way == StartTier::Template {
+        if let Some(why) = world.exec.host().templates_missing() {
+            eprintln!("skipped: {why}");
+            return None;
+        }
+        "1".clone_into(&mut function.key.version);
+        function.snap_start = true;
+    }
     let function = Arc::new(function);
+    if way == StartTier::Template {
+        world.exec.prepare(&function).await.unwrap();
+    }
     let event = json!([[OUTSIDE, PORT], [HOST, port], ["127.0.0.1", port]]);
     let outcome = world.run(&function, &event).await?;
+    assert_eq!(outcome.start, way, "{:?}", world.recorded.log());
     let mut answers = document(&outcome);
     let role = answers.as_array_mut().unwrap().pop().unwrap();
     assert_eq!(role, json!(function.role.to_string()));
