@@ -7,6 +7,7 @@
 )]
 
 mod gates;
+mod outside;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
