@@ -210,6 +210,7 @@ async fn does_the_worst(runtime: &str) {
         let outcome = world.run(function, &json!(deed)).await.unwrap();
         let what = format!("{runtime}, {deed}");
         check(&what, &document(&outcome), error_type, end);
+        assert!(outcome.max_memory_mb > Some(0), "{what}: {outcome:?}");
         let next = world.run(function, &json!("")).await.unwrap();
         assert_eq!(document(&next), "fine", "after {what}");
         if deed == "large" {
