@@ -36,7 +36,7 @@ impl Folder {
         let prefix = format!("kagero-ephemeral-{user}-");
         let mut taken = None;
         for number in 0..MOST {
-            taken = Self::claim(parent.join(format!("{prefix}{number}")), user)?;
+            taken = Self::claim(&parent.join(format!("{prefix}{number}")), user)?;
             if taken.is_some() {
                 break;
             }
@@ -53,20 +53,20 @@ impl Folder {
                 && entry.path() != taken.path
             {
                 // Removed by being dropped, if nobody has it.
-                drop(Self::hold(entry.path(), user)?);
+                drop(Self::hold(&entry.path(), user)?);
             }
         }
         Ok(taken)
     }
 
     /// The folder of this name, empty; `None` if it is another's.
-    fn claim(path: PathBuf, user: u32) -> io::Result<Option<Self>> {
+    fn claim(path: &Path, user: u32) -> io::Result<Option<Self>> {
         for _ in 0..ATTEMPTS {
-            match DirBuilder::new().mode(0o700).create(&path) {
+            match DirBuilder::new().mode(0o700).create(path) {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
-            match Self::hold(path.clone(), user)? {
+            match Self::hold(path, user)? {
                 Held::Ours(folder) => {
                     folder.clear()?;
                     return Ok(Some(folder));
@@ -80,13 +80,13 @@ impl Folder {
     }
 
     /// Takes hold of a folder as it is.
-    fn hold(path: PathBuf, user: u32) -> io::Result<Held> {
+    fn hold(path: &Path, user: u32) -> io::Result<Held> {
         // Anybody may have put anything there.
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
         let opened = File::options()
             .read(true)
             .custom_flags(flags.bits().cast_signed())
-            .open(&path);
+            .open(path);
         let lock = match opened {
             Ok(folder) => folder,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Held::Removed),
@@ -97,8 +97,9 @@ impl Folder {
             return Ok(Held::Others);
         }
         // Removed by who had the lock before, it is no longer what the name stands for.
-        match fs::symlink_metadata(&path) {
+        match fs::symlink_metadata(path) {
             Ok(now) if (now.dev(), now.ino()) == (found.dev(), found.ino()) => {
+                let path = path.to_owned();
                 Ok(Held::Ours(Self { path, _lock: lock }))
             }
             _ => Ok(Held::Removed),
