@@ -230,7 +230,9 @@ fn spawn(folder: &Path, port: u16, uid: Option<Uid>, flags: &[&str]) -> Child {
     command
         .arg("serve")
         .args(["--listen", &format!("127.0.0.1:{port}")]);
-    if !flags.contains(&"--ephemeral") && !flags.contains(&"--data-dir") {
+    if flags.contains(&"--ephemeral") {
+        command.env("TMPDIR", folder);
+    } else if !flags.contains(&"--data-dir") {
         command.arg("--data-dir").arg(folder.join("data"));
     }
     if folder.join(TRUSTED).exists() {

@@ -211,6 +211,47 @@ fn a_killed_server_takes_its_environments_along_and_the_next_one_clears_the_rest
     });
 }
 
+#[test]
+fn a_killed_server_that_keeps_nothing_leaves_nothing_for_longer_than_until_the_next() {
+    let flags = ["--ephemeral"];
+    let mut server = Server::start_with(&flags);
+    let folder = server.data_dir().parent().unwrap().to_owned();
+    // Beside the server's log.
+    let temporary = || {
+        let mut found = entries(&folder);
+        found.retain(|path| path.is_dir());
+        found
+    };
+    let mut marks = None;
+    for round in 0..2 {
+        let mut api = server.api();
+        let code = zip(&[("function.py", CODE)]);
+        api.function("sleeper", &code, &json!({}));
+        assert_eq!(api.answer("sleeper", &json!(0)), "served");
+        let found = temporary();
+        assert_eq!(found.len(), 1, "round {round}: {found:?}");
+        marks.get_or_insert_with(|| Marks::of(&server));
+        if round == 0 {
+            fs::write(found[0].join("of-the-killed"), "x").unwrap();
+            server.kill_and_restart(&flags);
+        } else {
+            assert!(!found[0].join("of-the-killed").exists());
+        }
+    }
+    let pid = server.pid().to_string();
+    let ended = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(ended.unwrap().success());
+    until("its folder is gone", || {
+        temporary().is_empty().then_some(())
+    });
+    let marks = marks.unwrap();
+    if !marks.instance.is_empty() {
+        until("its control groups are gone", || {
+            (marks.groups() == 0).then_some(())
+        });
+    }
+}
+
 /// How many uids have a file.
 fn passwd_files(folder: &Path) -> usize {
     let below = entries(folder).into_iter().filter(|one| one.is_dir());

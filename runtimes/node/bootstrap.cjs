@@ -8,10 +8,13 @@ const { buildContext, configure } = require("./lib/context.cjs");
 const { describe, format, UnhandledPromiseRejection } = require("./lib/errors.cjs");
 const { Frames, Kind } = require("./lib/frames.cjs");
 const { load } = require("./lib/handler.cjs");
+const { InvokeStore } = require("./lib/invoke-store.cjs");
 const { logError, patchConsole, setRequestId } = require("./lib/output.cjs");
 const { responseStream, streams } = require("./lib/streaming.cjs");
 
 const frames = new Frames();
+const invokeStore = new InvokeStore();
+globalThis.awslambda.InvokeStore = invokeStore;
 // Whatever functions put in its place.
 const nextTurn = setImmediate;
 
@@ -68,6 +71,7 @@ async function rehearse(specialise) {
   Object.assign(process.env, before);
   configure(process.env);
   setRequestId(undefined);
+  invokeStore.run(undefined, () => {});
   report = unreported;
 }
 
@@ -171,18 +175,20 @@ function invoke(handler, header, payload, send = (...frame) => frames.send(...fr
     context.succeed = (result) => now(null, result);
     context.fail = (error) => now(error ?? "handled", null);
 
-    if (streams(handler)) {
-      stream(handler, JSON.parse(payload.toString("utf8")), context, { answer, fail, isOpen: () => !answered });
-      return;
-    }
-    try {
-      const returned = handler(JSON.parse(payload.toString("utf8")), context, callback);
-      if (typeof returned?.then === "function") {
-        returned.then(context.succeed, (error) => now(error ?? new Error(String(error)), null));
+    invokeStore.enter(header, () => {
+      if (streams(handler)) {
+        stream(handler, JSON.parse(payload.toString("utf8")), context, { answer, fail, isOpen: () => !answered });
+        return;
       }
-    } catch (error) {
-      fail(error);
-    }
+      try {
+        const returned = handler(JSON.parse(payload.toString("utf8")), context, callback);
+        if (typeof returned?.then === "function") {
+          returned.then(context.succeed, (error) => now(error ?? new Error(String(error)), null));
+        }
+      } catch (error) {
+        fail(error);
+      }
+    });
   });
 }
 

@@ -51,6 +51,7 @@ const FILES: &[(&str, &[u8])] = files![
     "node/lib/errors.cjs",
     "node/lib/frames.cjs",
     "node/lib/handler.cjs",
+    "node/lib/invoke-store.cjs",
     "node/lib/managed.cjs",
     "node/lib/modules-hooks.mjs",
     "node/lib/modules.cjs",

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::host::Host;
+use crate::privilege;
 use crate::spec::Spec;
 
 /// One feature of isolation.
@@ -118,6 +119,11 @@ fn user(is_root: bool) -> Finding {
         (false, _, true) => (
             false,
             "AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns)",
+        ),
+        (false, _, false) if privilege::is_root_without_means() => (
+            false,
+            "root without CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID: functions run as root of this \
+             machine, without any capability; run the server as an ordinary user",
         ),
         (false, _, false) => (
             true,

@@ -32,6 +32,7 @@ mod plan;
 mod plan_format;
 mod privilege;
 mod process;
+mod process_memory;
 #[path = "../init/syscall.rs"]
 mod raw;
 mod renewal;

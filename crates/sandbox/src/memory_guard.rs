@@ -1,13 +1,16 @@
-//! Holds a function to its memory without counting `/tmp` against it, where that lies in memory.
+//! Holds a function to its memory where the kernel does not: where `/tmp` lies in memory and is not to
+//! count, and where there is no control group.
 //!
 //! The kernel charges a tmpfs to whoever fills it, and cannot tell it from memory. So the group's
 //! hard limit is memory and `/tmp` together, and this thread kills an environment whose memory
 //! alone is above its own limit. It looks closely only at a group that has reached the lowest usage
 //! at which that can be; page cache, which the kernel could take back, is not counted. Version 2
-//! reports that by itself. Version 1 is polled, while an environment is not frozen.
+//! reports that by itself. Version 1 is polled, while an environment is not frozen, and so are the
+//! processes of one without a group.
 
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -20,6 +23,7 @@ use crate::SandboxError;
 use crate::cgroup::{MemoryAlarm, MemoryGroup};
 use crate::eventfd;
 use crate::process::Pidfd;
+use crate::process_memory::ProcessMemory;
 
 /// A group that has less room than this left is looked at again only after this much more.
 const LEAST_STEP: u64 = 1 << 20;
@@ -35,14 +39,23 @@ const WAKE: u64 = 0;
 /// One environment under guard.
 #[derive(Debug)]
 pub(crate) struct Guarded {
-    pub(crate) group: MemoryGroup,
+    /// Where its memory is counted; `None` where only its processes can be asked.
+    pub(crate) group: Option<MemoryGroup>,
     /// Its pid 1, to be killed, and whose `/tmp` is measured.
     pub(crate) init: Pidfd,
     pub(crate) pid: u32,
     pub(crate) memory_bytes: u64,
     pub(crate) tmp_bytes: u64,
-    /// Set when it was killed for its memory.
-    pub(crate) exceeded: Arc<AtomicBool>,
+    pub(crate) seen: Arc<Seen>,
+}
+
+/// What the guard has found out about one environment.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// It was killed for its memory.
+    pub(crate) exceeded: AtomicBool,
+    /// The most that its processes had in memory, without a group and as far as it was looked.
+    pub(crate) peak_bytes: AtomicU64,
 }
 
 /// Handle to the guarding thread, which ends with it.
@@ -61,15 +74,33 @@ struct Shared {
     posts: Mutex<HashMap<u64, Post>>,
 }
 
-/// An environment and its alarm, which leaves the epoll set when it is closed.
+/// An environment and how its memory is learnt.
 #[derive(Debug)]
 struct Post {
     guarded: Guarded,
-    alarm: MemoryAlarm,
-    /// Memory in use at which to look closely.
-    mark: u64,
+    gauge: Gauge,
     /// Frozen, and so without any change.
     paused: bool,
+}
+
+#[derive(Debug)]
+enum Gauge {
+    Group {
+        group: MemoryGroup,
+        /// Leaves the epoll set when it is closed.
+        alarm: MemoryAlarm,
+        /// Memory in use at which to look closely.
+        mark: u64,
+    },
+    /// By looks, which the thread keeps.
+    Processes,
+}
+
+/// At the processes of one environment.
+#[derive(Debug)]
+struct Look {
+    processes: ProcessMemory,
+    next: Instant,
 }
 
 /// Ends the guard of one environment when dropped.
@@ -103,23 +134,31 @@ impl MemoryGuard {
         start().map_err(SandboxError::host("start the memory guard"))
     }
 
-    /// Guards an environment whose group has just been made.
-    pub(crate) fn watch(&self, guarded: Guarded) -> Result<Watch, SandboxError> {
-        let mark = guarded.memory_bytes;
-        let alarm = guarded.group.alarm_at(mark)?;
+    /// Guards an environment that has just been made, and may have no process yet.
+    pub(crate) fn watch(&self, mut guarded: Guarded) -> Result<Watch, SandboxError> {
+        let gauge = match guarded.group.take() {
+            Some(group) => Gauge::Group {
+                mark: guarded.memory_bytes,
+                alarm: group.alarm_at(guarded.memory_bytes)?,
+                group,
+            },
+            None => Gauge::Processes,
+        };
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         let watch = Watch {
             key,
             shared: Arc::clone(&self.shared),
         };
-        let event = match &alarm {
-            MemoryAlarm::Event { fd, events } => Some((fd.as_raw_fd(), *events)),
-            MemoryAlarm::Polled { .. } => None,
+        let event = match &gauge {
+            Gauge::Group {
+                alarm: MemoryAlarm::Event { fd, events },
+                ..
+            } => Some((fd.as_raw_fd(), *events)),
+            _ => None,
         };
         let post = Post {
             guarded,
-            alarm,
-            mark,
+            gauge,
             paused: false,
         };
         self.shared.posts().insert(key, post);
@@ -135,6 +174,7 @@ impl MemoryGuard {
 impl Shared {
     fn keep_watch(&self) {
         let mut due = Instant::now();
+        let mut looks = HashMap::new();
         while !self.ended.load(Ordering::Acquire) {
             let patience = if self.posts().values().any(Post::is_polled) {
                 let left = due.saturating_duration_since(Instant::now());
@@ -162,9 +202,55 @@ impl Shared {
                 !(to_look_at && post.is_over())
             });
             if polls {
-                due = begun + POLL.max(begun.elapsed() * ROUNDS);
+                let spent = begun.elapsed() + self.look_at_processes(&mut looks);
+                due = begun + POLL.max(spent * ROUNDS);
             }
         }
+    }
+
+    /// Without the lock, for which starts and freezes wait: a look may take as long as an environment
+    /// has processes. Returns how much of the time that took is everybody's to wait for.
+    fn look_at_processes(&self, looks: &mut HashMap<u64, Look>) -> Duration {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        {
+            let posts = self.posts();
+            looks.retain(|key, _| posts.contains_key(key));
+            for (key, post) in posts.iter() {
+                if matches!(post.gauge, Gauge::Processes) && !post.paused {
+                    due.push((*key, post.guarded.pid, post.guarded.memory_bytes));
+                }
+            }
+        }
+        let mut spent = Duration::ZERO;
+        for (key, pid, limit) in due {
+            let look = looks.entry(key).or_insert_with(|| Look {
+                processes: ProcessMemory::of(pid),
+                next: now,
+            });
+            if look.next > now {
+                continue;
+            }
+            let begun = Instant::now();
+            let found = look.processes.look();
+            let is_beyond = found.anonymous > limit && look.processes.exact() > limit;
+            let took = begun.elapsed();
+            // Whose looks are dear is looked at less often; the others are not.
+            look.next = now + took * ROUNDS;
+            spent += took.min(POLL / ROUNDS);
+            let mut posts = self.posts();
+            let Some(post) = posts.get(&key) else {
+                continue;
+            };
+            let peak = &post.guarded.seen.peak_bytes;
+            peak.fetch_max(found.resident, Ordering::Relaxed);
+            // It may have become a function's meanwhile, or frozen.
+            if is_beyond && !post.paused && post.guarded.memory_bytes == limit {
+                post.guarded.kill();
+                posts.remove(&key);
+            }
+        }
+        spent
     }
 
     fn posts(&self) -> MutexGuard<'_, HashMap<u64, Post>> {
@@ -174,60 +260,80 @@ impl Shared {
 
 impl Post {
     fn is_polled(&self) -> bool {
-        matches!(self.alarm, MemoryAlarm::Polled { .. }) && !self.paused
+        let by_event = matches!(
+            self.gauge,
+            Gauge::Group {
+                alarm: MemoryAlarm::Event { .. },
+                ..
+            }
+        );
+        !by_event && !self.paused
     }
 
     fn has_reached_its_mark(&self) -> bool {
-        let MemoryAlarm::Polled { usage } = &self.alarm else {
+        if self.paused {
             return false;
-        };
-        let mut text = [0_u8; 24];
-        let read = if self.paused {
-            0
-        } else {
-            usage.read_at(&mut text, 0).unwrap_or(0)
-        };
-        let digits = text[..read].iter().take_while(|byte| byte.is_ascii_digit());
-        let used = digits.fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-        used >= self.mark
+        }
+        match &self.gauge {
+            Gauge::Group {
+                alarm: MemoryAlarm::Polled { usage },
+                mark,
+                ..
+            } => read_number(usage) >= *mark,
+            _ => false,
+        }
     }
 
     /// Kills, or sets the next mark; true when there is nothing more to guard.
     fn is_over(&mut self) -> bool {
-        let Guarded {
-            group,
-            init,
-            memory_bytes,
-            exceeded,
-            pid,
-            ..
-        } = &self.guarded;
+        let Gauge::Group { group, alarm, mark } = &mut self.gauge else {
+            return false;
+        };
         let Ok(memory) = group.memory() else {
             return true;
         };
-        let working = memory
-            .used
-            .saturating_sub(memory.reclaimable + self.tmp_used());
-        if working > *memory_bytes {
-            exceeded.store(true, Ordering::Release);
-            if let Err(error) = init.signal(libc::SIGKILL) {
-                tracing::warn!(%error, pid, "kill an environment for its memory");
-            }
+        let set_apart = memory.reclaimable + self.guarded.tmp_used();
+        let working = memory.used.saturating_sub(set_apart);
+        let limit = self.guarded.memory_bytes;
+        if working > limit {
+            self.guarded.kill();
             return true;
         }
-        self.mark = memory.used + (memory_bytes - working).max(LEAST_STEP);
-        match group.move_alarm(&self.alarm, self.mark) {
+        *mark = memory.used + (limit - working).max(LEAST_STEP);
+        match group.move_alarm(alarm, *mark) {
             Ok(()) => false,
             Err(error) => {
+                let pid = self.guarded.pid;
                 tracing::warn!(%error, pid, "move a memory alarm; the hard limit remains");
                 true
             }
         }
     }
+}
+
+/// The number at the beginning of a file of the kernel's; 0 if it cannot be read.
+fn read_number(file: &File) -> u64 {
+    let mut text = [0_u8; 24];
+    let read = file.read_at(&mut text, 0).unwrap_or(0);
+    let digits = text[..read].iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+}
+
+impl Guarded {
+    fn kill(&self) {
+        // One that has ended meanwhile was not killed for its memory, whoever has its number now.
+        if self.init.has_ended().unwrap_or(false) {
+            return;
+        }
+        self.seen.exceeded.store(true, Ordering::Release);
+        if let Err(error) = self.init.signal(libc::SIGKILL) {
+            tracing::warn!(%error, pid = self.pid, "kill an environment for its memory");
+        }
+    }
 
     /// Bytes in the environment's `/tmp`; all of it where that cannot be found out.
     fn tmp_used(&self) -> u64 {
-        let path = format!("/proc/{}/root/tmp", self.guarded.pid);
+        let path = format!("/proc/{}/root/tmp", self.pid);
         let path = CString::new(path).expect("digits hold no NUL");
         // SAFETY: a valid C string, and zeroed is a valid statfs that the kernel fills in.
         let (result, stat) = unsafe {
@@ -235,7 +341,7 @@ impl Post {
             (libc::statfs(path.as_ptr(), &raw mut stat), stat)
         };
         if result != 0 || stat.f_type != libc::TMPFS_MAGIC {
-            return self.guarded.tmp_bytes;
+            return self.tmp_bytes;
         }
         (stat.f_blocks - stat.f_bfree) * stat.f_bsize.cast_unsigned()
     }
@@ -249,8 +355,10 @@ impl Watch {
             return Ok(());
         };
         (post.guarded.memory_bytes, post.guarded.tmp_bytes) = (memory_bytes, tmp_bytes);
-        post.mark = memory_bytes;
-        post.guarded.group.move_alarm(&post.alarm, post.mark)?;
+        if let Gauge::Group { group, alarm, mark } = &mut post.gauge {
+            *mark = memory_bytes;
+            group.move_alarm(alarm, memory_bytes)?;
+        }
         post.paused = false;
         if post.is_polled() {
             drop(posts);

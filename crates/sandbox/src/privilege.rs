@@ -19,6 +19,15 @@ pub(crate) fn is_root() -> bool {
     uid == 0 && has_capabilities(&status, &needed) && maps_pool(&map)
 }
 
+/// The machine's root without the capabilities that count: a function's user is that root as well,
+/// whatever namespace it is in.
+pub(crate) fn is_root_without_means() -> bool {
+    // SAFETY: no preconditions.
+    let uid = unsafe { libc::geteuid() };
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    uid == 0 && !is_root() && maps_root_to_root(&map)
+}
+
 /// Whether this server has the capability.
 pub(crate) fn has(capability: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -47,6 +56,14 @@ fn maps_pool(map: &str) -> bool {
     })
 }
 
+/// Whether root here is root where `/proc/self/uid_map` says what it stands for.
+fn maps_root_to_root(map: &str) -> bool {
+    map.lines().any(|line| {
+        let mut fields = line.split_whitespace();
+        fields.next() == Some("0") && fields.next() == Some("0")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +75,14 @@ mod tests {
             "         0       1000          1\n         1     100000      65536\n"
         ));
         assert!(!maps_pool(""));
+    }
+
+    #[test]
+    fn roots_of_rootless_containers_are_somebody_else() {
+        assert!(maps_root_to_root("         0          0 4294967295\n"));
+        assert!(maps_root_to_root("         0          0          1\n"));
+        assert!(!maps_root_to_root("         0       1000          1\n"));
+        assert!(!maps_root_to_root(""));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::egress::WayOut;
 use crate::host::Inner;
 use crate::janitor::Remains;
-use crate::memory_guard::Watch;
+use crate::memory_guard::{Seen, Watch};
 use crate::opening::Opening;
 use crate::plan_format::{COMMAND_CONTINUE, COMMAND_STOP, REPORT_EXITED, REPORT_SIGNALLED};
 use crate::process::{self, Pidfd};
@@ -36,8 +36,8 @@ pub struct Sandbox {
     pub(crate) listeners: Vec<TcpListener>,
     /// Ends with the sandbox, and before its group.
     pub(crate) watch: Option<Watch>,
-    /// Killed by the memory guard.
-    pub(crate) exceeded: Arc<AtomicBool>,
+    /// What the memory guard found out.
+    pub(crate) seen: Arc<Seen>,
     pub(crate) cgroup: Option<Cgroup>,
     /// Its `/tmp`, where that lies on disk.
     pub(crate) tmp: Option<TmpDisk>,
@@ -169,8 +169,8 @@ impl Sandbox {
         }
     }
 
-    /// What the sandbox has used. Without a memory control group, memory is the program's own
-    /// and out-of-memory kills are not seen.
+    /// What the sandbox has used. Without a memory control group, memory in use is the program's own,
+    /// and its peak what the program's was, or all its processes' when it was last looked at.
     pub fn usage(&self) -> Result<Usage, SandboxError> {
         let mut usage = match &self.cgroup {
             Some(cgroup) => cgroup.usage()?,
@@ -179,11 +179,18 @@ impl Sandbox {
         if self.tmp.as_ref().is_some_and(TmpDisk::was_used) {
             usage.memory_peak_bytes = self.peak_without_cache(&usage);
         }
-        usage.oom_kills += u64::from(self.exceeded.load(Ordering::Acquire));
-        if usage.memory_peak_bytes == 0
-            && let Some(pid) = self.program.pid()
-        {
-            (usage.memory_bytes, usage.memory_peak_bytes) = process::resident(pid);
+        usage.oom_kills += u64::from(self.seen.exceeded.load(Ordering::Acquire));
+        if usage.memory_peak_bytes == 0 {
+            let program = self.program.pid().map(process::resident);
+            let (now, peak) = program.unwrap_or_default();
+            let at_its_end = self.exit().and_then(|exit| exit.peak_resident_bytes);
+            let peaks = [
+                peak,
+                at_its_end.unwrap_or(0),
+                self.seen.peak_bytes.load(Ordering::Relaxed),
+            ];
+            usage.memory_bytes = now;
+            usage.memory_peak_bytes = peaks.into_iter().max().unwrap_or(0);
         }
         if usage.cpu_time.is_zero()
             && let Some(pid) = self.program.pid()

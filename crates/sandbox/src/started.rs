@@ -2,17 +2,16 @@
 
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use crate::SandboxError;
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, MemoryGroup};
 use crate::control::{self, Control};
 use crate::egress::{Gate, WayOut};
 use crate::host::Inner;
 use crate::janitor::Remains;
 use crate::launch::{Clone, Order};
-use crate::memory_guard::{Guarded, Watch};
+use crate::memory_guard::{Guarded, Seen, Watch};
 use crate::plan::Labels;
 use crate::plan_format::{REPORT_FAILED, REPORT_LISTENERS, REPORT_STARTED};
 use crate::process::Pidfd;
@@ -67,11 +66,15 @@ impl Start<'_> {
         drop(held);
 
         let init = clone.pidfd;
-        let exceeded = Arc::new(AtomicBool::new(false));
+        let seen = Arc::new(Seen::default());
         // While init is busy; not a moment of the start is spent on it.
+        let group = cgroup.as_ref().and_then(Cgroup::memory_group);
         // What lies on disk is not charged, and the kernel's own limit says it all.
-        let group = cgroup.as_ref().filter(|_| disk.is_none());
-        let watch = guard(host, &init, clone.pid, group, limits, &exceeded);
+        let watch = if group.is_some() && disk.is_some() {
+            None
+        } else {
+            guard(host, &init, clone.pid, group, limits, &seen)
+        };
         if let (Some(watch), true) = (&watch, opening.is_some()) {
             watch.pause(true);
         }
@@ -109,7 +112,7 @@ impl Start<'_> {
             control,
             listeners,
             watch,
-            exceeded,
+            seen,
             cgroup,
             tmp: disk,
             way_out,
@@ -124,16 +127,15 @@ impl Start<'_> {
 }
 
 /// Has the environment killed when its memory without `/tmp` exceeds its limit; where that cannot
-/// be watched, the hard limit on both together remains.
+/// be watched, the kernel's hard limit remains: on both together, or on each process.
 fn guard(
     inner: &Inner,
     init: &Pidfd,
     pid: u32,
-    cgroup: Option<&Cgroup>,
+    group: Option<MemoryGroup>,
     limits: Limits,
-    exceeded: &Arc<AtomicBool>,
+    seen: &Arc<Seen>,
 ) -> Option<Watch> {
-    let group = cgroup?.memory_group()?;
     let watch = init
         .try_clone()
         .map_err(SandboxError::host("keep a pidfd"))
@@ -144,7 +146,7 @@ fn guard(
                 pid,
                 memory_bytes: limits.memory_bytes,
                 tmp_bytes: limits.tmp_bytes,
-                exceeded: Arc::clone(exceeded),
+                seen: Arc::clone(seen),
             })
         });
     watch

@@ -8,6 +8,7 @@ pub mod config;
 pub mod doctor;
 mod egress;
 mod encryption_key;
+mod ephemeral;
 mod late;
 mod open_files;
 pub mod packs;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use store::{Batch, Blobs, EmbeddedStore, FileBlobs, MemoryStore, Store};
 
 use crate::config;
+use crate::ephemeral::Folder;
 
 /// Blobs listed at once.
 const PAGE: usize = 1_000;
@@ -19,7 +20,7 @@ pub struct State {
     /// For what must be files: unpacked code, bootstraps. Inside the data directory, or temporary.
     pub folder: PathBuf,
     /// Keeps a temporary folder until the server ends.
-    _temporary: Option<Arc<tempfile::TempDir>>,
+    _temporary: Option<Arc<Folder>>,
 }
 
 impl State {
@@ -42,10 +43,10 @@ impl State {
     }
 
     fn ephemeral() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("kagero-").tempdir()?;
+        let folder = Folder::take()?;
         Ok(Self {
             store: Arc::new(MemoryStore::new()),
-            blobs: Arc::new(FileBlobs::temporary()?),
+            blobs: Arc::new(FileBlobs::open_unsynced(folder.path().join("blobs"))?),
             folder: folder.path().to_owned(),
             _temporary: Some(Arc::new(folder)),
         })

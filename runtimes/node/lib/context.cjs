@@ -26,6 +26,7 @@ function buildContext(header) {
     invokedFunctionArn: header.arn,
     awsRequestId: header.id,
     tenantId: header.tenant_id,
+    xRayTraceId: header.trace,
     getRemainingTimeInMillis: () => Math.max(deadline - Date.now(), 0),
   };
 }

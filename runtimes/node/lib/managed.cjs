@@ -10,13 +10,15 @@ const { Api } = require("./api.cjs");
 const { buildContext, configure } = require("./context.cjs");
 const { describe, format, UnhandledPromiseRejection } = require("./errors.cjs");
 const { load } = require("./handler.cjs");
+const { InvokeStore } = require("./invoke-store.cjs");
 const { logError, patchConsole, shareWith } = require("./output.cjs");
 const { responseStream, streams } = require("./streaming.cjs");
 
 const api = new Api();
 // Apart from that, so that asking for more can end before answering does.
 const source = new Api();
-const invocations = new AsyncLocalStorage();
+const invocations = new InvokeStore(new AsyncLocalStorage());
+globalThis.awslambda.InvokeStore = invocations;
 // Each with what answers it that it has failed.
 const running = new Map();
 const lock = new Int32Array(workerData.lock);
@@ -25,7 +27,11 @@ let isEnding = false;
 main();
 
 async function main() {
-  shareWith({ invocation: () => invocations.getStore() ?? {}, alone });
+  const invocation = () => {
+    if (!invocations.hasContext()) return {};
+    return { requestId: invocations.getRequestId(), tenantId: invocations.getTenantId() };
+  };
+  shareWith({ invocation, alone });
   patchConsole(process.env);
   configure(process.env);
   let isInit = true;
@@ -108,8 +114,7 @@ async function invoke(handler, header, payload) {
     context.done = settle;
     context.succeed = (result) => settle(null, result);
     context.fail = (error) => settle(error ?? "handled", null);
-    const store = { requestId: id, tenantId: header.tenant_id };
-    invocations.run(store, () => {
+    invocations.enter(header, () => {
       if (streams(handler)) {
         stream(handler, payload, context, { id, answer, fail });
         return;

@@ -7,6 +7,7 @@
 )]
 
 mod gates;
+mod outside;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
@@ -21,6 +22,7 @@ mod gateway;
 mod go;
 mod herd;
 mod hostile;
+mod invoke_store;
 mod java;
 mod json_logs;
 mod layers;

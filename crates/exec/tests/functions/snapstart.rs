@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Clock;
+use base::{Clock, ManualClock, Timestamp};
 use exec::{
     EnvironmentState, FunctionSpec, InvokeError, InvokeOutcome, PrepareError, StartTier, Templates,
 };
@@ -160,6 +160,50 @@ async fn a_hook_that_fails_after_the_restore_fails_the_invocation() {
         panic!("{refused:?}");
     };
     assert_eq!(why, "ZeroDivisionError: division by zero");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_takes_longer_than_a_restore_may_ends_with_its_invocation() {
+    let manual = ManualClock::starting_at(Timestamp::from_millis(1_795_466_144_000));
+    let world = World::with(manual.clock(), |_| {});
+    let code = "import os, time, snapshot_restore_py as s\ndef handler(e, c): return 'served'\n\
+        @s.register_after_restore\ndef after():\n    print('begins', flush=True)\n    \
+        time.sleep(600)\n";
+    let Some(function) = version(&world, code) else {
+        return;
+    };
+    world.exec.prepare(&function).await.unwrap();
+    let begun = || {
+        let log = world.recorded.log();
+        log.iter().filter(|line| line.starts_with("begins")).count()
+    };
+    // The template is none the worse for the first of them.
+    for round in 1..=2 {
+        let call = world.exec.invoke(&function, event_for(&function, "{}"));
+        let clock = async {
+            until(|| begun() == round).await;
+            manual.advance(Duration::from_millis(9_999));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let restoring = world.exec.environments();
+            let restoring = restoring
+                .iter()
+                .filter(|one| one.state != EnvironmentState::Template);
+            assert_eq!(restoring.count(), 1, "ended before its time");
+            manual.advance(Duration::from_millis(1));
+        };
+        let (refused, ()) = tokio::join!(call, clock);
+        assert!(
+            matches!(refused, Err(InvokeError::RestoreTimeout)),
+            "{refused:?}"
+        );
+        until(|| world.exec.environments().len() == 1).await;
+        assert_eq!(templates(&world), 1);
+    }
+    let log = world.recorded.log();
+    let reported = |line: &&String| {
+        line.starts_with("RESTORE_REPORT Restore Duration: ") && line.contains("Status: timeout")
+    };
+    assert_eq!(log.iter().filter(reported).count(), 2, "{log:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,4 +16,5 @@ mod rig;
 mod runtimes;
 mod templates;
 mod tmp;
+mod ungrouped;
 mod world;

@@ -28,11 +28,21 @@ pub struct Outcome {
 
 impl Rig {
     pub fn new() -> Self {
+        Self::with_groups(true)
+    }
+
+    /// A host that makes no use of control groups.
+    pub fn without_groups() -> Self {
+        Self::with_groups(false)
+    }
+
+    fn with_groups(groups: bool) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = tempfile::tempdir().unwrap();
         let instance = format!("test-{}-{number}", std::process::id());
-        let config = HostConfig::new(state.path().join("sandboxes"), instance);
+        let mut config = HostConfig::new(state.path().join("sandboxes"), instance);
+        config.cgroups = groups;
         Self {
             host: Host::open(&config).unwrap(),
             config,

@@ -14,6 +14,11 @@ use crate::rig::{PATIENCE, Rig, is_root, shell, skip};
 
 const MIB: u64 = 1 << 20;
 
+/// Where a file lies is noted in its inode as long as it lies in four pieces, and else in blocks that
+/// count as well. It has more while it is written out in the middle of being written: by `sync`,
+/// or when the host has much to write. One block or two were seen.
+pub const FOR_EXTENTS: u64 = 16 << 12;
+
 /// A rig whose host has disks, or none where there can be none.
 fn rig() -> Option<Rig> {
     let rig = Rig::new();
@@ -77,6 +82,33 @@ fn the_size_is_a_hard_limit_answered_with_enospc() {
     assert_eq!(said.matches("No space left").count(), 2, "{said}");
     let said = talk.say("rm /tmp/*; head -c 60M /dev/zero > /tmp/again && echo fits");
     assert_eq!(said, "fits\n");
+}
+
+#[test]
+fn a_file_that_is_being_written_out_keeps_to_the_size_as_well() {
+    let Some(rig) = rig() else { return };
+    let mut talk = Talk::start(&rig, sized(4 * MIB));
+    talk.say(
+        ": > /tmp/big; for i in 1 2 3; do \
+         (while :; do sync /tmp/big; sync -f /tmp; done) & done; echo",
+    );
+    for _ in 0..50 {
+        let said = talk.say(
+            "head -c 20M /dev/zero > /tmp/big; wc -c < /tmp/big; : > /tmp/big; \
+             head -c 3M /dev/zero > /tmp/big && echo fits; : > /tmp/big",
+        );
+        let lines: Vec<_> = said.lines().collect();
+        let [refused, written, fits] = lines[..] else {
+            panic!("{said}")
+        };
+        assert!(refused.contains("No space left on device"), "{said}");
+        let written: u64 = written.parse().unwrap();
+        assert!(
+            (4 * MIB - FOR_EXTENTS..=4 * MIB).contains(&written),
+            "{said}"
+        );
+        assert_eq!(fits, "fits");
+    }
 }
 
 #[test]

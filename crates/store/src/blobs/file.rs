@@ -48,14 +48,19 @@ impl FileBlobs {
     /// # Errors
     /// [`StoreError::Locked`] when another process has it open.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let root = dir.as_ref().to_owned();
-        fs::create_dir_all(&root)
-            .map_err(|error| StoreError::io("create the blobs' directory", error))?;
-        Self::on(root, true, None)
+        Self::on(created(dir.as_ref())?, true, None)
+    }
+
+    /// The same for what need not survive: nothing is synced.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn open_unsynced(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::on(created(dir.as_ref())?, false, None)
     }
 
     /// Blobs in a new directory under the system's temporary one, removed when the last reader
-    /// and writer are gone: for `--ephemeral` and for tests. Nothing is synced.
+    /// and writer are gone: for tests. Nothing is synced.
     pub fn temporary() -> Result<Self, StoreError> {
         let dir = tempfile::Builder::new()
             .prefix("blobs-")
@@ -87,6 +92,12 @@ impl FileBlobs {
             shelf: Arc::new(shelf),
         })
     }
+}
+
+fn created(dir: &Path) -> Result<PathBuf, StoreError> {
+    fs::create_dir_all(dir)
+        .map_err(|error| StoreError::io("create the blobs' directory", error))?;
+    Ok(dir.to_owned())
 }
 
 /// Counts this opening, durably: a number used twice would let a sweep miss orphans.

@@ -42,7 +42,7 @@ async fn as_many_processes_as_there_may_be_end_with_their_environment() {
 }
 
 /// Runs what never returns, and makes sure that all of it is gone afterwards.
-async fn ends_with_its_timeout(stage: &Stage, what: &str, mark: &str, least: usize) {
+pub(super) async fn ends_with_its_timeout(stage: &Stage, what: &str, mark: &str, least: usize) {
     let before = groups_and_inits(stage);
     let mut function = stage.hostile(&[] as &[(&str, &str)]);
     function.timeout = Duration::from_secs(3);
@@ -167,7 +167,7 @@ def handler(event, context):
     return resource.getrlimit(resource.RLIMIT_DATA)[1]
 ";
     for (way, groups) in WAYS.into_iter().flat_map(|way| [(way, true), (way, false)]) {
-        let Some(stage) = Stage::with_groups(way, groups).await else {
+        let Some(stage) = Stage::with(way, |config| config.sandbox.cgroups = groups).await else {
             continue;
         };
         let files = [("app.py", code)];

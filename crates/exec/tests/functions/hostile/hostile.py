@@ -179,22 +179,45 @@ def try_memory(tries, event):
 
 
 def try_network(tries, event):
-    """Services of the host, and of others."""
-    for host, port in event["addresses"]:
+    """Services of the host, and of others; returns what of the outside it reached."""
+    addresses = list(event["addresses"])
+    # The far end of its own way out, if it has one.
+    addresses += [[gateway, port] for gateway in gateways() for _, port in event["addresses"][:1]]
+    for host, port in addresses:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as tcp:
             tcp.settimeout(2)
             tries.refused("connect to %s %d" % (host, port), tcp.connect, (host, port))
+        # The caller of this sees that none arrives: being sent is not being received.
         with socket.socket(family, socket.SOCK_DGRAM) as udp:
-            if not host.startswith(("127.", "::1")):
-                tries.refused("send to %s" % host, udp.sendto, b"x", (host, port))
+            try:
+                udp.sendto(b"x", (host, port))
+            except OSError:
+                pass
     for name in event["sockets"]:
         with socket.socket(socket.AF_UNIX) as unix:
             tries.refused("connect to " + name, unix.connect, name)
-    tries.never("interfaces: %s" % socket.if_nameindex(), [name for _, name in socket.if_nameindex()] != ["lo"])
+    interfaces = [name for _, name in socket.if_nameindex()]
+    tries.never("interfaces: %s" % interfaces, interfaces != event.get("interfaces", ["lo"]))
     with open("/proc/net/unix") as sockets:
         named = [line for line in sockets.read().splitlines()[1:] if len(line.split()) > 7]
     tries.never("sockets: %s" % named, named)
+    return [address for address in event.get("outside", []) if connects(address)]
+
+
+def gateways():
+    with open("/proc/net/route") as routes:
+        fields = [line.split() for line in routes.readlines()[1:]]
+    numbers = {line[2] for line in fields if line[2] != "00000000"}
+    return [socket.inet_ntoa(bytes.fromhex(number)[::-1]) for number in numbers]
+
+
+def connects(address):
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def try_signals(tries, event):

@@ -2,6 +2,7 @@
 //! come to be: executed for it, parked and completed, forked from a zygote.
 
 mod exhaust;
+mod led_out;
 mod randomness;
 mod reach;
 mod stage;

@@ -16,36 +16,40 @@ async fn no_file_of_the_host_or_of_another_function() {
         let Some(stage) = Stage::open(way).await else {
             continue;
         };
-        let code = stage.neighbours_code();
-        let name = code.file_name().unwrap();
-        let secret = |folder: &Path| folder.join(SECRET_FILE);
-        let files = [
-            secret(stage.host.path()),
-            secret(code),
-            secret(&Path::new("/").join(name)),
-            secret(&Path::new("/run/stash").join(name)),
-            "/etc/shadow".into(),
-            "/root/.bashrc".into(),
-            "/proc/1/environ".into(),
-        ];
-        let folders = [
-            stage.host.path(),
-            code,
-            code.parent().unwrap(),
-            &std::env::temp_dir(),
-            Path::new("/work"),
-            Path::new("/sys"),
-            Path::new("/boot"),
-            Path::new("/var/lib"),
-        ];
-        // The host's /tmp would be told from its own by what lies in it.
-        let folders: Vec<_> = folders
-            .into_iter()
-            .filter(|one| *one != Path::new("/tmp"))
-            .collect();
-        let event = json!({"files": files, "folders": folders, "names": [SECRET_FILE]});
-        stage.tries("files", event).await;
+        files(&stage).await;
     }
+}
+
+pub(super) async fn files(stage: &Stage) {
+    let code = stage.neighbours_code();
+    let name = code.file_name().unwrap();
+    let secret = |folder: &Path| folder.join(SECRET_FILE);
+    let files = [
+        secret(stage.host.path()),
+        secret(code),
+        secret(&Path::new("/").join(name)),
+        secret(&Path::new("/run/stash").join(name)),
+        "/etc/shadow".into(),
+        "/root/.bashrc".into(),
+        "/proc/1/environ".into(),
+    ];
+    let folders = [
+        stage.host.path(),
+        code,
+        code.parent().unwrap(),
+        &std::env::temp_dir(),
+        Path::new("/work"),
+        Path::new("/sys"),
+        Path::new("/boot"),
+        Path::new("/var/lib"),
+    ];
+    // The host's /tmp would be told from its own by what lies in it.
+    let folders: Vec<_> = folders
+        .into_iter()
+        .filter(|one| *one != Path::new("/tmp"))
+        .collect();
+    let event = json!({"files": files, "folders": folders, "names": [SECRET_FILE]});
+    stage.tries("files", event).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,29 +94,39 @@ async fn no_service_of_the_host_or_of_another_environment() {
         let Some(stage) = Stage::open(way).await else {
             continue;
         };
-        let tcp = TcpListener::bind("0.0.0.0:0").unwrap();
-        tcp.set_nonblocking(true).unwrap();
-        let port = tcp.local_addr().unwrap().port();
-        let hidden = format!("kagero-test-{port}-{}", std::process::id());
-        let address = SocketAddr::from_abstract_name(&hidden).unwrap();
-        let _unnamed = UnixListener::bind_addr(&address).unwrap();
-        let path = stage.host.path().join("socket");
-        let _named = UnixListener::bind(&path).unwrap();
-        let all = std::fs::Permissions::from_mode(0o777);
-        std::fs::set_permissions(&path, all).unwrap();
-        let mut addresses = vec![
-            json!(["127.0.0.1", port]),
-            json!(["::1", port]),
-            // Where another environment's gateway is. At 9001 is its own Runtime API.
-            json!(["127.0.0.1", 4566]),
-        ];
-        addresses.extend(own_address().map(|own| json!([own, port])));
-        let sockets = [format!("\0{hidden}"), path.to_str().unwrap().to_owned()];
-        let event = json!({"addresses": addresses, "sockets": sockets});
-        stage.tries("network", event).await;
-        let nobody = tcp.accept().unwrap_err().kind();
-        assert_eq!(nobody, std::io::ErrorKind::WouldBlock);
+        network(&stage, json!({})).await;
     }
+}
+
+/// Returns what else of the event it reached.
+pub(super) async fn network(stage: &Stage, mut event: Value) -> Value {
+    let tcp = TcpListener::bind("0.0.0.0:0").unwrap();
+    tcp.set_nonblocking(true).unwrap();
+    let port = tcp.local_addr().unwrap().port();
+    let udp = UdpSocket::bind(("0.0.0.0", port)).unwrap();
+    udp.set_nonblocking(true).unwrap();
+    let hidden = format!("kagero-test-{port}-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&hidden).unwrap();
+    let _unnamed = UnixListener::bind_addr(&address).unwrap();
+    let path = stage.host.path().join("socket");
+    let _named = UnixListener::bind(&path).unwrap();
+    let all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&path, all).unwrap();
+    let mut addresses = vec![
+        json!(["127.0.0.1", port]),
+        json!(["::1", port]),
+        // Where another environment's gateway is. At 9001 is its own Runtime API.
+        json!(["127.0.0.1", 4566]),
+    ];
+    addresses.extend(own_address().map(|own| json!([own, port])));
+    let sockets = [format!("\0{hidden}"), path.to_str().unwrap().to_owned()];
+    event["addresses"] = addresses.into();
+    event["sockets"] = json!(sockets);
+    let reached = stage.tries("network", event).await;
+    let nobody = std::io::ErrorKind::WouldBlock;
+    assert_eq!(tcp.accept().unwrap_err().kind(), nobody);
+    assert_eq!(udp.recv(&mut [0; 1]).unwrap_err().kind(), nobody);
+    reached
 }
 
 /// An address of this host that is not its loopback's; nothing is sent.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exec::{Code, FunctionSpec, InvokeOutcome, SpareInfo, StartTier};
+use exec::{Code, ExecConfig, FunctionSpec, InvokeOutcome, SpareInfo, StartTier};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -46,14 +46,17 @@ pub struct Stage {
 impl Stage {
     /// `None`, which is said, where environments do not come to be in this way.
     pub async fn open(way: StartTier) -> Option<Self> {
-        Self::with_groups(way, true).await
+        Self::with(way, |_| {}).await
     }
 
-    /// With or without the host's control groups.
-    pub async fn with_groups(way: StartTier, groups: bool) -> Option<Self> {
+    /// On a server with other settings.
+    pub async fn with(way: StartTier, configure: impl FnOnce(&mut ExecConfig)) -> Option<Self> {
         let world = World::with(base::Clock::system(), |config| {
-            config.sandbox.cgroups = groups;
+            configure(config);
             config.parking.most = usize::from(is_spare(way));
+            // An event that arrives while its environment is being frozen may get another one, which
+            // here would be taken for the end of the first.
+            config.freeze_after = Duration::from_mins(1);
         });
         if way == StartTier::Template
             && let Some(why) = world.exec.host().templates_missing()
@@ -170,8 +173,9 @@ impl Stage {
     /// The neighbour answers, from the very process that it was in before.
     pub async fn neighbour_is_well(&self) {
         let outcome = self.world.run(&self.neighbour, &json!({})).await.unwrap();
-        assert_eq!(document(&outcome), self.me);
-        assert_eq!(outcome.start, StartTier::Warm);
+        let log = self.world.recorded.log();
+        assert_eq!(outcome.start, StartTier::Warm, "{log:?}");
+        assert_eq!(document(&outcome), self.me, "{log:?}");
     }
 
     /// Whether the host reports this feature of isolation.

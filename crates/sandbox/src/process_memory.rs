@@ -1,0 +1,134 @@
+//! The memory of an environment's processes, added up where no control group counts it.
+//!
+//! Only what is in no file is the function's: the pages of `/usr` are everybody's, and `/tmp` does not
+//! count. Memory that is no process's is not found in this way, and pid 1, some pages, is left out.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use crate::detached::owned;
+
+/// The processes of one environment.
+#[derive(Debug)]
+pub(crate) struct ProcessMemory {
+    /// Its pid 1, as this server sees it.
+    init: u32,
+    /// The environment's own `/proc`, once it is there.
+    proc: Option<OwnedFd>,
+}
+
+/// What a look at the processes found, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// In no file. Pages that a process shares with what it was forked from count for both.
+    pub(crate) anonymous: u64,
+    /// The same, and the most that one of them has in files.
+    pub(crate) resident: u64,
+}
+
+impl ProcessMemory {
+    pub(crate) fn of(init: u32) -> Self {
+        Self { init, proc: None }
+    }
+
+    /// Some microseconds a process.
+    pub(crate) fn look(&mut self) -> Found {
+        let (mut found, mut in_files) = (Found::default(), 0);
+        for process in self.processes() {
+            let (anonymous, files) = anonymous(&process);
+            found.anonymous += anonymous;
+            in_files = in_files.max(files);
+        }
+        found.resident = found.anonymous + in_files;
+        found
+    }
+
+    /// Memory in no file, each page once: milliseconds, as the kernel visits every page.
+    pub(crate) fn exact(&mut self) -> u64 {
+        let of = |process: PathBuf| {
+            let text = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
+            let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+            // Of one that lets nobody look, and before Linux 5.9: whole.
+            kib.map_or_else(|| anonymous(&process).0, |kib| kib * 1024)
+        };
+        self.processes().into_iter().map(of).sum()
+    }
+
+    /// Their folders, but for pid 1's.
+    fn processes(&mut self) -> Vec<PathBuf> {
+        if self.proc.is_none() {
+            self.proc = own_proc(self.init).ok().flatten();
+        }
+        let Some(proc) = &self.proc else {
+            return Vec::new();
+        };
+        let proc = PathBuf::from(format!("/proc/self/fd/{}", proc.as_raw_fd()));
+        let entries = fs::read_dir(&proc).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let is_process = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+        names
+            .filter(|name| is_process(name) && name != "1")
+            .map(|name| proc.join(name))
+            .collect()
+    }
+}
+
+/// The `/proc` of an environment; `None` before it has one. Until it has entered its root, what it
+/// sees there is the host's.
+fn own_proc(init: u32) -> io::Result<Option<OwnedFd>> {
+    let path = format!("/proc/{init}/root/proc");
+    let own = fs::read_link(format!("/proc/{init}/ns/pid"))?;
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    let name = CString::new(path)?;
+    // SAFETY: a valid C string; the result is checked.
+    let proc = owned(unsafe { libc::open(name.as_ptr(), flags) }.into())?;
+    let first = format!("/proc/self/fd/{}/1/ns/pid", proc.as_raw_fd());
+    Ok((fs::read_link(first)? == own).then_some(proc))
+}
+
+/// Bytes of a process in no file and in files.
+fn anonymous(process: &Path) -> (u64, u64) {
+    let text = fs::read_to_string(process.join("statm")).unwrap_or_default();
+    parse(&text, page_bytes())
+}
+
+/// The same, from `/proc/<pid>/statm`; zeroes when the process is gone.
+fn parse(statm: &str, page_bytes: u64) -> (u64, u64) {
+    let mut fields = statm.split(' ').map(|field| field.parse().unwrap_or(0_u64));
+    let (_size, resident) = (fields.next(), fields.next().unwrap_or(0));
+    let in_files = fields.next().unwrap_or(0);
+    let anonymous = resident.saturating_sub(in_files);
+    (anonymous * page_bytes, in_files * page_bytes)
+}
+
+fn page_bytes() -> u64 {
+    // SAFETY: no preconditions.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_files_is_told_from_what_is_not() {
+        assert_eq!(
+            parse("3580 2569 1574 691 0 1298 0\n", 4096),
+            (995 << 12, 1574 << 12)
+        );
+        assert_eq!(parse("", 4096), (0, 0));
+    }
+
+    #[test]
+    fn a_process_in_no_environment_is_not_taken_for_one() {
+        // The root of this one shows the host's processes, of which it is not the first.
+        let own = std::process::id();
+        assert!(!matches!(own_proc(own), Ok(Some(_))));
+        assert_eq!(ProcessMemory::of(own).look(), Found::default());
+    }
+}
