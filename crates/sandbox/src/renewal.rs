@@ -28,14 +28,13 @@ const MOST_WAITING: usize = 16;
 /// Of `/proc/net`: the sockets of a network.
 const SOCKETS: &CStr = c"sockstat";
 /// Of `/proc/net`: what a process without privilege can leave in a network, beside sockets. Connections
-/// that are tracked are not asked for, which would look through those of all networks: there is none
-/// without a packet, and IP counts a packet before it is tracked.
-const TRACES: [&CStr; 8] = [
+/// that are tracked and neighbours are not asked for, which would look through those of all networks:
+/// there is none without a packet, and IP counts a packet before it is tracked or has a neighbour.
+const TRACES: [&CStr; 7] = [
     c"dev",
     c"snmp",
     c"netstat",
     c"snmp6",
-    c"arp",
     c"igmp",
     c"igmp6",
     c"ip6_flowlabel",

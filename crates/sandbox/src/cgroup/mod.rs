@@ -176,7 +176,7 @@ impl Cgroups {
             self.finding(
                 "memory limit",
                 "memory",
-                "a data-segment rlimit for each process",
+                "a look at its processes every 20 ms, and a data-segment rlimit for each",
             ),
             self.finding(
                 "cpu limit",
