@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use sha2::{Digest, Sha256};
 
 use crate::dispatch::{HostMemory, MemoryProbe};
@@ -137,10 +138,14 @@ impl ExecConfig {
     }
 }
 
-/// As many networks as three thousandths of the host's memory have room for.
+/// As many networks as three thousandths of the host's memory have room for, and as hold no more than an
+/// eighth of the files that the server may have open.
 fn networks_in_reserve(memory: &MemoryProbe) -> usize {
     const NETWORK_BYTES: u64 = 300 << 10;
+    const NETWORK_FILES: u64 = 3;
     const MOST: u64 = 256;
     let total = memory.read().map_or(0, |memory| memory.total);
-    (total / 1_000 * 3 / NETWORK_BYTES).min(MOST) as usize
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = (total / 1_000 * 3 / NETWORK_BYTES).min(files / 8 / NETWORK_FILES);
+    room.min(MOST) as usize
 }

@@ -201,10 +201,19 @@ impl Shared {
                 let to_look_at = keys.contains(key) || polls && post.has_reached_its_mark();
                 !(to_look_at && post.is_over())
             });
+            self.forget_looks(&mut looks);
             if polls {
                 let spent = begun.elapsed() + self.look_at_processes(&mut looks);
                 due = begun + POLL.max(spent * ROUNDS);
             }
+        }
+    }
+
+    /// Those at environments that have ended, of which each holds a mount.
+    fn forget_looks(&self, looks: &mut HashMap<u64, Look>) {
+        if !looks.is_empty() {
+            let posts = self.posts();
+            looks.retain(|key, _| posts.contains_key(key));
         }
     }
 
@@ -213,13 +222,9 @@ impl Shared {
     fn look_at_processes(&self, looks: &mut HashMap<u64, Look>) -> Duration {
         let now = Instant::now();
         let mut due = Vec::new();
-        {
-            let posts = self.posts();
-            looks.retain(|key, _| posts.contains_key(key));
-            for (key, post) in posts.iter() {
-                if matches!(post.gauge, Gauge::Processes) && !post.paused {
-                    due.push((*key, post.guarded.pid, post.guarded.memory_bytes));
-                }
+        for (key, post) in self.posts().iter() {
+            if matches!(post.gauge, Gauge::Processes) && !post.paused {
+                due.push((*key, post.guarded.pid, post.guarded.memory_bytes));
             }
         }
         let mut spent = Duration::ZERO;
@@ -383,7 +388,11 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.shared.posts().remove(&self.key);
+        let post = self.shared.posts().remove(&self.key);
+        if !post.is_some_and(|post| matches!(post.gauge, Gauge::Group { .. })) {
+            // The thread may hold something of its own for it.
+            eventfd::ring(&self.shared.wake);
+        }
     }
 }
 

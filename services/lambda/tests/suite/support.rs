@@ -324,6 +324,8 @@ pub fn context() -> RequestContext {
 fn execution(folder: &Path, clock: &Clock) -> Arc<Exec> {
     let mut config = ExecConfig::new(folder);
     config.interpreters = InterpreterSearch::from_variables(|name| std::env::var_os(name));
+    // Nothing here is a burst, and worlds live on until the process ends.
+    config.sandbox.reserve = 0;
     let ports = ExecPorts {
         clock: clock.clone(),
         logs: Arc::new(Nobody),
