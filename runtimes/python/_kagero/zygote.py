@@ -69,11 +69,7 @@ def _rehearse_fork():
     process of one thread changes nothing."""
     for module, name in ((threading, "_after_fork"), (logging, "_after_at_fork_child_reinit_locks")):
         # Nothing that a later version must have.
-        getattr(module, name, _nothing)()
-
-
-def _nothing():
-    pass
+        getattr(module, name, lambda: None)()
 
 
 def serve():

@@ -22,6 +22,11 @@ use crate::sandbox::Usage;
 use crate::spec::Limits;
 use crate::{Finding, SandboxError};
 
+/// As in Lambda: a small share is given out often rather than late.
+const CPU_PERIOD_MICROS: u64 = 20_000;
+/// The least the kernel accepts.
+const LEAST_QUOTA_MICROS: u64 = 1_000;
+
 /// One mounted kind of control groups, in which this server has a folder of its own.
 trait Hierarchy: Debug + Send + Sync {
     /// Makes the group; limits come later.
@@ -339,6 +344,15 @@ impl Cgroup {
             .iter()
             .try_for_each(|one| one.remove(&self.name))
     }
+}
+
+/// The processor time of each period, in microseconds, or the word for no limit.
+fn quota(cpu_millis: Option<u32>, unlimited: &str) -> String {
+    let micros = |millis| u64::from(millis) * CPU_PERIOD_MICROS / 1000;
+    cpu_millis.map_or_else(
+        || unlimited.to_owned(),
+        |millis| micros(millis).max(LEAST_QUOTA_MICROS).to_string(),
+    )
 }
 
 /// What is less than all processors together; as much, or more, is no limit.

@@ -6,15 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Hierarchy, Memory, MemoryAlarm};
-use super::{files, ownership};
+use super::{CPU_PERIOD_MICROS, Hierarchy, Memory, MemoryAlarm};
+use super::{files, ownership, quota};
 use crate::SandboxError;
 use crate::sandbox::Usage;
-
-/// As in Lambda: a small share is given out often rather than late.
-const CPU_PERIOD_MICROS: u64 = 20_000;
-/// The least the kernel accepts.
-const LEAST_QUOTA_MICROS: u64 = 1_000;
 
 /// The limit of memory and swap together.
 const WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
@@ -156,13 +151,7 @@ impl Hierarchy for Version1 {
 
     fn limit_cpu(&self, name: &str, cpu_millis: Option<u32>) -> Result<(), SandboxError> {
         let Some(cpu) = &self.cpu else { return Ok(()) };
-        let quota = cpu_millis.map_or_else(
-            || String::from("-1"),
-            |millis| {
-                let quota = u64::from(millis) * CPU_PERIOD_MICROS / 1000;
-                quota.max(LEAST_QUOTA_MICROS).to_string()
-            },
-        );
+        let quota = quota(cpu_millis, "-1");
         files::write(&cpu.join(name).join("cpu.cfs_quota_us"), &quota)
     }
 

@@ -7,17 +7,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Hierarchy, Memory, MemoryAlarm};
-use super::{files, ownership};
+use super::{CPU_PERIOD_MICROS, Hierarchy, Memory, MemoryAlarm};
+use super::{files, ownership, quota};
 use crate::SandboxError;
 use crate::sandbox::Usage;
 
 const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
-
-/// As in Lambda: a small share is given out often rather than late.
-const CPU_PERIOD_MICROS: u64 = 20_000;
-/// The least the kernel accepts.
-const LEAST_QUOTA_MICROS: u64 = 1_000;
 
 const FREEZE_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -146,13 +141,7 @@ impl Hierarchy for Version2 {
         if !self.controls("cpu") {
             return Ok(());
         }
-        let quota = cpu_millis.map_or_else(
-            || String::from("max"),
-            |millis| {
-                let quota = u64::from(millis) * CPU_PERIOD_MICROS / 1000;
-                quota.max(LEAST_QUOTA_MICROS).to_string()
-            },
-        );
+        let quota = quota(cpu_millis, "max");
         files::write(
             &self.file(name, "cpu.max"),
             &format!("{quota} {CPU_PERIOD_MICROS}"),

@@ -160,16 +160,9 @@ impl Links {
             }
             outcome => outcome?,
         }
-        let mut header = rtmsg();
-        header[1] = 32;
-        header[4] = libc::RT_TABLE_MAIN;
-        header[5] = libc::RTPROT_STATIC;
-        header[6] = libc::RT_SCOPE_LINK;
-        header[7] = libc::RTN_UNICAST;
-        let route = Message::new(libc::RTM_NEWROUTE, CREATE, &header)
+        let route = route(index, 32, libc::RT_SCOPE_LINK)
             .with(libc::RTA_DST, &far.octets())
-            .with(libc::RTA_PREFSRC, &own.octets())
-            .with_u32(libc::RTA_OIF, index);
+            .with(libc::RTA_PREFSRC, &own.octets());
         self.0
             .batch(vec![up(index), route, neighbour(index, far, inside)])
     }
@@ -198,13 +191,8 @@ impl Links {
         own: Ipv4Addr,
         gateway: Ipv4Addr,
     ) -> io::Result<()> {
-        let mut header = rtmsg();
-        header[4] = libc::RT_TABLE_MAIN;
-        header[5] = libc::RTPROT_STATIC;
-        header[7] = libc::RTN_UNICAST;
-        let default_route = Message::new(libc::RTM_NEWROUTE, CREATE, &header)
-            .with(libc::RTA_GATEWAY, &gateway.octets())
-            .with_u32(libc::RTA_OIF, index);
+        let default_route =
+            route(index, 0, libc::RT_SCOPE_UNIVERSE).with(libc::RTA_GATEWAY, &gateway.octets());
         self.0.batch(vec![
             address(index, own, gateway),
             up(index),
@@ -264,6 +252,17 @@ fn address(index: u32, own: Ipv4Addr, far: Ipv4Addr) -> Message {
     Message::new(libc::RTM_NEWADDR, CREATE, &header)
         .with(libc::IFA_LOCAL, &own.octets())
         .with(libc::IFA_ADDRESS, &far.octets())
+}
+
+/// A route out of a device, to addresses that share as many bits.
+fn route(out: u32, prefix: u8, scope: u8) -> Message {
+    let mut header = rtmsg();
+    header[1] = prefix;
+    header[4] = libc::RT_TABLE_MAIN;
+    header[5] = libc::RTPROT_STATIC;
+    header[6] = scope;
+    header[7] = libc::RTN_UNICAST;
+    Message::new(libc::RTM_NEWROUTE, CREATE, &header).with_u32(libc::RTA_OIF, out)
 }
 
 /// Says for good who has an address on a link.
