@@ -111,25 +111,21 @@ fn poll(fd: BorrowedFd<'_>, milliseconds: i32) -> io::Result<bool> {
 /// Resident memory of a process in bytes: now, and at its peak. Zeroes when it is gone.
 pub(crate) fn resident(pid: u32) -> (u64, u64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let field = |name: &str| {
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap_or_default();
-        let kib = line.trim().trim_end_matches(" kB").parse().unwrap_or(0_u64);
-        kib * 1024
-    };
+    let field = |name| bytes_of(&status, name).unwrap_or(0);
     (field("VmRSS:"), field("VmHWM:"))
 }
 
 /// Resident memory of a process that is in no file, in bytes. Zero when it is gone.
 pub(crate) fn anonymous(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
+    bytes_of(&status, "RssAnon:").unwrap_or(0)
+}
+
+/// What one of the kernel's files of lines like `VmRSS:   12 kB` says of this.
+pub(crate) fn bytes_of(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = value.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// CPU time of a process and its collected children. Zero when it is gone.

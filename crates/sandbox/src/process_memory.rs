@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use crate::detached::owned;
+use crate::process::bytes_of;
 
 /// The processes of one environment.
 #[derive(Debug)]
@@ -50,10 +51,8 @@ impl ProcessMemory {
     pub(crate) fn exact(&mut self) -> u64 {
         let of = |process: PathBuf| {
             let text = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
-            let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
-            let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
             // Of one that lets nobody look, and before Linux 5.9: whole.
-            kib.map_or_else(|| anonymous(&process).0, |kib| kib * 1024)
+            bytes_of(&text, "Pss_Anon:").unwrap_or_else(|| anonymous(&process).0)
         };
         self.processes().into_iter().map(of).sum()
     }
