@@ -1,20 +1,20 @@
-//! Capacity providers, and functions whose published versions run on them.
+//! Capacity providers, and the functions that may run on them.
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Folder, Settings, World, blob, eventually, new_function, payload};
+use crate::support::{World, eventually, new_function};
 
-const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine";
-const LATEST: &str = "$LATEST.PUBLISHED";
-const INVALID: &str = "InvalidParameterValueException";
-const CONFLICT: &str = "ResourceConflictException";
+pub const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine";
+pub const LATEST: &str = "$LATEST.PUBLISHED";
+pub const INVALID: &str = "InvalidParameterValueException";
+pub const CONFLICT: &str = "ResourceConflictException";
 
-const SOURCE: &str = "import os, time\n\ndef handler(event, context):\n    \
+pub const SOURCE: &str = "import os, time\n\ndef handler(event, context):\n    \
      time.sleep(event.get('sleep', 0))\n    \
      return [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], os.environ['AWS_LAMBDA_FUNCTION_VERSION'],\n    \
              os.environ['AWS_LAMBDA_MAX_CONCURRENCY'], os.environ['AWS_LAMBDA_LOG_STREAM_NAME']]\n";
 
-fn provider(name: &str) -> Json {
+pub fn provider(name: &str) -> Json {
     json!({
         "CapacityProviderName": name,
         "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
@@ -24,22 +24,22 @@ fn provider(name: &str) -> Json {
     })
 }
 
-fn named(name: &str) -> Json {
+pub fn named(name: &str) -> Json {
     json!({"CapacityProviderName": name})
 }
 
-fn of(qualifier: &str) -> Json {
+pub fn of(qualifier: &str) -> Json {
     json!({"FunctionName": "hello", "Qualifier": qualifier})
 }
 
-fn scaling(qualifier: &str, config: Json) -> Json {
+pub fn scaling(qualifier: &str, config: Json) -> Json {
     let mut input = of(qualifier);
     input["FunctionScalingConfig"] = config;
     input
 }
 
 /// A function on the provider, of which nothing is published.
-fn function(source: &str) -> Json {
+pub fn function(source: &str) -> Json {
     let mut input = new_function("hello", source);
     input["Runtime"] = json!("python3.13");
     input["CapacityProviderConfig"] = json!({"LambdaManagedInstancesCapacityProviderConfig": {
@@ -48,23 +48,23 @@ fn function(source: &str) -> Json {
     input
 }
 
-async fn world() -> World {
+pub async fn world() -> World {
     let world = World::new().await;
     world.ok("CreateCapacityProvider", provider("mine")).await;
     world
 }
 
-async fn state(world: &World, qualifier: &str) -> Json {
+pub async fn state(world: &World, qualifier: &str) -> Json {
     let config = world.ok("GetFunctionConfiguration", of(qualifier)).await;
     config["State"].clone()
 }
 
-async fn becomes(world: &World, qualifier: &str, wanted: &str) {
+pub async fn becomes(world: &World, qualifier: &str, wanted: &str) {
     eventually(async || (state(world, qualifier).await == wanted).then_some(())).await;
 }
 
 /// Whether this host has a Python; says so if not.
-async fn is_there(world: &World) -> bool {
+pub async fn is_there(world: &World) -> bool {
     let config = world.ok("GetFunctionConfiguration", of("$LATEST")).await;
     let note = config["StateReason"].as_str().unwrap_or_default();
     let there = !note.contains("unavailable");
@@ -337,272 +337,4 @@ async fn a_function_on_a_provider_has_its_bounds() {
             )
         );
     }
-}
-
-#[tokio::test]
-async fn only_what_is_published_is_invoked() {
-    let world = world().await;
-    let made = world.ok("CreateFunction", function(SOURCE)).await;
-    assert_eq!(made["MemorySize"], 2_048);
-    assert!(made.get("SnapStart").is_none());
-    assert_eq!(made["LoggingConfig"]["LogFormat"], "JSON");
-    assert_eq!(
-        made["CapacityProviderConfig"]["LambdaManagedInstancesCapacityProviderConfig"],
-        json!({
-            "CapacityProviderArn": ARN, "PerExecutionEnvironmentMaxConcurrency": 2,
-            "ExecutionEnvironmentMemoryGiBPerVCpu": 2.0,
-        })
-    );
-    assert_eq!(state(&world, "$LATEST").await, "ActiveNonInvocable");
-    let invoke = json!({"FunctionName": "hello", "Payload": blob("{}")});
-    assert_eq!(
-        world.refused("Invoke", invoke.clone()).await,
-        (
-            "NoPublishedVersionException".to_owned(),
-            "The function has no published versions available.".to_owned()
-        )
-    );
-    let mut event = invoke.clone();
-    event["InvocationType"] = json!("Event");
-    assert_eq!(
-        world.refused("Invoke", event).await.0,
-        "NoPublishedVersionException"
-    );
-    let mut latest = invoke.clone();
-    latest["Qualifier"] = json!("$LATEST");
-    let (code, message) = world.refused("Invoke", latest).await;
-    assert_eq!(code, CONFLICT);
-    assert!(message.ends_with("state: ActiveNonInvocable"), "{message}");
-    if !is_there(&world).await {
-        return;
-    }
-
-    let publish = json!({"FunctionName": "hello", "PublishTo": "LATEST_PUBLISHED"});
-    let published = world.ok("PublishVersion", publish.clone()).await;
-    assert_eq!(published["Version"], LATEST);
-    assert!(
-        published["FunctionArn"]
-            .as_str()
-            .unwrap()
-            .ends_with(":hello:$LATEST.PUBLISHED")
-    );
-    assert_eq!(published["State"], "Pending");
-    becomes(&world, LATEST, "Active").await;
-    assert_eq!(world.exec.environments().len(), 3);
-    let answer = world.ok("Invoke", invoke.clone()).await;
-    assert_eq!(answer["ExecutedVersion"], LATEST);
-    let told = payload(&answer);
-    assert_eq!(told[0], "lambda-managed-instances");
-    assert_eq!((&told[1], &told[2]), (&json!(LATEST), &json!("2")));
-    // $LATEST has not changed since.
-    let same = world.ok("PublishVersion", publish.clone()).await;
-    assert_eq!(
-        same["RevisionId"],
-        world.ok("GetFunctionConfiguration", of(LATEST)).await["RevisionId"]
-    );
-    assert_eq!(same["State"], "Active");
-
-    // A number is another version, with environments of its own.
-    let numbered = world
-        .ok("PublishVersion", json!({"FunctionName": "hello"}))
-        .await;
-    assert_eq!(numbered["Version"], "1");
-    becomes(&world, "1", "Active").await;
-    let listed = world
-        .ok("ListVersionsByFunction", json!({"FunctionName": "hello"}))
-        .await;
-    let versions: Vec<_> = listed["Versions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["Version"])
-        .collect();
-    assert_eq!(versions, ["$LATEST", LATEST, "1"]);
-    let on_provider = world
-        .ok("ListFunctionVersionsByCapacityProvider", named("mine"))
-        .await;
-    assert_eq!(on_provider["CapacityProviderArn"], ARN);
-    let items = on_provider["FunctionVersions"].as_array().unwrap();
-    assert_eq!(items.len(), 2);
-    assert_eq!(
-        items[0],
-        json!({"FunctionArn": published["FunctionArn"], "State": "Active"})
-    );
-    let mut page = named("mine");
-    page["MaxItems"] = json!(1);
-    let first = world
-        .ok("ListFunctionVersionsByCapacityProvider", page.clone())
-        .await;
-    page["Marker"] = first["NextMarker"].clone();
-    let second = world
-        .ok("ListFunctionVersionsByCapacityProvider", page)
-        .await;
-    assert_eq!(second["FunctionVersions"][0], items[1]);
-    assert!(second.get("NextMarker").is_none());
-
-    // An alias may lead there.
-    let alias = json!({"FunctionName": "hello", "Name": "live", "FunctionVersion": LATEST});
-    world.ok("CreateAlias", alias).await;
-    let live = world.invoke("hello:live", json!({})).await.unwrap();
-    assert_eq!(live["ExecutedVersion"], LATEST);
-    let provisioned = json!({
-        "FunctionName": "hello", "Qualifier": "1", "ProvisionedConcurrentExecutions": 1,
-    });
-    let (code, message) = world
-        .refused("PutProvisionedConcurrencyConfig", provisioned)
-        .await;
-    assert_eq!(code, INVALID);
-    assert!(
-        message.starts_with("Provisioned Concurrency isn't supported"),
-        "{message}"
-    );
-    assert_eq!(
-        world
-            .refused("DeleteCapacityProvider", named("mine"))
-            .await
-            .0,
-        CONFLICT
-    );
-
-    world
-        .ok("DeleteFunction", json!({"FunctionName": "hello"}))
-        .await;
-    eventually(async || world.exec.environments().is_empty().then_some(())).await;
-    world.ok("DeleteCapacityProvider", named("mine")).await;
-}
-
-#[tokio::test]
-async fn what_is_published_again_takes_the_place_of_what_was() {
-    let world = world().await;
-    let mut input = function(SOURCE);
-    (input["Publish"], input["PublishTo"]) = (json!(true), json!("LATEST_PUBLISHED"));
-    world.ok("CreateFunction", input).await;
-    if !is_there(&world).await {
-        return;
-    }
-    becomes(&world, LATEST, "Active").await;
-    world
-        .ok(
-            "PutFunctionScalingConfig",
-            scaling(
-                LATEST,
-                json!({
-                    "MinExecutionEnvironments": 1, "MaxExecutionEnvironments": 1,
-                }),
-            ),
-        )
-        .await;
-    let code = "def handler(event, context):\n    return 'second'\n";
-    let update = json!({
-        "FunctionName": "hello", "ZipFile": function(code)["Code"]["ZipFile"],
-        "PublishTo": "LATEST_PUBLISHED",
-    });
-    let updated = world.ok("UpdateFunctionCode", update).await;
-    assert_eq!(updated["Version"], LATEST);
-    // It is invoked without a pause.
-    let answer = world.invoke("hello", json!({})).await.unwrap();
-    assert_eq!(payload(&answer), "second");
-    let kept = world.ok("GetFunctionScalingConfig", of(LATEST)).await;
-    assert_eq!(
-        kept["RequestedFunctionScalingConfig"]["MinExecutionEnvironments"],
-        1
-    );
-    eventually(async || (world.exec.environments().len() == 1).then_some(())).await;
-
-    let broken = "import nothing_like_it\n";
-    let update = json!({
-        "FunctionName": "hello", "ZipFile": function(broken)["Code"]["ZipFile"],
-        "Publish": true,
-    });
-    world.ok("UpdateFunctionCode", update).await;
-    becomes(&world, "1", "Failed").await;
-    let failed = world.ok("GetFunctionConfiguration", of("1")).await;
-    assert_eq!(failed["StateReasonCode"], "FunctionError");
-    let reason = failed["StateReason"].as_str().unwrap();
-    assert!(reason.starts_with("Runtime.ImportModuleError"), "{reason}");
-    let invoke = json!({"FunctionName": "hello:1", "Payload": blob("{}")});
-    let (code, message) = world.refused("Invoke", invoke).await;
-    assert_eq!(code, CONFLICT);
-    assert!(message.ends_with("state: Failed"), "{message}");
-    world.ok("DeleteFunction", of(LATEST)).await;
-    let invoke = json!({"FunctionName": "hello", "Payload": blob("{}")});
-    assert_eq!(
-        world.refused("Invoke", invoke).await.0,
-        "NoPublishedVersionException"
-    );
-}
-
-#[tokio::test]
-async fn a_version_has_as_many_environments_as_it_is_told() {
-    let folder = Folder::new();
-    let settings = || Settings {
-        is_durable: true,
-        ..Settings::default()
-    };
-    let world = World::on(folder, settings()).await;
-    world.ok("CreateCapacityProvider", provider("mine")).await;
-    let mut input = function(SOURCE);
-    input["Publish"] = json!(true);
-    world.ok("CreateFunction", input).await;
-    if !is_there(&world).await {
-        return;
-    }
-    becomes(&world, "1", "Active").await;
-    let config = world.ok("GetFunctionScalingConfig", of("1")).await;
-    let three = json!({"MinExecutionEnvironments": 3});
-    assert_eq!(config["RequestedFunctionScalingConfig"], three);
-    assert_eq!(config["AppliedFunctionScalingConfig"], three);
-    assert!(
-        config["FunctionArn"]
-            .as_str()
-            .unwrap()
-            .ends_with(":hello:1")
-    );
-    let inverted = json!({"MinExecutionEnvironments": 2, "MaxExecutionEnvironments": 1});
-    let refused = world
-        .refused("PutFunctionScalingConfig", scaling("1", inverted))
-        .await;
-    assert_eq!(refused.0, INVALID);
-
-    let one = json!({"MinExecutionEnvironments": 1, "MaxExecutionEnvironments": 1});
-    let put = world
-        .ok("PutFunctionScalingConfig", scaling("1", one.clone()))
-        .await;
-    assert_eq!(put["FunctionState"], "Active");
-    eventually(async || (world.exec.environments().len() == 1).then_some(())).await;
-    let config = world.ok("GetFunctionScalingConfig", of("1")).await;
-    assert_eq!(config["AppliedFunctionScalingConfig"], one);
-
-    // As many at once as it takes, and no more.
-    let call = async || {
-        let event = json!({"sleep": 1});
-        let input = json!({"FunctionName": "hello:1", "Payload": blob(event.to_string())});
-        world.call("Invoke", input).await
-    };
-    let outcomes = futures::join!(call(), call(), call());
-    let outcomes = [outcomes.0, outcomes.1, outcomes.2];
-    let throttled = outcomes.iter().filter_map(|it| it.as_ref().err());
-    let codes: Vec<_> = throttled.map(|error| error.code.as_ref()).collect();
-    assert_eq!(codes, ["TooManyRequestsException"]);
-
-    let folder = world.end().await;
-    let world = World::on(folder, settings()).await;
-    eventually(async || (world.exec.environments().len() == 1).then_some(())).await;
-    let config = world.ok("GetFunctionScalingConfig", of("1")).await;
-    assert_eq!(config["RequestedFunctionScalingConfig"], one);
-
-    let none = json!({"MinExecutionEnvironments": 0, "MaxExecutionEnvironments": 0});
-    let put = world
-        .ok("PutFunctionScalingConfig", scaling("1", none))
-        .await;
-    assert_eq!(put["FunctionState"], "Deactivated");
-    eventually(async || world.exec.environments().is_empty().then_some(())).await;
-    let invoke = json!({"FunctionName": "hello:1", "Payload": blob("{}")});
-    let (code, message) = world.refused("Invoke", invoke).await;
-    assert_eq!(code, CONFLICT);
-    assert!(message.ends_with("state: Deactivated"), "{message}");
-    // What is not said is Lambda's default.
-    world.ok("PutFunctionScalingConfig", of("1")).await;
-    eventually(async || (world.exec.environments().len() == 3).then_some(())).await;
-    assert!(world.invoke("hello:1", json!({})).await.is_some());
 }

@@ -20,6 +20,7 @@ mod functions;
 mod invoke;
 mod keys;
 mod layers;
+mod managed;
 mod mappings;
 mod permissions;
 mod provisioned;
