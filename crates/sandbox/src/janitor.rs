@@ -70,7 +70,7 @@ fn bury(remains: Remains) {
         }
     }
     if let Some(cgroup) = cgroup
-        && let Err(error) = cgroup.remove()
+        && let Err(error) = cgroup.give_back()
     {
         tracing::warn!(%error, "remove a control group");
     }

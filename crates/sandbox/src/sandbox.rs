@@ -202,12 +202,19 @@ impl Sandbox {
 
     /// The most memory ever in use, in bytes.
     pub fn memory_peak(&self) -> Result<u64, SandboxError> {
-        Ok(self.usage()?.memory_peak_bytes)
+        let peak = self.cgroup.as_ref().map(Cgroup::memory_peak).transpose()?;
+        // Each figure is a file of the kernel's to be read.
+        match peak.filter(|peak| *peak > 0) {
+            Some(peak) if !self.tmp.as_ref().is_some_and(TmpDisk::was_used) => Ok(peak),
+            _ => Ok(self.usage()?.memory_peak_bytes),
+        }
     }
 
     /// How many processes the kernel killed at the memory limit.
     pub fn oom_kills(&self) -> Result<u64, SandboxError> {
-        Ok(self.usage()?.oom_kills)
+        let by_kernel = self.cgroup.as_ref().map(Cgroup::oom_kills).transpose()?;
+        let by_guard = u64::from(self.seen.exceeded.load(Ordering::Acquire));
+        Ok(by_kernel.unwrap_or(0) + by_guard)
     }
 
     /// Changes the CPU share of the running sandbox, as between the init and the invoke phase.

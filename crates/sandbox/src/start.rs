@@ -63,7 +63,8 @@ pub(crate) struct Start<'a> {
 pub(crate) fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
     let own_uid = host.is_root && spec.identity == Identity::Pooled;
     let disk = own_uid.then(|| host.tmp_disks.take(spec.limits.tmp_bytes));
-    let mut start = Start::new(host, spec.cgroup.take(), spec.limits, disk.flatten())?;
+    let (cgroup, disk) = (spec.cgroup.take(), disk.flatten());
+    let mut start = Start::new(host, cgroup, spec.limits, disk, Cgroup::limit)?;
     start.add_hostname(&spec.hostname)?;
     start.add_network(std::mem::take(&mut spec.network))?;
     start.add_identity_and_view(&spec)?;
@@ -81,6 +82,7 @@ impl<'a> Start<'a> {
         cgroup: Option<Cgroup>,
         limits: Limits,
         disk: Option<(TmpDisk, OwnedFd)>,
+        limit: impl FnOnce(&Cgroup, &Limits) -> Result<(), SandboxError>,
     ) -> Result<Self, SandboxError> {
         let (control, init_end) =
             Control::pair(PATIENCE).map_err(SandboxError::host("open a control socket"))?;
@@ -101,7 +103,7 @@ impl<'a> Start<'a> {
         };
         let limits = charged(limits, disk.as_ref());
         if let Some(cgroup) = &cgroup {
-            cgroup.limit(&limits)?;
+            limit(cgroup, &limits)?;
             held.extend(cgroup.join(&mut plan)?.into_iter().map(File::into));
         }
         Ok(Self {

@@ -5,7 +5,7 @@
 //! (`renewal`). Both take so much of the processor to make that a burst of starts should not have to:
 //! a reserve of them is made when nothing starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,7 +39,8 @@ pub(crate) struct Stock {
 #[derive(Debug, Default)]
 struct Shelves {
     networks: HashMap<Kind, Vec<PreparedNetwork>>,
-    cgroups: Vec<Cgroup>,
+    /// Those that have rested longest first: what the kernel is slow to let go of is gone by then.
+    cgroups: VecDeque<Cgroup>,
 }
 
 /// The ports of a network's listeners, and whether it has a way out.
@@ -49,8 +50,10 @@ pub(crate) type Kind = (Vec<u16>, bool);
 #[derive(Debug)]
 pub(crate) enum Taken {
     Network(Kind),
-    Cgroup,
+    /// And those that were found to be of no use any more.
+    Cgroup(Vec<Cgroup>),
     Back(Returned),
+    CgroupBack(Cgroup),
 }
 
 impl Stock {
@@ -106,8 +109,19 @@ impl Stock {
         if self.depth == 0 {
             return None;
         }
-        let ready = lock(&self.shelves).cgroups.pop();
-        let _ = self.taken.send(Taken::Cgroup);
+        let (mut ready, mut spent) = (None, Vec::new());
+        while ready.is_none() {
+            // Not kept locked for the look at it.
+            let next = lock(&self.shelves).cgroups.pop_front();
+            let Some(mut next) = next else { break };
+            if next.begin() {
+                next.home = self.taken.sender();
+                ready = Some(next);
+            } else {
+                spent.push(next);
+            }
+        }
+        let _ = self.taken.send(Taken::Cgroup(spent));
         ready
     }
 }
@@ -149,12 +163,17 @@ impl Filler {
                     self.used = Instant::now();
                     self.fill_networks(&kind, self.depth)
                 }
-                Ok(Taken::Cgroup) => {
+                Ok(Taken::Cgroup(spent)) => {
+                    drop(spent);
                     self.used = Instant::now();
                     self.fill_cgroups(self.depth)
                 }
                 Ok(Taken::Back(returned)) => {
                     self.take_back(returned);
+                    Ok(())
+                }
+                Ok(Taken::CgroupBack(group)) => {
+                    self.take_cgroup_back(group);
                     Ok(())
                 }
                 Err(RecvTimeoutError::Timeout) => self.tidy_up(),
@@ -257,6 +276,13 @@ impl Filler {
         }
     }
 
+    fn take_cgroup_back(&self, group: Cgroup) {
+        let mut shelves = lock(&self.shelves);
+        if shelves.cgroups.len() < 2 * self.depth + self.reserve {
+            shelves.cgroups.push_back(group);
+        }
+    }
+
     fn put(&self, kind: Kind, network: PreparedNetwork) {
         let mut shelves = lock(&self.shelves);
         shelves.networks.entry(kind).or_default().push(network);
@@ -284,7 +310,7 @@ impl Filler {
             let Some(cgroup) = self.source.cgroups.create()? else {
                 return Ok(());
             };
-            lock(&self.shelves).cgroups.push(cgroup);
+            lock(&self.shelves).cgroups.push_back(cgroup);
         }
         Ok(())
     }

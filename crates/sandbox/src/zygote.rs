@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::SandboxError;
+use crate::cgroup::Cgroup;
 use crate::clone_format::CLONE_INTO_CGROUP;
 use crate::control::Control;
 use crate::host::{Host, Inner};
@@ -138,7 +139,7 @@ impl Zygote {
         let host = &self.host;
         // A burst beyond what is ready does not wait for disks: memory serves as well.
         let disk = host.tmp_disks.take_ready(spec.limits.tmp_bytes);
-        let mut start = Start::new(host, None, spec.limits, disk)?;
+        let mut start = Start::new(host, None, spec.limits, disk, Cgroup::limit_for_now)?;
         start.add_hostname(&spec.hostname)?;
         start.add_network(std::mem::take(&mut spec.network))?;
         let user = start.take_user(Identity::Pooled, &spec.stdio)?;

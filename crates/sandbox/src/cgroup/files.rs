@@ -1,8 +1,9 @@
 //! Reading and writing control group files, removing folders, and finding where they are mounted.
 
-use std::fs;
-use std::io;
-use std::io::Write;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +13,96 @@ use crate::SandboxError;
 /// A group whose last process has just ended stays busy for a moment.
 const REMOVE_ATTEMPTS: u32 = 50;
 const REMOVE_PAUSE: Duration = Duration::from_millis(2);
+
+/// The server's folder in one tree. It is kept open, and groups are found from there: the way from the
+/// root takes the kernel longer than reading one of their files.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    open: File,
+}
+
+impl Folder {
+    /// Of a folder that is open as such.
+    pub(super) fn new(path: PathBuf, open: File) -> Self {
+        Self { path, open }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of a group, or the group itself where the file has no name.
+    pub(super) fn open(&self, group: &str, file: &str, flags: i32) -> Result<File, SandboxError> {
+        self.try_open(group, file, flags)
+            .map_err(|source| self.failed("open", group, file, source))
+    }
+
+    pub(super) fn write(&self, group: &str, file: &str, value: &str) -> Result<(), SandboxError> {
+        self.try_write(group, file, value)
+            .map_err(|source| self.failed("configure", group, file, source))
+    }
+
+    /// One `write`, since the kernel takes each as a whole command; creates nothing.
+    pub(super) fn try_write(&self, group: &str, file: &str, value: &str) -> io::Result<()> {
+        self.try_open(group, file, libc::O_WRONLY)?
+            .write_all(value.as_bytes())
+    }
+
+    pub(super) fn read(&self, group: &str, file: &str) -> Result<String, SandboxError> {
+        let read = || -> io::Result<String> {
+            let mut text = String::with_capacity(512);
+            // Not by the size that the kernel says they have, which is none.
+            let mut file = self.try_open(group, file, libc::O_RDONLY)?.take(1 << 20);
+            file.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        read().map_err(|source| self.failed("read", group, file, source))
+    }
+
+    /// A file that is one number.
+    pub(super) fn read_number(&self, group: &str, file: &str) -> Result<u64, SandboxError> {
+        let mut text = [0; 24];
+        let read = self
+            .try_open(group, file, libc::O_RDONLY)
+            .and_then(|mut file| file.read(&mut text));
+        let read = read.map_err(|source| self.failed("read", group, file, source))?;
+        let text = std::str::from_utf8(&text[..read]).unwrap_or_default();
+        Ok(text.trim().parse().unwrap_or(0))
+    }
+
+    /// Makes a group; one that is there already is as good.
+    pub(super) fn create(&self, group: &str) -> Result<(), SandboxError> {
+        create(&self.path.join(group))
+    }
+
+    /// Removes a group as soon as it is no longer busy.
+    pub(super) fn remove(&self, group: &str) -> Result<(), SandboxError> {
+        remove(&self.path.join(group))
+    }
+
+    fn try_open(&self, group: &str, file: &str, flags: i32) -> io::Result<File> {
+        let path = CString::new([group, "/", file].concat())?;
+        let flags = flags | libc::O_CLOEXEC;
+        // SAFETY: a live descriptor and a string that ends.
+        let fd = unsafe { libc::openat(self.open.as_raw_fd(), path.as_ptr(), flags) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a fresh descriptor that nobody else owns.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into())
+    }
+
+    fn failed(
+        &self,
+        action: &'static str,
+        group: &str,
+        file: &str,
+        source: io::Error,
+    ) -> SandboxError {
+        failed(action, &self.path.join(group).join(file), source)
+    }
+}
 
 pub(super) fn write(path: &Path, value: &str) -> Result<(), SandboxError> {
     try_write(path, value).map_err(|source| failed("configure", path, source))
@@ -27,10 +118,6 @@ pub(super) fn try_write(path: &Path, value: &str) -> io::Result<()> {
 
 pub(super) fn read(path: &Path) -> Result<String, SandboxError> {
     fs::read_to_string(path).map_err(|source| failed("read", path, source))
-}
-
-pub(super) fn read_number(path: &Path) -> Result<u64, SandboxError> {
-    Ok(read(path)?.trim().parse().unwrap_or(0))
 }
 
 /// The value of one key in a file of `key value` lines.

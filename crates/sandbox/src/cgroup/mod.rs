@@ -6,21 +6,21 @@
 //! is born in its version 2 group, and moves its own, only thread into the version 1 groups.
 
 mod files;
+mod group;
 mod ownership;
 mod v1;
 mod v2;
 
 use std::fmt::Debug;
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::plan::{Call, Phase, Plan};
-use crate::sandbox::Usage;
-use crate::spec::Limits;
 use crate::{Finding, SandboxError};
+
+pub use group::Cgroup;
 
 /// As in Lambda: a small share is given out often rather than late.
 const CPU_PERIOD_MICROS: u64 = 20_000;
@@ -32,7 +32,7 @@ trait Hierarchy: Debug + Send + Sync {
     /// Makes the group; limits come later.
     fn create(&self, name: &str) -> Result<(), SandboxError>;
     /// Each of these sets a limit if this hierarchy holds its controller. Memory in bytes, of all
-    /// that the kernel charges.
+    /// that the kernel charges; `u64::MAX` is no limit.
     fn limit_memory(&self, name: &str, bytes: u64) -> Result<(), SandboxError>;
     fn limit_pids(&self, name: &str, pids: u32) -> Result<(), SandboxError>;
     /// In thousandths of a processor; `None` is no limit.
@@ -41,8 +41,8 @@ trait Hierarchy: Debug + Send + Sync {
     fn doors(&self, name: &str) -> Result<Vec<File>, SandboxError>;
     /// The folder to be born in, for `CLONE_INTO_CGROUP`.
     fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError>;
-    /// Adds what this hierarchy has accounted.
-    fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError>;
+    /// What this hierarchy has accounted; `None` where it accounts no such thing.
+    fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError>;
     /// Memory in use, where the controller is here.
     fn memory(&self, name: &str) -> Result<Memory, SandboxError>;
     /// Arranges to learn when memory in use reaches this many bytes.
@@ -54,6 +54,11 @@ trait Hierarchy: Debug + Send + Sync {
     fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError>;
     /// Frozen processes of version 1 do not die; this lets them.
     fn release_for_death(&self, name: &str);
+    /// Whether no process is in the group.
+    fn is_empty(&self, name: &str) -> bool;
+    /// Whether the most memory that was ever in use can begin anew.
+    fn can_forget_peak(&self) -> bool;
+    fn forget_peak(&self, name: &str) -> Result<(), SandboxError>;
     /// Kills what is left inside and removes the group.
     fn remove(&self, name: &str) -> Result<(), SandboxError>;
     /// Whether it limits and accounts with this controller: `memory`, `cpu`, `pids`.
@@ -69,14 +74,16 @@ pub(crate) struct Cgroups {
     next: Arc<AtomicU64>,
 }
 
-/// The control group of one environment; removed by its sandbox, or when dropped unused.
-#[derive(Debug)]
-pub struct Cgroup {
-    name: String,
-    hierarchies: Arc<[Box<dyn Hierarchy>]>,
-    /// As they were set last.
-    limits: Mutex<Option<Limits>>,
-    removed: bool,
+/// What a group has used since it was made.
+#[derive(Debug, Clone, Copy)]
+enum Figure {
+    /// In bytes: in use now, and the most that ever was.
+    Memory,
+    MemoryPeak,
+    /// Processes killed at the limit of memory.
+    OomKills,
+    /// Time of processors, in nanoseconds.
+    CpuNanos,
 }
 
 /// Memory of a group, in bytes.
@@ -159,16 +166,7 @@ impl Cgroups {
             return Ok(None);
         }
         let name = format!("e{}", self.next.fetch_add(1, Ordering::Relaxed));
-        let group = Cgroup {
-            name,
-            hierarchies: Arc::clone(&self.hierarchies),
-            limits: Mutex::default(),
-            removed: false,
-        };
-        for hierarchy in self.hierarchies.iter() {
-            hierarchy.create(&group.name)?;
-        }
-        Ok(Some(group))
+        Cgroup::create(name, &self.hierarchies).map(Some)
     }
 
     /// What `kagero doctor` says of them.
@@ -227,125 +225,6 @@ impl Cgroups {
     }
 }
 
-impl Cgroup {
-    /// Sets the limits, those that have changed: each write takes the kernel its time, and a group
-    /// gets three sets of them until its function runs.
-    pub(crate) fn limit(&self, limits: &Limits) -> Result<(), SandboxError> {
-        self.limit_cpu(limits.cpu_millis)?;
-        let mut current = self.current();
-        let bytes = limits.hard_memory_bytes();
-        for one in self.hierarchies.iter() {
-            if current.is_none_or(|now| now.hard_memory_bytes() != bytes) && bytes < u64::MAX {
-                one.limit_memory(&self.name, bytes)?;
-            }
-            if current.is_none_or(|now| now.pids != limits.pids) {
-                one.limit_pids(&self.name, limits.pids)?;
-            }
-        }
-        *current = Some(*limits);
-        Ok(())
-    }
-
-    pub(crate) fn limit_cpu(&self, cpu_millis: u32) -> Result<(), SandboxError> {
-        let mut current = self.current();
-        // A new group has no limit. Each that is set has the kernel look at all groups there are.
-        let (before, after) = (
-            current.and_then(|now| below_all(now.cpu_millis)),
-            below_all(cpu_millis),
-        );
-        if before != after {
-            for one in self.hierarchies.iter() {
-                one.limit_cpu(&self.name, after)?;
-            }
-        }
-        if let Some(now) = current.as_mut() {
-            now.cpu_millis = cpu_millis;
-        }
-        Ok(())
-    }
-
-    fn current(&self) -> MutexGuard<'_, Option<Limits>> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds the steps by which init moves itself in, and returns the files they need open until
-    /// then: their paths are not visible where a zygote forks.
-    pub(crate) fn join(&self, plan: &mut Plan) -> Result<Vec<File>, SandboxError> {
-        let mut doors = Vec::new();
-        for hierarchy in self.hierarchies.iter() {
-            doors.extend(hierarchy.doors(&self.name)?);
-        }
-        let zero = plan.bytes(b"0");
-        for door in &doors {
-            let inside = plan.keep(door.as_raw_fd());
-            let write = Call::new(libc::SYS_write)
-                .with_int(inside)
-                .with(zero)
-                .with(1);
-            plan.push(Phase::Setup, "join a control group", write);
-        }
-        Ok(doors)
-    }
-
-    pub(crate) fn birthplace(&self) -> Result<Option<OwnedFd>, SandboxError> {
-        for hierarchy in self.hierarchies.iter() {
-            if let Some(folder) = hierarchy.birthplace(&self.name)? {
-                return Ok(Some(folder));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The part of it that the memory guard needs; `None` without a memory controller.
-    pub(crate) fn memory_group(&self) -> Option<MemoryGroup> {
-        let holder = self
-            .hierarchies
-            .iter()
-            .position(|one| one.controls("memory"))?;
-        let hierarchies = Arc::clone(&self.hierarchies);
-        Some(MemoryGroup {
-            name: self.name.clone(),
-            hierarchies,
-            holder,
-        })
-    }
-
-    pub(crate) fn usage(&self) -> Result<Usage, SandboxError> {
-        let mut usage = Usage::default();
-        for hierarchy in self.hierarchies.iter() {
-            hierarchy.account(&self.name, &mut usage)?;
-        }
-        Ok(usage)
-    }
-
-    pub(crate) fn can_freeze(&self) -> bool {
-        self.hierarchies.iter().any(|one| one.can_freeze())
-    }
-
-    pub(crate) fn set_frozen(&self, frozen: bool) -> Result<(), SandboxError> {
-        let mut freezers = self.hierarchies.iter().filter(|one| one.can_freeze());
-        freezers.try_for_each(|one| one.set_frozen(&self.name, frozen))
-    }
-
-    pub(crate) fn release_for_death(&self) {
-        self.hierarchies
-            .iter()
-            .for_each(|one| one.release_for_death(&self.name));
-    }
-
-    /// Removes the group, which should be empty by now.
-    pub(crate) fn remove(mut self) -> Result<(), SandboxError> {
-        self.take_down()
-    }
-
-    fn take_down(&mut self) -> Result<(), SandboxError> {
-        self.removed = true;
-        self.hierarchies
-            .iter()
-            .try_for_each(|one| one.remove(&self.name))
-    }
-}
-
 /// The processor time of each period, in microseconds, or the word for no limit.
 fn quota(cpu_millis: Option<u32>, unlimited: &str) -> String {
     let micros = |millis| u64::from(millis) * CPU_PERIOD_MICROS / 1000;
@@ -353,24 +232,4 @@ fn quota(cpu_millis: Option<u32>, unlimited: &str) -> String {
         || unlimited.to_owned(),
         |millis| micros(millis).max(LEAST_QUOTA_MICROS).to_string(),
     )
-}
-
-/// What is less than all processors together; as much, or more, is no limit.
-fn below_all(cpu_millis: u32) -> Option<u32> {
-    static ALL_MILLIS: OnceLock<u32> = OnceLock::new();
-    let all = ALL_MILLIS.get_or_init(|| {
-        let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
-        u32::try_from(processors.saturating_mul(1000)).unwrap_or(u32::MAX)
-    });
-    (cpu_millis < *all).then_some(cpu_millis)
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        if !self.removed
-            && let Err(error) = self.take_down()
-        {
-            tracing::warn!(%error, "remove an unused control group");
-        }
-    }
 }

@@ -1,48 +1,49 @@
 //! Version 1: a tree for each controller, joined by the only thread of init writing `0`.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{CPU_PERIOD_MICROS, Hierarchy, Memory, MemoryAlarm};
-use super::{files, ownership, quota};
+use super::files::{self, Folder};
+use super::{CPU_PERIOD_MICROS, Figure, Hierarchy, Memory, MemoryAlarm, ownership, quota};
 use crate::SandboxError;
-use crate::sandbox::Usage;
 
+const USAGE: &str = "memory.usage_in_bytes";
+/// The most memory that was ever in use; writing to it has it begin anew.
+const PEAK: &str = "memory.max_usage_in_bytes";
+const ALONE: &str = "memory.limit_in_bytes";
 /// The limit of memory and swap together.
 const WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
 
+const FREEZER: &str = "freezer.state";
 const FREEZE_PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct Version1 {
-    memory: Option<PathBuf>,
-    cpu: Option<PathBuf>,
-    accounts: Option<PathBuf>,
-    pids: Option<PathBuf>,
-    freezer: Option<PathBuf>,
+    // Each open and so marked as a living server's.
+    memory: Option<Folder>,
+    cpu: Option<Folder>,
+    accounts: Option<Folder>,
+    pids: Option<Folder>,
+    freezer: Option<Folder>,
     /// Whether memory and swap together are accounted.
     accounts_swap: bool,
-    /// The same folders, marked as a living server's.
-    _held: Vec<File>,
 }
 
 impl Version1 {
     /// `whole` also takes the controllers that version 2 has built in: accounts and freezer.
     pub(super) fn claim(instance: &str, whole: bool) -> Option<Self> {
         let mounts = files::mounts("cgroup");
-        let mut held = Vec::new();
-        let mut claim = |controller: &str| {
+        let claim = |controller: &str| {
             let holds = |options: &str| options.split(',').any(|option| option == controller);
             let (mount, _) = mounts.iter().find(|(_, options)| holds(options))?;
-            let (folder, lock) = claim_folder(mount, controller, instance)?;
-            held.push(lock);
-            Some(folder)
+            claim_folder(mount, controller, instance)
         };
         let memory = claim("memory");
-        let with_swap = |folder: &PathBuf| folder.join(WITH_SWAP).exists();
+        let with_swap = |folder: &Folder| folder.path().join(WITH_SWAP).exists();
         let version = Self {
             accounts_swap: memory.as_ref().is_some_and(with_swap),
             memory,
@@ -50,7 +51,6 @@ impl Version1 {
             accounts: whole.then(|| claim("cpuacct")).flatten(),
             pids: claim("pids"),
             freezer: whole.then(|| claim("freezer")).flatten(),
-            _held: held,
         };
         let mut folders = version.all();
         folders.next().is_some().then_some(())?;
@@ -58,15 +58,8 @@ impl Version1 {
         Some(version)
     }
 
-    fn memory_folder(&self, name: &str) -> PathBuf {
-        self.memory
-            .as_ref()
-            .map(|memory| memory.join(name))
-            .unwrap_or_default()
-    }
-
     /// Each folder once, though controllers may share a tree (`cpu,cpuacct`).
-    fn all(&self) -> impl Iterator<Item = &Path> {
+    fn all(&self) -> impl Iterator<Item = &Folder> {
         let mut seen = Vec::new();
         let all = [
             &self.memory,
@@ -75,16 +68,16 @@ impl Version1 {
             &self.pids,
             &self.freezer,
         ];
-        all.into_iter().flatten().filter_map(move |folder| {
-            let new = !seen.contains(&folder);
-            seen.push(folder);
-            new.then_some(folder.as_path())
+        all.into_iter().flatten().filter(move |folder| {
+            let new = !seen.contains(&folder.path());
+            seen.push(folder.path());
+            new
         })
     }
 }
 
 /// Makes `kagero/<instance>` below the server's own group and clears it.
-fn claim_folder(mount: &Path, controller: &str, instance: &str) -> Option<(PathBuf, File)> {
+fn claim_folder(mount: &Path, controller: &str, instance: &str) -> Option<Folder> {
     let own = mount.join(files::own_group(controller)?);
     // Inside a container the mount may already be the server's own group.
     let own = if own.is_dir() { own } else { mount.to_owned() };
@@ -97,7 +90,7 @@ fn claim_folder(mount: &Path, controller: &str, instance: &str) -> Option<(PathB
             tracing::warn!(%error, "remove a control group of an earlier server");
         }
     }
-    files::is_writable(&folder.join("tasks")).then_some((folder, held))
+    files::is_writable(&folder.join("tasks")).then(|| Folder::new(folder, held))
 }
 
 /// Kills what is in a group and removes it.
@@ -120,24 +113,31 @@ fn clear(folder: &Path) -> Result<(), SandboxError> {
 
 impl Hierarchy for Version1 {
     fn create(&self, name: &str) -> Result<(), SandboxError> {
-        self.all()
-            .try_for_each(|folder| files::create(&folder.join(name)))?;
+        self.all().try_for_each(|folder| folder.create(name))?;
         let Some(cpu) = &self.cpu else { return Ok(()) };
         // Here, because groups are made ahead: what all have in common is not a start's to do.
-        let period = cpu.join(name).join("cpu.cfs_period_us");
-        files::write(&period, &CPU_PERIOD_MICROS.to_string())
+        cpu.write(name, "cpu.cfs_period_us", &CPU_PERIOD_MICROS.to_string())
     }
 
     fn limit_memory(&self, name: &str, bytes: u64) -> Result<(), SandboxError> {
-        if let Some(memory) = &self.memory {
-            let folder = memory.join(name);
-            let bytes = bytes.to_string();
-            files::write(&folder.join("memory.limit_in_bytes"), &bytes)?;
-            if self.accounts_swap {
-                files::write(&folder.join(WITH_SWAP), &bytes)?;
-            }
+        let Some(memory) = &self.memory else {
+            return Ok(());
+        };
+        let bytes = match bytes {
+            u64::MAX => String::from("-1"),
+            bytes => bytes.to_string(),
+        };
+        if !self.accounts_swap {
+            return memory.write(name, ALONE, &bytes);
         }
-        Ok(())
+        // The second may never be less than the first.
+        let (first, second) = match memory.try_write(name, ALONE, &bytes) {
+            Ok(()) => return memory.write(name, WITH_SWAP, &bytes),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => (WITH_SWAP, ALONE),
+            Err(_) => (ALONE, WITH_SWAP),
+        };
+        memory.write(name, first, &bytes)?;
+        memory.write(name, second, &bytes)
     }
 
     fn limit_pids(&self, name: &str, pids: u32) -> Result<(), SandboxError> {
@@ -145,49 +145,50 @@ impl Hierarchy for Version1 {
             return Ok(());
         };
         // And one for init.
-        let most = (u64::from(pids) + 1).to_string();
-        files::write(&folder.join(name).join("pids.max"), &most)
+        folder.write(name, "pids.max", &(u64::from(pids) + 1).to_string())
     }
 
     fn limit_cpu(&self, name: &str, cpu_millis: Option<u32>) -> Result<(), SandboxError> {
         let Some(cpu) = &self.cpu else { return Ok(()) };
-        let quota = quota(cpu_millis, "-1");
-        files::write(&cpu.join(name).join("cpu.cfs_quota_us"), &quota)
+        cpu.write(name, "cpu.cfs_quota_us", &quota(cpu_millis, "-1"))
     }
 
     fn doors(&self, name: &str) -> Result<Vec<File>, SandboxError> {
-        let door = |folder: &Path| {
-            let tasks = folder.join(name).join("tasks");
-            let opened = fs::OpenOptions::new().write(true).open(&tasks);
-            opened.map_err(|source| files::failed("open", &tasks, source))
-        };
-        self.all().map(door).collect()
+        self.all()
+            .map(|folder| folder.open(name, "tasks", libc::O_WRONLY))
+            .collect()
     }
 
     fn birthplace(&self, _name: &str) -> Result<Option<OwnedFd>, SandboxError> {
         Ok(None)
     }
 
-    fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError> {
-        if let Some(memory) = &self.memory {
-            let folder = memory.join(name);
-            usage.memory_bytes = files::read_number(&folder.join("memory.usage_in_bytes"))?;
-            let peak = folder.join("memory.max_usage_in_bytes");
-            usage.memory_peak_bytes = files::read_number(&peak)?;
-            let control = files::read(&folder.join("memory.oom_control"))?;
-            usage.oom_kills = files::field(&control, "oom_kill").unwrap_or(0);
+    fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError> {
+        let folder = match figure {
+            Figure::CpuNanos => &self.accounts,
+            _ => &self.memory,
+        };
+        let Some(folder) = folder else {
+            return Ok(None);
+        };
+        match figure {
+            Figure::Memory => folder.read_number(name, USAGE),
+            Figure::MemoryPeak => folder.read_number(name, PEAK),
+            Figure::CpuNanos => folder.read_number(name, "cpuacct.usage"),
+            Figure::OomKills => {
+                let control = folder.read(name, "memory.oom_control")?;
+                Ok(files::field(&control, "oom_kill").unwrap_or(0))
+            }
         }
-        if let Some(accounts) = &self.accounts {
-            let nanos = files::read_number(&accounts.join(name).join("cpuacct.usage"))?;
-            usage.cpu_time = Duration::from_nanos(nanos);
-        }
-        Ok(())
+        .map(Some)
     }
 
     fn memory(&self, name: &str) -> Result<Memory, SandboxError> {
-        let folder = self.memory_folder(name);
-        let used = files::read_number(&folder.join("memory.usage_in_bytes"))?;
-        let stat = files::read(&folder.join("memory.stat"))?;
+        let Some(folder) = &self.memory else {
+            return Err(SandboxError::Ended);
+        };
+        let used = folder.read_number(name, USAGE)?;
+        let stat = folder.read(name, "memory.stat")?;
         // The cache of version 1 includes what lies in a tmpfs.
         let field = |key| files::field(&stat, key).unwrap_or(0);
         Ok(Memory {
@@ -197,8 +198,10 @@ impl Hierarchy for Version1 {
     }
 
     fn alarm_at(&self, name: &str, _bytes: u64) -> Result<MemoryAlarm, SandboxError> {
-        let path = self.memory_folder(name).join("memory.usage_in_bytes");
-        let usage = File::open(&path).map_err(|source| files::failed("open", &path, source))?;
+        let Some(folder) = &self.memory else {
+            return Err(SandboxError::Ended);
+        };
+        let usage = folder.open(name, USAGE, libc::O_RDONLY)?;
         Ok(MemoryAlarm::Polled { usage })
     }
 
@@ -215,13 +218,12 @@ impl Hierarchy for Version1 {
             return Ok(());
         };
         let wanted = if frozen { "FROZEN" } else { "THAWED" };
-        let path = freezer.join(name).join("freezer.state");
-        files::write(&path, wanted)?;
+        freezer.write(name, FREEZER, wanted)?;
         let started = Instant::now();
-        while files::read(&path)?.trim() != wanted {
+        while freezer.read(name, FREEZER)?.trim() != wanted {
             if started.elapsed() > FREEZE_PATIENCE {
                 // Not left half frozen: a freeze that fails is none.
-                let _ = files::try_write(&path, "THAWED");
+                let _ = freezer.try_write(name, FREEZER, "THAWED");
                 return Err(SandboxError::Unresponsive { what: "freezer" });
             }
             thread::yield_now();
@@ -232,13 +234,33 @@ impl Hierarchy for Version1 {
     fn release_for_death(&self, name: &str) {
         if let Some(freezer) = &self.freezer {
             // Gone already when the sandbox is.
-            let _ = files::try_write(&freezer.join(name).join("freezer.state"), "THAWED");
+            let _ = freezer.try_write(name, FREEZER, "THAWED");
         }
     }
 
+    fn is_empty(&self, name: &str) -> bool {
+        // Whoever joins one joins all.
+        let Some(folder) = self.all().next() else {
+            return true;
+        };
+        folder
+            .read(name, "tasks")
+            .is_ok_and(|tasks| tasks.is_empty())
+    }
+
+    fn can_forget_peak(&self) -> bool {
+        true
+    }
+
+    fn forget_peak(&self, name: &str) -> Result<(), SandboxError> {
+        let Some(memory) = &self.memory else {
+            return Ok(());
+        };
+        memory.write(name, PEAK, "0")
+    }
+
     fn remove(&self, name: &str) -> Result<(), SandboxError> {
-        self.all()
-            .try_for_each(|folder| files::remove(&folder.join(name)))
+        self.all().try_for_each(|folder| folder.remove(name))
     }
 
     fn controls(&self, controller: &str) -> bool {
@@ -251,7 +273,7 @@ impl Hierarchy for Version1 {
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        self.all().map(Path::to_owned).collect()
+        self.all().map(|folder| folder.path().to_owned()).collect()
     }
 }
 

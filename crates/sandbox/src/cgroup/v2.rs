@@ -1,28 +1,29 @@
 //! Version 2: one tree for every controller; sandboxes are born inside, frozen and killed as one.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{CPU_PERIOD_MICROS, Hierarchy, Memory, MemoryAlarm};
-use super::{files, ownership, quota};
+use super::files::{self, Folder};
+use super::{CPU_PERIOD_MICROS, Figure, Hierarchy, Memory, MemoryAlarm, ownership, quota};
 use crate::SandboxError;
-use crate::sandbox::Usage;
 
 const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
 
+const CURRENT: &str = "memory.current";
+const SWAP: &str = "memory.swap.max";
+const FREEZER: &str = "cgroup.freeze";
 const FREEZE_PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct Version2 {
-    folder: PathBuf,
+    /// Open and so marked as a living server's.
+    folder: Folder,
     /// Those of `WANTED` that the folder's children have.
     controllers: Vec<&'static str>,
-    /// The folder, marked as a living server's.
-    _held: File,
 }
 
 impl Version2 {
@@ -59,14 +60,9 @@ impl Version2 {
             .filter(|one| enabled.contains(one))
             .collect();
         Some(Self {
-            folder,
+            folder: Folder::new(folder, held),
             controllers,
-            _held: held,
         })
-    }
-
-    fn file(&self, name: &str, file: &str) -> PathBuf {
-        self.folder.join(name).join(file)
     }
 }
 
@@ -111,18 +107,23 @@ fn clear(folder: &Path) -> Result<(), SandboxError> {
 
 impl Hierarchy for Version2 {
     fn create(&self, name: &str) -> Result<(), SandboxError> {
-        files::create(&self.folder.join(name))
+        self.folder.create(name)
     }
 
     fn limit_memory(&self, name: &str, bytes: u64) -> Result<(), SandboxError> {
         if self.controls("memory") {
-            let bytes = bytes.to_string();
-            files::write(&self.file(name, "memory.max"), &bytes)?;
+            let most = match bytes {
+                u64::MAX => String::from("max"),
+                bytes => bytes.to_string(),
+            };
+            self.folder.write(name, "memory.max", &most)?;
             // An environment dies as a whole, as in Lambda.
-            files::write(&self.file(name, "memory.oom.group"), "1")?;
-            let swap = self.file(name, "memory.swap.max");
-            if swap.exists() {
-                files::write(&swap, "0")?;
+            self.folder.write(name, "memory.oom.group", "1")?;
+            match self.folder.try_write(name, SWAP, "0") {
+                // The kernel accounts none.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => self.folder.write(name, SWAP, "0")?,
+                Ok(()) => {}
             }
         }
         Ok(())
@@ -134,7 +135,7 @@ impl Hierarchy for Version2 {
         }
         // And one for init.
         let most = (u64::from(pids) + 1).to_string();
-        files::write(&self.file(name, "pids.max"), &most)
+        self.folder.write(name, "pids.max", &most)
     }
 
     fn limit_cpu(&self, name: &str, cpu_millis: Option<u32>) -> Result<(), SandboxError> {
@@ -142,10 +143,8 @@ impl Hierarchy for Version2 {
             return Ok(());
         }
         let quota = quota(cpu_millis, "max");
-        files::write(
-            &self.file(name, "cpu.max"),
-            &format!("{quota} {CPU_PERIOD_MICROS}"),
-        )
+        self.folder
+            .write(name, "cpu.max", &format!("{quota} {CPU_PERIOD_MICROS}"))
     }
 
     fn doors(&self, _name: &str) -> Result<Vec<File>, SandboxError> {
@@ -153,33 +152,35 @@ impl Hierarchy for Version2 {
     }
 
     fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError> {
-        let folder = self.folder.join(name);
-        let open = fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
-            .open(&folder);
-        let file: File = open.map_err(|source| files::failed("open", &folder, source))?;
-        Ok(Some(file.into()))
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        Ok(Some(self.folder.open(name, "", flags)?.into()))
     }
 
-    fn account(&self, name: &str, usage: &mut Usage) -> Result<(), SandboxError> {
-        if self.controls("memory") {
-            usage.memory_bytes = files::read_number(&self.file(name, "memory.current"))?;
-            // Linux 5.19.
-            let peak = files::read_number(&self.file(name, "memory.peak")).unwrap_or(0);
-            usage.memory_peak_bytes = peak.max(usage.memory_bytes);
-            let events = files::read(&self.file(name, "memory.events"))?;
-            usage.oom_kills = files::field(&events, "oom_kill").unwrap_or(0);
+    fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError> {
+        // Processor time is kept for every group, whatever its controllers.
+        if !matches!(figure, Figure::CpuNanos) && !self.controls("memory") {
+            return Ok(None);
         }
-        // Kept for every group, whatever its controllers.
-        let cpu = files::read(&self.file(name, "cpu.stat"))?;
-        usage.cpu_time = Duration::from_micros(files::field(&cpu, "usage_usec").unwrap_or(0));
-        Ok(())
+        let field = |file, key| {
+            let text = self.folder.read(name, file)?;
+            Ok(files::field(&text, key).unwrap_or(0))
+        };
+        match figure {
+            Figure::Memory => self.folder.read_number(name, CURRENT),
+            Figure::MemoryPeak => {
+                // Linux 5.19.
+                let peak = self.folder.read_number(name, "memory.peak").unwrap_or(0);
+                Ok(peak.max(self.folder.read_number(name, CURRENT)?))
+            }
+            Figure::OomKills => field("memory.events", "oom_kill"),
+            Figure::CpuNanos => field("cpu.stat", "usage_usec").map(|micros| micros * 1000),
+        }
+        .map(Some)
     }
 
     fn memory(&self, name: &str) -> Result<Memory, SandboxError> {
-        let used = files::read_number(&self.file(name, "memory.current"))?;
-        let stat = files::read(&self.file(name, "memory.stat"))?;
+        let used = self.folder.read_number(name, CURRENT)?;
+        let stat = self.folder.read(name, "memory.stat")?;
         // `file` includes what lies in a tmpfs.
         let field = |key| files::field(&stat, key).unwrap_or(0);
         Ok(Memory {
@@ -189,8 +190,7 @@ impl Hierarchy for Version2 {
     }
 
     fn alarm_at(&self, name: &str, bytes: u64) -> Result<MemoryAlarm, SandboxError> {
-        let path = self.file(name, "memory.events");
-        let file = File::open(&path).map_err(|source| files::failed("open", &path, source))?;
+        let file = self.folder.open(name, "memory.events", libc::O_RDONLY)?;
         let events = (libc::EPOLLPRI | libc::EPOLLERR) as u32;
         let alarm = MemoryAlarm::Event {
             fd: file.into(),
@@ -209,7 +209,7 @@ impl Hierarchy for Version2 {
             // SAFETY: a live descriptor and a buffer of the stated size.
             unsafe { libc::pread(fd.as_raw_fd(), seen.as_mut_ptr().cast(), seen.len(), 0) };
         }
-        files::write(&self.file(name, "memory.high"), &bytes.to_string())
+        self.folder.write(name, "memory.high", &bytes.to_string())
     }
 
     fn can_freeze(&self) -> bool {
@@ -217,14 +217,17 @@ impl Hierarchy for Version2 {
     }
 
     fn set_frozen(&self, name: &str, frozen: bool) -> Result<(), SandboxError> {
-        let freeze = self.file(name, "cgroup.freeze");
-        files::write(&freeze, if frozen { "1" } else { "0" })?;
-        let events = self.file(name, "cgroup.events");
+        self.folder
+            .write(name, FREEZER, if frozen { "1" } else { "0" })?;
         let started = Instant::now();
-        while files::field(&files::read(&events)?, "frozen") != Some(u64::from(frozen)) {
+        let is_frozen = || {
+            let events = self.folder.read(name, "cgroup.events")?;
+            Ok(files::field(&events, "frozen"))
+        };
+        while is_frozen()? != Some(u64::from(frozen)) {
             if started.elapsed() > FREEZE_PATIENCE {
                 // Not left half frozen: a freeze that fails is none.
-                let _ = files::try_write(&freeze, "0");
+                let _ = self.folder.try_write(name, FREEZER, "0");
                 return Err(SandboxError::Unresponsive { what: "freezer" });
             }
             thread::yield_now();
@@ -234,8 +237,23 @@ impl Hierarchy for Version2 {
 
     fn release_for_death(&self, _name: &str) {}
 
+    fn is_empty(&self, name: &str) -> bool {
+        let events = self.folder.read(name, "cgroup.events").unwrap_or_default();
+        files::field(&events, "populated") == Some(0)
+    }
+
+    /// `memory.peak` cannot be written before Linux 6.12, and from then on begins anew only for whoever
+    /// keeps it open.
+    fn can_forget_peak(&self) -> bool {
+        !self.controls("memory")
+    }
+
+    fn forget_peak(&self, _name: &str) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
     fn remove(&self, name: &str) -> Result<(), SandboxError> {
-        files::remove(&self.folder.join(name))
+        self.folder.remove(name)
     }
 
     fn controls(&self, controller: &str) -> bool {
@@ -243,14 +261,15 @@ impl Hierarchy for Version2 {
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        vec![self.folder.clone()]
+        vec![self.folder.path().to_owned()]
     }
 }
 
 impl Drop for Version2 {
     fn drop(&mut self) {
         // Stays where another server's folder or a last environment still is.
-        let _ = fs::remove_dir(&self.folder);
-        let _ = self.folder.parent().map(fs::remove_dir);
+        let folder = self.folder.path();
+        let _ = fs::remove_dir(folder);
+        let _ = folder.parent().map(fs::remove_dir);
     }
 }

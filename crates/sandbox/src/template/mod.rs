@@ -24,6 +24,7 @@ use hold::Held;
 use seat::{Reach, Seat};
 
 use crate::SandboxError;
+use crate::cgroup::Cgroup;
 use crate::host::{Host, Inner};
 use crate::launch::init_file;
 use crate::plan::{Call, Phase};
@@ -168,7 +169,7 @@ impl Template {
         let ready = lock(&self.0.seat).take();
         let mut ready = ready.filter(|seat| seat.reach == reach);
         let cgroup = ready.as_mut().and_then(|seat| seat.cgroup.take());
-        let mut start = Start::new(host, cgroup, spec.limits, None)?;
+        let mut start = Start::new(host, cgroup, spec.limits, None, Cgroup::limit)?;
         start.add_hostname(&spec.hostname)?;
         for stream in [&spec.stdio.stdin, &spec.stdio.stdout, &spec.stdio.stderr] {
             if let Stream::Fd(fd) = stream {
