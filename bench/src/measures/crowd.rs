@@ -107,9 +107,14 @@ pub(super) fn environments_a_second(tools: &Tools) -> anyhow::Result<Vec<Row>> {
     // A call that met an environment before it had ended made none.
     let made = answers.iter().filter(|answer| *answer == b"1").count();
     let rate = made as f64 / began.elapsed().as_secs_f64();
+    let other = answers.iter().find(|answer| *answer != b"1");
+    let other = other.map(|answer| format!("; one was {:.80}", String::from_utf8_lossy(answer)));
     Ok(vec![Row {
         what: "environments created, run and removed",
-        measured: format!("{rate:.0}/s; {made} for {CALLS} calls, {left} left"),
+        measured: format!(
+            "{rate:.0}/s; {made} for {CALLS} calls, {left} left{}",
+            other.unwrap_or_default()
+        ),
         floor: format!(
             "bare forks of an interpreter, to their end, one by one: {:.0}/s",
             1.0 / floors::fork(tools, 500)?.p50().as_secs_f64()

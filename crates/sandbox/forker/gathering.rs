@@ -3,22 +3,18 @@
 //! A fork copies an entry for each page that is the zygote's own, and an end looks at each again. Pages
 //! that lie side by side in one huge page are copied and let go of together, though each is still
 //! copied alone when somebody writes to it. Of pages of files a fork copies nothing, and then asks
-//! for them again, one after the other: of the files that all run in, entries are copied as well.
+//! for them again, one after the other: of the programs that all run, the zygote has a copy too.
 //! Nothing else changes: where the kernel has no huge pages, or does not let itself be asked, forks
 //! are the same and take longer.
 
 use core::slice;
 
+use crate::mappings::{HUGE, MOST_MAPPINGS, Mapping, find};
 use crate::numbers as nr;
 use crate::steps::call;
 
-/// Smaller mappings are not worth it.
-const LEAST: usize = 64 << 10;
-const LEAST_OF_FILE: usize = 512 << 10;
 /// In all: Python with what most functions import has eight megabytes.
 const MOST: usize = 64 << 20;
-const MOST_MAPPINGS: usize = 32;
-const HUGE: usize = 2 << 20;
 /// For the list of mappings.
 const SCRATCH: usize = 64 << 10;
 
@@ -28,15 +24,8 @@ unsafe extern "C" {
     safe fn getpagesize() -> core::ffi::c_int;
 }
 
-#[derive(Clone, Copy, Default)]
-struct Mapping {
-    start: usize,
-    length: usize,
-    is_own: bool,
-}
-
-/// Gathers the private writable memory of this process, which has one thread; leaves alone what it
-/// cannot move, and all where it cannot look at itself.
+/// Gathers the private writable memory of this process, which has one thread, and its larger programs;
+/// leaves alone what it cannot move, and all where it cannot look at itself.
 pub fn gather() {
     // Shared, so that the list does not have it as a part of something private.
     let Some(scratch) = map(SCRATCH, nr::MAP_SHARED) else {
@@ -49,18 +38,16 @@ pub fn gather() {
         let text = unsafe { slice::from_raw_parts_mut(scratch as *mut u8, SCRATCH) };
         let length = read_maps(procfs, text);
         let mut mappings = [Mapping::default(); MOST_MAPPINGS];
-        let count = parse(&text[..length], &mut mappings);
+        let count = find(&text[..length], &mut mappings);
         move_all(&mappings[..count]);
-        copy_entries_of_files(procfs, &mappings[..count]);
         call(nr::CLOSE, [procfs, 0, 0, 0, 0, 0]);
     }
     call(nr::MUNMAP, [scratch, SCRATCH, 0, 0, 0, 0]);
 }
 
 fn move_all(mappings: &[Mapping]) {
-    let own = || mappings.iter().filter(|one| one.is_own);
-    let total: usize = own().map(|one| one.length).sum();
-    if total == 0 || total > MOST {
+    let total: usize = mappings.iter().map(|one| one.length + HUGE).sum();
+    if mappings.is_empty() || total > MOST {
         return;
     }
     let length = total.next_multiple_of(HUGE) + HUGE;
@@ -73,58 +60,47 @@ fn move_all(mappings: &[Mapping]) {
         [start, length - HUGE, nr::MADV_HUGEPAGE, 0, 0, 0],
     );
     let mut to = start;
-    for one in own() {
-        move_one(one, to);
+    for one in mappings {
+        to = one.place(to);
+        if move_one(one, to) && !one.is_text {
+            let_go_of_nothing(one);
+        }
         to += one.length;
     }
     // What was not needed, before and behind; where the rest was there is nothing any more.
     call(nr::MUNMAP, [region, length, 0, 0, 0, 0]);
 }
 
-fn move_one(one: &Mapping, to: usize) {
+/// Whether it was moved; what cannot be is left as it was.
+fn move_one(one: &Mapping, to: usize) -> bool {
     // SAFETY: both are mapped, and apart; this thread, the only one, writes nothing meanwhile but
     // its registers and its stack, which is not among them.
     unsafe { copy(to, one.start, one.length) };
+    // Before it is there: this very code may be a part of it.
+    let text = [to, one.length, nr::PROT_READ | nr::PROT_EXEC, 0, 0, 0];
+    if one.is_text && call(nr::MPROTECT, text) < 0 {
+        return false;
+    }
     let flags = nr::MREMAP_MAYMOVE | nr::MREMAP_FIXED;
     let moved = call(
         nr::MREMAP,
         [to, one.length, one.length, flags, one.start, 0],
     );
-    // What fails leaves the mapping as it was.
-    if moved < 0 {
-        return;
-    }
-    // What a fork adds is its own, and is to be no more than it needs.
+    moved >= 0
+}
+
+/// What a fork adds is its own, and is to be no more than it needs: pages that are empty are as good as
+/// never touched.
+fn let_go_of_nothing(one: &Mapping) {
     let small = nr::MADV_NOHUGEPAGE;
     call(nr::MADVISE, [one.start, one.length, small, 0, 0, 0]);
     let page = getpagesize() as usize;
-    for address in (one.start..one.start + one.length).step_by(page) {
+    for address in (one.start..one.end()).step_by(page) {
         // SAFETY: mapped, by the move.
         if unsafe { is_empty(address, page) } {
-            // As good as never touched.
             call(nr::MADVISE, [address, page, nr::MADV_DONTNEED, 0, 0, 0]);
         }
     }
-}
-
-/// A mapping of a file counts as one that has pages of its own, and has its entries copied, from the
-/// first page on that was written to. The byte written is the one that is there.
-fn copy_entries_of_files(procfs: usize, mappings: &[Mapping]) {
-    let path = c"self/mem".as_ptr() as usize;
-    let flags = nr::O_RDWR | nr::O_CLOEXEC;
-    let memory = call(nr::OPENAT, [procfs, path, flags, 0, 0, 0]);
-    if memory < 0 {
-        return;
-    }
-    let memory = memory as usize;
-    for one in mappings.iter().filter(|one| !one.is_own) {
-        let mut byte = 0_u8;
-        let at = &raw mut byte as usize;
-        if call(nr::PREAD64, [memory, at, 1, one.start, 0, 0]) == 1 {
-            call(nr::PWRITE64, [memory, at, 1, one.start, 0, 0]);
-        }
-    }
-    call(nr::CLOSE, [memory, 0, 0, 0, 0, 0]);
 }
 
 fn map(length: usize, kind: usize) -> Option<usize> {
@@ -188,46 +164,4 @@ fn read_maps(procfs: usize, text: &mut [u8]) -> usize {
     }
     call(nr::CLOSE, [file, 0, 0, 0, 0, 0]);
     length
-}
-
-/// Finds the mappings that are worth it, but for stacks. Returns how many.
-fn parse(text: &[u8], mappings: &mut [Mapping; MOST_MAPPINGS]) -> usize {
-    let mut count = 0;
-    let mut lines = text.split(|&byte| byte == b'\n');
-    // Nothing, or what there was no room for.
-    lines.next_back();
-    for line in lines {
-        let Some(mapping) = mapping(line) else {
-            continue;
-        };
-        if count < mappings.len() {
-            mappings[count] = mapping;
-            count += 1;
-        }
-    }
-    count
-}
-
-fn mapping(line: &[u8]) -> Option<Mapping> {
-    let mut words = line.split(|&byte| byte == b' ');
-    let mut range = words.next()?.split(|&byte| byte == b'-');
-    let (start, end) = (hexadecimal(range.next()?)?, hexadecimal(range.next()?)?);
-    let length = end.checked_sub(start)?;
-    let (least, is_own) = match words.next()? {
-        b"rw-p" if !line.ends_with(b"[stack]") => (LEAST, true),
-        b"r-xp" => (LEAST_OF_FILE, false),
-        _ => return None,
-    };
-    (length >= least).then_some(Mapping {
-        start,
-        length,
-        is_own,
-    })
-}
-
-fn hexadecimal(digits: &[u8]) -> Option<usize> {
-    digits.iter().try_fold(0_usize, |number, &digit| {
-        let digit = char::from(digit).to_digit(16)?;
-        number.checked_mul(16)?.checked_add(digit as usize)
-    })
 }

@@ -18,6 +18,7 @@ mod birth;
 #[path = "../init/clone.rs"]
 mod clone;
 mod gathering;
+mod mappings;
 #[path = "../init/numbers.rs"]
 mod numbers;
 #[path = "../init/plan.rs"]

@@ -62,7 +62,9 @@ extern "C" fn main(stack: *const usize) -> ! {
         unsafe { (*stack, decimal(*stack.add(2)), decimal(*stack.add(3))) };
     block_all_signals();
     if count == ADOPTING {
-        // Executed by a process that has set everything up and forked the payload.
+        // Executed by a process that has set everything up and forked the payload. Undumpable it is
+        // already where its user may not read this program, but for a host that is told otherwise.
+        call(nr::PRCTL, [nr::PR_SET_DUMPABLE, 0, 0, 0, 0, 0]);
         supervise(first, second as isize);
     }
     if map_plan(plan::ADDRESS, first, second) < 0 {
@@ -213,7 +215,10 @@ fn obey(control: usize) {
         flags: 0,
     };
     let address = &raw mut message as usize;
-    let read = call(nr::RECVMSG, [control, address, nr::MSG_CMSG_CLOEXEC, 0, 0, 0]);
+    let read = call(
+        nr::RECVMSG,
+        [control, address, nr::MSG_CMSG_CLOEXEC, 0, 0, 0],
+    );
     if read == EINTR {
         return;
     }

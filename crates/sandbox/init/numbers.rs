@@ -4,8 +4,7 @@
 mod calls {
     pub const READ: usize = 0;
     pub const CLOSE: usize = 3;
-    pub const PREAD64: usize = 17;
-    pub const PWRITE64: usize = 18;
+    pub const MPROTECT: usize = 10;
     pub const MREMAP: usize = 25;
     pub const MADVISE: usize = 28;
     pub const OPENAT: usize = 257;
@@ -29,6 +28,7 @@ mod calls {
     pub const FCNTL: usize = 72;
     pub const EXIT_GROUP: usize = 231;
     pub const PPOLL: usize = 271;
+    pub const PRCTL: usize = 157;
     pub const SIGNALFD4: usize = 289;
 }
 
@@ -45,9 +45,8 @@ mod calls {
     pub const OPENAT: usize = 56;
     pub const CLOSE: usize = 57;
     pub const READ: usize = 63;
-    pub const PREAD64: usize = 67;
-    pub const PWRITE64: usize = 68;
     pub const PPOLL: usize = 73;
+    pub const PRCTL: usize = 167;
     pub const SIGNALFD4: usize = 74;
     pub const EXIT_GROUP: usize = 94;
     pub const KILL: usize = 129;
@@ -58,6 +57,7 @@ mod calls {
     pub const RECVMSG: usize = 212;
     pub const MUNMAP: usize = 215;
     pub const MREMAP: usize = 216;
+    pub const MPROTECT: usize = 226;
     pub const CLONE: usize = 220;
     pub const MMAP: usize = 222;
     pub const MADVISE: usize = 233;
@@ -70,10 +70,12 @@ pub const FSOPEN: usize = 430;
 pub const FSCONFIG: usize = 431;
 pub const FSMOUNT: usize = 432;
 
+pub const PR_SET_DUMPABLE: usize = 4;
 pub const F_SETFD: usize = 2;
 pub const FD_CLOEXEC: usize = 1;
 pub const PROT_READ: usize = 1;
 pub const PROT_WRITE: usize = 2;
+pub const PROT_EXEC: usize = 4;
 pub const MAP_SHARED: usize = 0x1;
 pub const MAP_PRIVATE: usize = 0x2;
 pub const MAP_ANONYMOUS: usize = 0x20;
@@ -88,7 +90,6 @@ pub const MADV_NOHUGEPAGE: usize = 15;
 pub const FSOPEN_CLOEXEC: usize = 1;
 pub const FSCONFIG_CMD_CREATE: usize = 6;
 pub const FSMOUNT_CLOEXEC: usize = 1;
-pub const O_RDWR: usize = 2;
 pub const O_CLOEXEC: usize = 0o2_000_000;
 pub const SIG_SETMASK: usize = 2;
 pub const SIGCHLD: usize = 17;

@@ -24,6 +24,9 @@ mod inside;
 mod janitor;
 mod later;
 mod launch;
+#[cfg(test)]
+#[path = "../forker/mappings.rs"]
+mod mappings;
 mod memory_guard;
 mod network;
 mod opening;

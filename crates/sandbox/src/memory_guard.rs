@@ -71,7 +71,14 @@ struct Shared {
     epoll: OwnedFd,
     wake: OwnedFd,
     ended: AtomicBool,
-    posts: Mutex<HashMap<u64, Post>>,
+    posts: Mutex<Posts>,
+}
+
+#[derive(Debug, Default)]
+struct Posts {
+    by_key: HashMap<u64, Post>,
+    /// The thread waits until it is woken, for there is nobody to be asked.
+    is_asleep: bool,
 }
 
 /// An environment and how its memory is learnt.
@@ -161,11 +168,11 @@ impl MemoryGuard {
             gauge,
             paused: false,
         };
-        self.shared.posts().insert(key, post);
+        self.shared.posts().by_key.insert(key, post);
         match event {
             Some((fd, events)) => eventfd::add(&self.shared.epoll, fd, events, key)
                 .map_err(SandboxError::host("watch a memory alarm"))?,
-            None => eventfd::ring(&self.shared.wake),
+            None => self.shared.wake_if_asleep(),
         }
         Ok(watch)
     }
@@ -176,12 +183,12 @@ impl Shared {
         let mut due = Instant::now();
         let mut looks = HashMap::new();
         while !self.ended.load(Ordering::Acquire) {
-            let patience = if self.posts().values().any(Post::is_polled) {
+            let patience = if self.falls_asleep() {
+                -1
+            } else {
                 let left = due.saturating_duration_since(Instant::now());
                 // Rounded up, or the last part of a millisecond would be spent awake.
                 left.as_micros().div_ceil(1_000) as i32
-            } else {
-                -1
             };
             let keys = match eventfd::wait(&self.epoll, patience) {
                 Ok(keys) => keys,
@@ -194,10 +201,10 @@ impl Shared {
                 eventfd::silence(&self.wake);
             }
             let begun = Instant::now();
-            // Whoever starts or freezes wakes this thread, which is no reason to ask all others.
+            // Whoever wakes this thread is no reason to ask all others.
             let polls = begun >= due;
             // What is over leaves the map, and with its descriptor the epoll set.
-            self.posts().retain(|key, post| {
+            self.posts().by_key.retain(|key, post| {
                 let to_look_at = keys.contains(key) || polls && post.has_reached_its_mark();
                 !(to_look_at && post.is_over())
             });
@@ -209,11 +216,25 @@ impl Shared {
         }
     }
 
+    /// Whether nobody is to be asked, and so this thread waits until it is woken.
+    fn falls_asleep(&self) -> bool {
+        let mut posts = self.posts();
+        posts.is_asleep = !posts.by_key.values().any(Post::is_polled);
+        posts.is_asleep
+    }
+
+    /// A thread that is not asleep looks at what has changed when its next round is due.
+    fn wake_if_asleep(&self) {
+        if self.posts().is_asleep {
+            eventfd::ring(&self.wake);
+        }
+    }
+
     /// Those at environments that have ended, of which each holds a mount.
     fn forget_looks(&self, looks: &mut HashMap<u64, Look>) {
         if !looks.is_empty() {
             let posts = self.posts();
-            looks.retain(|key, _| posts.contains_key(key));
+            looks.retain(|key, _| posts.by_key.contains_key(key));
         }
     }
 
@@ -222,7 +243,7 @@ impl Shared {
     fn look_at_processes(&self, looks: &mut HashMap<u64, Look>) -> Duration {
         let now = Instant::now();
         let mut due = Vec::new();
-        for (key, post) in self.posts().iter() {
+        for (key, post) in &self.posts().by_key {
             if matches!(post.gauge, Gauge::Processes) && !post.paused {
                 due.push((*key, post.guarded.pid, post.guarded.memory_bytes));
             }
@@ -244,7 +265,7 @@ impl Shared {
             look.next = now + took * ROUNDS;
             spent += took.min(POLL / ROUNDS);
             let mut posts = self.posts();
-            let Some(post) = posts.get(&key) else {
+            let Some(post) = posts.by_key.get(&key) else {
                 continue;
             };
             let peak = &post.guarded.seen.peak_bytes;
@@ -252,13 +273,13 @@ impl Shared {
             // It may have become a function's meanwhile, or frozen.
             if is_beyond && !post.paused && post.guarded.memory_bytes == limit {
                 post.guarded.kill();
-                posts.remove(&key);
+                posts.by_key.remove(&key);
             }
         }
         spent
     }
 
-    fn posts(&self) -> MutexGuard<'_, HashMap<u64, Post>> {
+    fn posts(&self) -> MutexGuard<'_, Posts> {
         self.posts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -356,7 +377,7 @@ impl Watch {
     /// Guards other limits from now on, of an environment that was nobody's and now is.
     pub(crate) fn change(&self, memory_bytes: u64, tmp_bytes: u64) -> Result<(), SandboxError> {
         let mut posts = self.shared.posts();
-        let Some(post) = posts.get_mut(&self.key) else {
+        let Some(post) = posts.by_key.get_mut(&self.key) else {
             return Ok(());
         };
         (post.guarded.memory_bytes, post.guarded.tmp_bytes) = (memory_bytes, tmp_bytes);
@@ -367,7 +388,7 @@ impl Watch {
         post.paused = false;
         if post.is_polled() {
             drop(posts);
-            eventfd::ring(&self.shared.wake);
+            self.shared.wake_if_asleep();
         }
         Ok(())
     }
@@ -375,20 +396,20 @@ impl Watch {
     /// Says that the environment is frozen, or no longer.
     pub(crate) fn pause(&self, paused: bool) {
         let mut posts = self.shared.posts();
-        let Some(post) = posts.get_mut(&self.key) else {
+        let Some(post) = posts.by_key.get_mut(&self.key) else {
             return;
         };
         post.paused = paused;
         if post.is_polled() {
             drop(posts);
-            eventfd::ring(&self.shared.wake);
+            self.shared.wake_if_asleep();
         }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let post = self.shared.posts().remove(&self.key);
+        let post = self.shared.posts().by_key.remove(&self.key);
         if !post.is_some_and(|post| matches!(post.gauge, Gauge::Group { .. })) {
             // The thread may hold something of its own for it.
             eventfd::ring(&self.shared.wake);

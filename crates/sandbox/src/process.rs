@@ -127,16 +127,3 @@ pub(crate) fn bytes_of(text: &str, name: &str) -> Option<u64> {
     let kib: u64 = value.trim().trim_end_matches(" kB").parse().ok()?;
     Some(kib * 1024)
 }
-
-/// CPU time of a process and its collected children. Zero when it is gone.
-pub(crate) fn cpu_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The command in parentheses may hold spaces; user, system and the children's are fields 14
-    // to 17, the eleventh and following after it.
-    let after_command = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = after_command.split_whitespace().skip(11).take(4);
-    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
-    // SAFETY: no preconditions.
-    let ticks_a_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as u64;
-    Duration::from_millis(ticks * 1000 / ticks_a_second)
-}

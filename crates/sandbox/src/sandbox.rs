@@ -72,8 +72,6 @@ pub struct Usage {
     /// The most that was ever in use, page cache and a `/tmp` in memory included; where something
     /// was written to a `/tmp` on disk, without page cache.
     pub memory_peak_bytes: u64,
-    /// CPU time of all its processes.
-    pub cpu_time: Duration,
     /// Kills at the memory limit: processes by the kernel, or the environment as a whole.
     pub oom_kills: u64,
 }
@@ -191,11 +189,6 @@ impl Sandbox {
             ];
             usage.memory_bytes = now;
             usage.memory_peak_bytes = peaks.into_iter().max().unwrap_or(0);
-        }
-        if usage.cpu_time.is_zero()
-            && let Some(pid) = self.program.pid()
-        {
-            usage.cpu_time = process::cpu_time(pid);
         }
         Ok(usage)
     }
@@ -318,7 +311,13 @@ impl Drop for Sandbox {
         }
         self.watch = None;
         if let Some(init) = self.init.take() {
-            let cgroup = self.cgroup.take();
+            let mut cgroup = self.cgroup.take();
+            if let Some(cgroup) = &mut cgroup
+                && self.seen.exceeded.load(Ordering::Acquire)
+            {
+                // Memory ran out in it, and nobody else has it.
+                cgroup.home = None;
+            }
             self.host.janitor.bury(Remains {
                 init,
                 cgroup,

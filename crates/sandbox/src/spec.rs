@@ -48,13 +48,15 @@ pub struct Completion {
     pub limits: Limits,
 }
 
-/// A sandbox forked from a zygote: it runs the zygote's program and sees its root view, and is
-/// open, as with [`Spec::stash`].
+/// A sandbox forked from a zygote: it runs the zygote's program and sees its root view.
 #[derive(Debug, Default)]
 pub struct ForkSpec {
     /// At most 64 bytes.
     pub hostname: String,
     pub limits: Limits,
+    /// What makes it somebody's at once, as in [`Completion`]; without, it is open, as with
+    /// [`Spec::stash`]. What a template forks is somebody's already.
+    pub binds: Option<Vec<Bind>>,
     pub network: Network,
     pub stdio: Stdio,
     /// As in [`Spec`].

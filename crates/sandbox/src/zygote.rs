@@ -5,8 +5,9 @@
 //! from nobody but the server, and what it forks sheds all privilege before it runs a line of its
 //! own. It is no ancestor of its sandboxes: they are the server's children, and survive it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -60,7 +61,12 @@ impl Host {
             Control::pair(PATIENCE).map_err(SandboxError::host("open a control socket"))?;
         let (socket, program_end) =
             Control::pair(PATIENCE).map_err(SandboxError::host("open a zygote's socket"))?;
-        let init = OwnedFd::from(init_file()?);
+        let init = init_file()?;
+        // Whoever may execute it and not read it, a sandbox's user, is undumpable from its first
+        // instruction on: nobody else of that user reads or writes its memory.
+        init.set_permissions(Permissions::from_mode(0o711))
+            .map_err(SandboxError::host("protect the sandbox's init"))?;
+        let init = OwnedFd::from(init);
         let mut plan = Plan::new(init_end.as_raw_fd());
         plan.becomes_payload();
         let mut extra = vec![Bind::new(&stash, STASH)];
@@ -119,6 +125,12 @@ impl Zygote {
         self.pid
     }
 
+    /// Whether it has ended, by whatever hand; in doubt it has.
+    pub fn has_ended(&self) -> bool {
+        let process = self.process.as_ref();
+        process.is_none_or(|process| process.has_ended().unwrap_or(true))
+    }
+
     /// Memory of its own, in bytes: what is in no file.
     pub fn memory_bytes(&self) -> u64 {
         process::anonymous(self.pid)
@@ -133,22 +145,34 @@ impl Zygote {
         }
     }
 
-    /// Forks an open sandbox: what [`Host::spawn`] makes with a stash, but for the program, which
-    /// goes on where the zygote is. Blocks for a millisecond or two.
+    /// Forks a sandbox: what [`Host::spawn`] makes with a stash, but for the program, which goes on where
+    /// the zygote is; and where the spec says what it becomes, completed. Blocks for a millisecond or
+    /// two.
     pub fn fork(&self, mut spec: ForkSpec) -> Result<Sandbox, SandboxError> {
         let host = &self.host;
         // A burst beyond what is ready does not wait for disks: memory serves as well.
         let disk = host.tmp_disks.take_ready(spec.limits.tmp_bytes);
-        let mut start = Start::new(host, None, spec.limits, disk, Cgroup::limit_for_now)?;
+        let limit = match &spec.binds {
+            Some(_) => Cgroup::limit,
+            None => Cgroup::limit_for_now,
+        };
+        let mut start = Start::new(host, None, spec.limits, disk, limit)?;
         start.add_hostname(&spec.hostname)?;
         start.add_network(std::mem::take(&mut spec.network))?;
         let user = start.take_user(Identity::Pooled, &spec.stdio)?;
         let passwd = user.passwd();
         root_view::add_forked(&mut start.plan, start.tmp, passwd.as_deref())?;
-        identity::die_with_server(&mut start.plan);
-        start.opening = Some(Opening::new(&self.stash, user));
+        let last_capability = host.last_capability;
+        if let Some(binds) = &spec.binds {
+            root_view::add_completion(&mut start.plan, &self.stash, binds, None)?;
+            identity::add(&mut start.plan, Phase::Setup, user, last_capability);
+            identity::guard_init(&mut start.plan);
+        } else {
+            identity::die_with_server(&mut start.plan);
+            start.opening = Some(Opening::new(&self.stash, user));
+            identity::add(&mut start.plan, Phase::Payload, user, last_capability);
+        }
         let inherited = inherited(host, &spec.stdio, &spec.inherit);
-        identity::add(&mut start.plan, Phase::Payload, user, host.last_capability);
         identity::make_payload_dumpable(&mut start.plan);
         start.add_limits_and_descriptors(&inherited);
         start.confine()?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox::{ForkSpec, Host, Limits, Sandbox, SandboxError, Spec, Zygote};
+use sandbox::{Completion, ForkSpec, Host, Limits, Sandbox, SandboxError, Spec, Zygote};
 
 use super::connections::{Client, Connections, ProgramEnds, Sockets};
 use super::link::{Frames, Link};
@@ -127,15 +127,17 @@ impl Maker {
         self.execute(spec, wiring).await
     }
 
-    /// Forks a zygote.
+    /// Forks a zygote; with a completion, what comes of it is completed.
     pub(crate) async fn fork(
         &self,
         zygote: &Arc<Zygote>,
         outbound: Outbound,
+        completion: Option<&Completion>,
     ) -> Result<Body, StartError> {
         let zygote = Arc::clone(zygote);
-        let limits = blueprint::unlimited();
-        let fork = move |spec| zygote.fork(spec);
+        let limits = completion.map_or_else(blueprint::unlimited, |completion| completion.limits);
+        let binds = completion.map(|completion| completion.binds.clone());
+        let fork = move |spec| zygote.fork(ForkSpec { binds, ..spec });
         let mut body = self.fork_with(outbound, limits, fork).await?;
         (body.tier, body.is_booted) = (StartTier::Zygote, false);
         Ok(body)
@@ -162,6 +164,7 @@ impl Maker {
             network,
             stdio,
             inherit,
+            binds: None,
         };
         let forked = blocking(move || fork(spec)).await?;
         let sandbox = forked.map_err(|error| failed("fork an environment", &error))?;
@@ -215,6 +218,13 @@ impl Body {
         let rehearsed = tokio::time::timeout(limit, self.link.rehearse(&variables));
         self.is_booted = matches!(rehearsed.await, Ok(Ok(())));
         self.is_booted
+    }
+
+    /// Makes it somebody's.
+    pub(crate) async fn complete(&self, completion: &Arc<Completion>) -> Result<(), StartError> {
+        let (sandbox, completion) = (Arc::clone(&self.sandbox), Arc::clone(completion));
+        let completed = blocking(move || sandbox.complete(&completion)).await?;
+        completed.map_err(|error| failed("complete the sandbox", &error))
     }
 
     /// Whether it still waits to become a function, and nothing else.

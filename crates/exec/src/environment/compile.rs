@@ -86,18 +86,14 @@ impl Launcher {
     ) -> Result<(), String> {
         let internal = |error: super::StartError| format!("{error:?}");
         let mut body = self.nursery.spare_or_new(recipe).await.map_err(internal)?;
-        let completion = Completion {
+        let completion = Arc::new(Completion {
             binds: vec![Bind::new(image.path(), place.root)],
             limits: Limits {
                 memory_bytes: MEMORY_BYTES,
                 ..blueprint::unlimited()
             },
-        };
-        let sandbox = Arc::clone(body.sandbox());
-        let completed = blocking(move || sandbox.complete(&completion)).await;
-        completed
-            .map_err(internal)?
-            .map_err(|error| error.to_string())?;
+        });
+        body.complete(&completion).await.map_err(internal)?;
         if !body.is_booted && !body.boot(LIMIT).await {
             return Err("the interpreter did not boot".to_owned());
         }

@@ -262,20 +262,7 @@ impl Launcher {
         let cpu_millis = function.cpu_millis().max(self.config.least_cpu_millis);
         let interpreter = compile::interpreter_name(resolved);
         let completion = blueprint::completion(function, interpreter.as_deref(), cpu_millis)?;
-        let completion = Arc::new(completion);
-        loop {
-            let body = self.nursery.take(recipe).await?;
-            let (sandbox, completion) = (Arc::clone(&body.sandbox), Arc::clone(&completion));
-            let completed = blocking(move || sandbox.complete(&completion)).await?;
-            match completed {
-                Ok(()) => return Ok(body),
-                // Its process may have been ended from outside; a fresh one tells what is wrong.
-                Err(error) if body.is_booted => {
-                    tracing::warn!(%error, "a parked environment cannot be used");
-                }
-                Err(error) => return Err(failed("complete the sandbox", &error)),
-            }
-        }
+        self.nursery.take(recipe, &Arc::new(completion)).await
     }
 
     /// A body of the function's own, from its first instruction on.

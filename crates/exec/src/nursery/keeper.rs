@@ -92,7 +92,7 @@ async fn park_one(nursery: &Nursery, line: &Line) -> bool {
     let made = match line.zygote() {
         Some(zygote) => {
             let outbound = line.recipe.outbound;
-            let forked = nursery.maker.fork(&zygote, outbound).await;
+            let forked = nursery.maker.fork(&zygote, outbound, None).await;
             if forked.is_err() {
                 line.lose(&zygote);
             }

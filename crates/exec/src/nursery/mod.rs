@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use sandbox::Completion;
 
 pub(crate) use recipe::Recipe;
 
@@ -58,39 +59,54 @@ impl Nursery {
         })
     }
 
-    /// A generic environment: the fastest that there is.
-    pub(crate) async fn take(self: &Arc<Self>, recipe: &Recipe) -> Result<Body, StartError> {
+    /// An environment that has become somebody's, in the fastest way that there is.
+    pub(crate) async fn take(
+        self: &Arc<Self>,
+        recipe: &Recipe,
+        completion: &Arc<Completion>,
+    ) -> Result<Body, StartError> {
         let line = self.line(recipe);
         line.note_start(Instant::now());
-        let parked = line.take_parked(self);
-        self.tend(&line);
-        if let Some(body) = parked {
+        loop {
+            let parked = line.take_parked(self);
+            self.tend(&line);
+            let Some(body) = parked else { break };
+            match body.complete(completion).await {
+                Ok(()) => return Ok(body),
+                // Its process may have been ended from outside; a fresh one tells what is wrong.
+                Err(error) => tracing::warn!(?error, "a parked environment cannot be used"),
+            }
+        }
+        if let Some(body) = self.fork(&line, Some(completion)).await {
             return Ok(body);
         }
-        if let Some(body) = self.fork(&line).await {
-            return Ok(body);
-        }
-        self.maker.generic(recipe).await
+        let body = self.maker.generic(recipe).await?;
+        body.complete(completion).await.map(|()| body)
     }
 
     /// A generic environment for work of our own, which says nothing of how many will be needed.
     pub(crate) async fn spare_or_new(&self, recipe: &Recipe) -> Result<Body, StartError> {
         let line = self.lines.lock().get(recipe).cloned();
         if let Some(line) = line
-            && let Some(body) = self.fork(&line).await
+            && let Some(body) = self.fork(&line, None).await
         {
             return Ok(body);
         }
         self.maker.generic(recipe).await
     }
 
-    /// One from the line's zygote, if there is one; if it fails, it will be replaced.
-    async fn fork(&self, line: &Line) -> Option<Body> {
+    /// One from the line's zygote, if there is one; if that fails, it will be replaced, but for what
+    /// may be the function's own: then what is executed tells.
+    async fn fork(&self, line: &Line, completion: Option<&Arc<Completion>>) -> Option<Body> {
         let zygote = line.zygote()?;
-        let forked = self.maker.fork(&zygote, line.recipe.outbound).await;
+        let outbound = line.recipe.outbound;
+        let completion = completion.map(|completion| &**completion);
+        let forked = self.maker.fork(&zygote, outbound, completion).await;
         let failed = |error: &StartError| {
-            tracing::warn!(?error, pid = zygote.pid(), "a zygote forks no more");
-            line.lose(&zygote);
+            tracing::warn!(?error, pid = zygote.pid(), "a zygote does not fork");
+            if completion.is_none() || zygote.has_ended() {
+                line.lose(&zygote);
+            }
         };
         forked.inspect_err(failed).ok()
     }

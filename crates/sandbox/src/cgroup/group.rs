@@ -2,16 +2,14 @@
 //! longer than all that is done with it.
 //!
 //! What can be told apart stays apart. A group is used again only when no process is left in it, none
-//! was killed in it for its memory, and almost nothing is charged to it any more; its peak begins
-//! anew, and what it had used before is not the next environment's. Its limits stay as long as the next
-//! one's are the same.
+//! was killed in it for its memory, and almost nothing is charged to it any more; its peak begins anew.
+//! Its limits stay as long as the next one's are the same.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use super::{Figure, Hierarchy, MemoryGroup};
 use crate::SandboxError;
@@ -33,8 +31,8 @@ pub struct Cgroup {
     limits: Mutex<Option<Limits>>,
     /// Whether it was frozen and not thawed.
     frozen: AtomicBool,
-    /// What those before have used; `None` where nobody was.
-    before: Option<Usage>,
+    /// Bytes that those before have left; `None` where nobody was.
+    left: Option<u64>,
     /// The stock that it goes back to.
     pub(crate) home: Option<Sender<Taken>>,
     removed: bool,
@@ -51,7 +49,7 @@ impl Cgroup {
             hierarchies: Arc::clone(hierarchies),
             limits: Mutex::default(),
             frozen: AtomicBool::new(false),
-            before: None,
+            left: None,
             home: None,
             removed: false,
         };
@@ -66,7 +64,7 @@ impl Cgroup {
         let home = self.home.take().filter(|_| self.can_be_used_again());
         match home {
             Some(stock) => {
-                self.before = Some(Usage::default());
+                self.left = Some(0);
                 // Without its thread the stock is no more, and what is dropped is removed.
                 let _ = stock.send(Taken::CgroupBack(self));
                 Ok(())
@@ -87,22 +85,17 @@ impl Cgroup {
 
     /// Makes it as new, should somebody have been in it. False where it cannot be.
     pub(crate) fn begin(&mut self) -> bool {
-        if self.before.is_none() {
+        if self.left.is_none() {
             return true;
         }
-        let begin = || -> Result<Usage, SandboxError> {
+        let begin = || -> Result<u64, SandboxError> {
             for one in self.hierarchies.iter() {
                 one.forget_peak(&self.name)?;
             }
-            Ok(Usage {
-                memory_bytes: self.accounted(Figure::Memory)?,
-                cpu_time: Duration::from_nanos(self.accounted(Figure::CpuNanos)?),
-                ..Usage::default()
-            })
+            self.accounted(Figure::Memory)
         };
-        self.before = begin().ok();
-        self.before
-            .is_some_and(|before| before.memory_bytes <= MOST_LEFT)
+        self.left = begin().ok();
+        self.left.is_some_and(|left| left <= MOST_LEFT)
     }
 
     /// Sets the limits, those that have changed: each write takes the kernel its time, and a group
@@ -200,22 +193,18 @@ impl Cgroup {
 
     /// What its environment has used.
     pub(crate) fn usage(&self) -> Result<Usage, SandboxError> {
-        let before = self.before.unwrap_or_default();
-        let cpu_time = Duration::from_nanos(self.accounted(Figure::CpuNanos)?);
         let memory = self.accounted(Figure::Memory)?;
         Ok(Usage {
-            memory_bytes: memory.saturating_sub(before.memory_bytes),
+            memory_bytes: memory.saturating_sub(self.left.unwrap_or(0)),
             memory_peak_bytes: self.memory_peak()?,
-            cpu_time: cpu_time.saturating_sub(before.cpu_time),
             oom_kills: self.oom_kills()?,
         })
     }
 
     /// The most memory that was ever in use, in bytes; 0 where that is not known.
     pub(crate) fn memory_peak(&self) -> Result<u64, SandboxError> {
-        let before = self.before.unwrap_or_default();
         let peak = self.accounted(Figure::MemoryPeak)?;
-        Ok(peak.saturating_sub(before.memory_bytes))
+        Ok(peak.saturating_sub(self.left.unwrap_or(0)))
     }
 
     /// How many processes the kernel killed at the limit of memory.

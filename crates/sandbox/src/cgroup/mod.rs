@@ -82,8 +82,6 @@ enum Figure {
     MemoryPeak,
     /// Processes killed at the limit of memory.
     OomKills,
-    /// Time of processors, in nanoseconds.
-    CpuNanos,
 }
 
 /// Memory of a group, in bytes.

@@ -26,7 +26,6 @@ pub(super) struct Version1 {
     // Each open and so marked as a living server's.
     memory: Option<Folder>,
     cpu: Option<Folder>,
-    accounts: Option<Folder>,
     pids: Option<Folder>,
     freezer: Option<Folder>,
     /// Whether memory and swap together are accounted.
@@ -34,8 +33,8 @@ pub(super) struct Version1 {
 }
 
 impl Version1 {
-    /// `whole` also takes the controllers that version 2 has built in: accounts and freezer.
-    pub(super) fn claim(instance: &str, whole: bool) -> Option<Self> {
+    /// `freezer` is to be taken where version 2, which has one built in, is not there.
+    pub(super) fn claim(instance: &str, freezer: bool) -> Option<Self> {
         let mounts = files::mounts("cgroup");
         let claim = |controller: &str| {
             let holds = |options: &str| options.split(',').any(|option| option == controller);
@@ -48,9 +47,8 @@ impl Version1 {
             accounts_swap: memory.as_ref().is_some_and(with_swap),
             memory,
             cpu: claim("cpu"),
-            accounts: whole.then(|| claim("cpuacct")).flatten(),
             pids: claim("pids"),
-            freezer: whole.then(|| claim("freezer")).flatten(),
+            freezer: freezer.then(|| claim("freezer")).flatten(),
         };
         let mut folders = version.all();
         folders.next().is_some().then_some(())?;
@@ -61,13 +59,7 @@ impl Version1 {
     /// Each folder once, though controllers may share a tree (`cpu,cpuacct`).
     fn all(&self) -> impl Iterator<Item = &Folder> {
         let mut seen = Vec::new();
-        let all = [
-            &self.memory,
-            &self.cpu,
-            &self.accounts,
-            &self.pids,
-            &self.freezer,
-        ];
+        let all = [&self.memory, &self.cpu, &self.pids, &self.freezer];
         all.into_iter().flatten().filter(move |folder| {
             let new = !seen.contains(&folder.path());
             seen.push(folder.path());
@@ -164,17 +156,12 @@ impl Hierarchy for Version1 {
     }
 
     fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError> {
-        let folder = match figure {
-            Figure::CpuNanos => &self.accounts,
-            _ => &self.memory,
-        };
-        let Some(folder) = folder else {
+        let Some(folder) = &self.memory else {
             return Ok(None);
         };
         match figure {
             Figure::Memory => folder.read_number(name, USAGE),
             Figure::MemoryPeak => folder.read_number(name, PEAK),
-            Figure::CpuNanos => folder.read_number(name, "cpuacct.usage"),
             Figure::OomKills => {
                 let control = folder.read(name, "memory.oom_control")?;
                 Ok(files::field(&control, "oom_kill").unwrap_or(0))

@@ -157,14 +157,9 @@ impl Hierarchy for Version2 {
     }
 
     fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError> {
-        // Processor time is kept for every group, whatever its controllers.
-        if !matches!(figure, Figure::CpuNanos) && !self.controls("memory") {
+        if !self.controls("memory") {
             return Ok(None);
         }
-        let field = |file, key| {
-            let text = self.folder.read(name, file)?;
-            Ok(files::field(&text, key).unwrap_or(0))
-        };
         match figure {
             Figure::Memory => self.folder.read_number(name, CURRENT),
             Figure::MemoryPeak => {
@@ -172,8 +167,10 @@ impl Hierarchy for Version2 {
                 let peak = self.folder.read_number(name, "memory.peak").unwrap_or(0);
                 Ok(peak.max(self.folder.read_number(name, CURRENT)?))
             }
-            Figure::OomKills => field("memory.events", "oom_kill"),
-            Figure::CpuNanos => field("cpu.stat", "usage_usec").map(|micros| micros * 1000),
+            Figure::OomKills => {
+                let events = self.folder.read(name, "memory.events")?;
+                Ok(files::field(&events, "oom_kill").unwrap_or(0))
+            }
         }
         .map(Some)
     }

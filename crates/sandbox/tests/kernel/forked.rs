@@ -111,10 +111,25 @@ impl Nursery {
     }
 
     fn forked(zygote: &Zygote) -> Waiting {
+        Self::fork(zygote, ForkSpec::default())
+    }
+
+    /// Forked as somebody's, instead of completed.
+    fn forked_complete(&self, zygote: &Zygote) -> Waiting {
+        let Completion { binds, limits } = self.completion();
+        let spec = ForkSpec {
+            limits,
+            binds: Some(binds),
+            ..ForkSpec::default()
+        };
+        Self::fork(zygote, spec)
+    }
+
+    fn fork(zygote: &Zygote, spec: ForkSpec) -> Waiting {
         let mut spec = ForkSpec {
             hostname: String::from("localhost"),
             network: Network::Isolated { listeners: vec![] },
-            ..ForkSpec::default()
+            ..spec
         };
         let (socket, output) = connect(&mut spec.stdio, &mut spec.inherit);
         Waiting::new(zygote.fork(spec).unwrap(), socket, output)
@@ -206,7 +221,11 @@ fn a_forked_sandbox_is_in_every_respect_as_an_executed_one() {
     for waiting in [&executed, &forked] {
         waiting.sandbox.complete(&nursery.completion()).unwrap();
     }
-    let (executed, forked) = (executed.run(CIRCUMSTANCES), forked.run(CIRCUMSTANCES));
+    let at_once = nursery.forked_complete(&zygote);
+    let again = at_once.sandbox.complete(&nursery.completion());
+    assert!(matches!(again, Err(SandboxError::NotOpen)), "{again:?}");
+    let [executed, forked, at_once] =
+        [executed, forked, at_once].map(|waiting| waiting.run(CIRCUMSTANCES));
     // Mounts in whatever order they were made; `/tmp`, of which each has its own kind and device, is
     // `tmp.rs`'s to test.
     let sorted = |text: &str| {
@@ -217,6 +236,7 @@ fn a_forked_sandbox_is_in_every_respect_as_an_executed_one() {
         lines
     };
     assert_eq!(sorted(&executed), sorted(&forked));
+    assert_eq!(sorted(&executed), sorted(&at_once));
     assert!(
         executed.contains("task [['code.py'], 'mine']"),
         "{executed}"
@@ -284,6 +304,18 @@ fn a_sandbox_becomes_only_what_is_in_its_stash_and_only_once() {
             limits: Nursery::limits(),
         };
         let refused = waiting.sandbox.complete(&completion);
+        assert!(
+            matches!(refused, Err(SandboxError::OutsideStash { .. })),
+            "{refused:?}"
+        );
+        let Some(zygote) = nursery.zygote() else {
+            continue;
+        };
+        let spec = ForkSpec {
+            binds: Some(completion.binds),
+            ..ForkSpec::default()
+        };
+        let refused = zygote.fork(spec);
         assert!(
             matches!(refused, Err(SandboxError::OutsideStash { .. })),
             "{refused:?}"

@@ -224,7 +224,6 @@ fn what_was_used_is_accounted() {
     reader.read_exact(&mut up).unwrap();
     let usage = sandbox.usage().unwrap();
     assert!(usage.memory_peak_bytes > 100 << 10, "{usage:?}");
-    assert!(usage.cpu_time > Duration::from_millis(5), "{usage:?}");
     assert_eq!(usage.oom_kills, 0);
     let pid = sandbox.program_pid().expect("alive");
     assert!(Path::new(&format!("/proc/{pid}")).exists());

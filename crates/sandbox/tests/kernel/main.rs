@@ -5,6 +5,7 @@
 mod bad_specs;
 mod egress;
 mod forked;
+mod groups;
 mod isolation;
 mod lifecycle;
 mod limits;
