@@ -11,6 +11,10 @@
 //! executes the sandbox's init, which from then on is the same as in every sandbox. The payload is
 //! forked by the C library, for it is to go on as a Python process; nothing but system calls is made
 //! by the one between.
+//!
+//! The zygote is suspended for as long as that takes, so one of them keeps no more than a processor
+//! busy. Where there are several it has twins, forks of itself that serve as it does: they share its
+//! memory, and each has a socket of its own.
 
 #![no_std]
 
@@ -72,11 +76,19 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
             // The server is gone.
             exit(0)
         };
-        let answer = carry_out(&order, &fds[..count], note);
+        let answer = if order.length == 0 {
+            Some(fork_twin(&order, fds[0] as usize))
+        } else {
+            carry_out(&order, &fds[..count], note)
+        };
         let Some((pid, pidfd)) = answer else {
             // SAFETY: this is the forked process, with the interpreter's lock held as before.
             return unsafe { PyLong_FromLong(0) };
         };
+        if pid == 0 {
+            // This is the twin, which has nobody to answer yet.
+            continue;
+        }
         let mut report = Report {
             kind: plan::REPORT_FORKED,
             ..Report::default()
@@ -89,6 +101,31 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
             send(SERVER, &report);
         }
     }
+}
+
+/// Forks another zygote. Returns its pid, 0 in the twin itself, or the negated errno.
+fn fork_twin(order: &ForkOrder, socket: usize) -> (isize, i32) {
+    let mut pidfd: i32 = -1;
+    let arguments = CloneArguments {
+        flags: order.flags,
+        pidfd: &raw mut pidfd as u64,
+        exit_signal: order.exit_signal,
+        ..CloneArguments::default()
+    };
+    let address = &raw const arguments as usize;
+    // A fork of a process with one thread, in which no Python runs. The C library learns of it when it
+    // forks itself.
+    let pid = call(
+        nr::CLONE3,
+        [address, size_of::<CloneArguments>(), 0, 0, 0, 0],
+    );
+    if pid == 0 {
+        // Not inherited.
+        call(nr::PRCTL, [nr::PR_SET_PDEATHSIG, nr::SIGKILL, 0, 0, 0, 0]);
+        call(nr::DUP3, [socket, SERVER, 0, 0, 0, 0]);
+    }
+    call(nr::CLOSE, [socket, 0, 0, 0, 0, 0]);
+    (pid, pidfd)
 }
 
 /// Forks as ordered. `None` in the payload; in the zygote the pid, or the negated errno.

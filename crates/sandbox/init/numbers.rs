@@ -70,6 +70,7 @@ pub const FSOPEN: usize = 430;
 pub const FSCONFIG: usize = 431;
 pub const FSMOUNT: usize = 432;
 
+pub const PR_SET_PDEATHSIG: usize = 1;
 pub const PR_SET_DUMPABLE: usize = 4;
 pub const F_SETFD: usize = 2;
 pub const FD_CLOEXEC: usize = 1;
@@ -92,6 +93,7 @@ pub const FSCONFIG_CMD_CREATE: usize = 6;
 pub const FSMOUNT_CLOEXEC: usize = 1;
 pub const O_CLOEXEC: usize = 0o2_000_000;
 pub const SIG_SETMASK: usize = 2;
+pub const SIGKILL: usize = 9;
 pub const SIGCHLD: usize = 17;
 pub const SIGCONT: usize = 18;
 pub const SIGSTOP: usize = 19;

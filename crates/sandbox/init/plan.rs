@@ -109,14 +109,15 @@ pub const COMMAND_CONTINUE: u32 = 2;
 pub const COMMAND_COMPLETE: u32 = 3;
 
 /// What the server sends a zygote; the plan's file comes with it, then the descriptors that the
-/// plan inherits, then the version 2 control group if there is one.
+/// plan inherits, then the version 2 control group if there is one. Without a plan it is an order to
+/// fork another zygote, and the socket comes with it on which that one takes orders.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ForkOrder {
     /// Of the clone: new namespaces, whose child it is, whether it is born in a control group.
     pub flags: u64,
     pub exit_signal: u64,
-    /// Of the plan, in bytes.
+    /// Of the plan, in bytes; none for a twin.
     pub length: u64,
 }
 

@@ -9,7 +9,8 @@ use std::fs::{File, Permissions};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use crate::SandboxError;
 use crate::cgroup::Cgroup;
@@ -37,15 +38,22 @@ pub const FORK_MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forker.
 /// Of a new sandbox whose parent is the server, and whose pidfd the zygote hands over.
 const FLAGS: u64 = (libc::CLONE_PARENT | libc::CLONE_PIDFD) as u64;
 
+/// More of them would have no more processors, and each has its tables of pages.
+const MOST_TWINS: usize = 7;
+
 /// A program that forks sandboxes. Dropping it ends it, and none of them.
 #[derive(Debug)]
 pub struct Zygote {
     host: Arc<Inner>,
-    process: Option<Pidfd>,
+    /// Its own process, then its twins.
+    processes: Mutex<Vec<Pidfd>>,
     pid: u32,
     stash: PathBuf,
-    /// One order at a time.
-    socket: Mutex<Control>,
+    /// Its own and those of its twins, while nobody has an order carried out there: each takes one at
+    /// a time.
+    free: Mutex<Vec<Control>>,
+    /// One has come back.
+    freed: Condvar,
 }
 
 impl Host {
@@ -103,10 +111,11 @@ impl Host {
         drop((init_end, further));
         let zygote = Zygote {
             host: Arc::clone(host),
-            process: Some(clone.pidfd),
+            processes: Mutex::new(vec![clone.pidfd]),
             pid: clone.pid,
             stash,
-            socket: Mutex::new(socket),
+            free: Mutex::new(vec![socket]),
+            freed: Condvar::new(),
         };
         // Executing closes its end; anything before that is a failure.
         match control.receive()? {
@@ -125,10 +134,10 @@ impl Zygote {
         self.pid
     }
 
-    /// Whether it has ended, by whatever hand; in doubt it has.
+    /// Whether it has ended, by whatever hand, or a twin of it; in doubt it has.
     pub fn has_ended(&self) -> bool {
-        let process = self.process.as_ref();
-        process.is_none_or(|process| process.has_ended().unwrap_or(true))
+        let processes = lock(&self.processes);
+        processes.iter().any(|one| one.has_ended().unwrap_or(true))
     }
 
     /// Memory of its own, in bytes: what is in no file.
@@ -136,13 +145,52 @@ impl Zygote {
         process::anonymous(self.pid)
     }
 
-    /// Blocks until it takes orders.
+    /// Blocks until it takes orders, as many at once as there are processors.
     pub fn serves(&self) -> Result<(), SandboxError> {
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = self.socket();
         match socket.receive()? {
-            Some(packet) if packet.report.kind == REPORT_SERVING => Ok(()),
-            _ => Err(SandboxError::Ended),
+            Some(packet) if packet.report.kind == REPORT_SERVING => {}
+            _ => return Err(SandboxError::Ended),
         }
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 1..processors.min(1 + MOST_TWINS) {
+            self.add_twin(&socket)?;
+        }
+        self.give_back(socket);
+        Ok(())
+    }
+
+    fn add_twin(&self, socket: &Control) -> Result<(), SandboxError> {
+        let (own, program_end) =
+            Control::pair(PATIENCE).map_err(SandboxError::host("open a zygote's socket"))?;
+        let order = ForkOrder {
+            flags: FLAGS,
+            ..ForkOrder::default()
+        };
+        let twin = tell(socket, &order, &[program_end.as_raw_fd()])?;
+        lock(&self.processes).push(twin.pidfd);
+        self.give_back(own);
+        Ok(())
+    }
+
+    /// A socket for one order, waited for.
+    fn socket(&self) -> Control {
+        let mut free = lock(&self.free);
+        loop {
+            // The one that was used last: the rest of its memory is in the processor's caches.
+            if let Some(socket) = free.pop() {
+                return socket;
+            }
+            free = self
+                .freed
+                .wait(free)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn give_back(&self, socket: Control) {
+        lock(&self.free).push(socket);
+        self.freed.notify_one();
     }
 
     /// Forks a sandbox: what [`Host::spawn`] makes with a stash, but for the program, which goes on where
@@ -193,27 +241,42 @@ impl Zygote {
         };
         let kept = order.keep.iter().copied().chain(order.cgroup);
         let descriptors: Vec<RawFd> = std::iter::once(plan.as_raw_fd()).chain(kept).collect();
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        rights::send(socket.as_fd(), as_bytes(&fork), &descriptors, 0)
-            .map_err(SandboxError::host("order a zygote to fork"))?;
-        let mut packet = socket.receive()?.ok_or(SandboxError::Ended)?;
-        if packet.report.kind != REPORT_FORKED {
+        // What is left of it would go on, and is not to.
+        if self.has_ended() {
             return Err(SandboxError::Ended);
         }
-        let pidfd = packet.descriptors.pop().ok_or_else(|| SandboxError::Host {
-            action: "fork a zygote",
-            source: std::io::Error::from_raw_os_error(packet.report.errno as i32),
-        })?;
-        Ok(Clone {
-            pidfd: Pidfd::new(pidfd),
-            pid: packet.report.value as u32,
-        })
+        let socket = self.socket();
+        let clone = tell(&socket, &fork, &descriptors);
+        self.give_back(socket);
+        clone
     }
+}
+
+/// Has a zygote or a twin carry out an order.
+fn tell(socket: &Control, order: &ForkOrder, descriptors: &[RawFd]) -> Result<Clone, SandboxError> {
+    rights::send(socket.as_fd(), as_bytes(order), descriptors, 0)
+        .map_err(SandboxError::host("order a zygote to fork"))?;
+    let mut packet = socket.receive()?.ok_or(SandboxError::Ended)?;
+    if packet.report.kind != REPORT_FORKED {
+        return Err(SandboxError::Ended);
+    }
+    let pidfd = packet.descriptors.pop().ok_or_else(|| SandboxError::Host {
+        action: "fork a zygote",
+        source: std::io::Error::from_raw_os_error(packet.report.errno as i32),
+    })?;
+    Ok(Clone {
+        pidfd: Pidfd::new(pidfd),
+        pid: packet.report.value as u32,
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Zygote {
     fn drop(&mut self) {
-        if let Some(init) = self.process.take() {
+        for init in std::mem::take(&mut *lock(&self.processes)) {
             if let Err(error) = init.signal(libc::SIGKILL) {
                 tracing::warn!(%error, pid = self.pid, "end a zygote");
             }
