@@ -163,7 +163,7 @@ impl ProcessorNote {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn thread_pointer() -> usize {
+pub fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads the thread control block's own address, which is its first word.
     unsafe { asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly)) };
@@ -171,7 +171,7 @@ fn thread_pointer() -> usize {
 }
 
 #[cfg(target_arch = "aarch64")]
-fn thread_pointer() -> usize {
+pub fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads a register.
     unsafe { asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, nomem)) };

@@ -9,6 +9,7 @@
 
 use core::slice;
 
+use crate::birth::thread_pointer;
 use crate::mappings::{HUGE, MOST_MAPPINGS, Mapping, find};
 use crate::numbers as nr;
 use crate::steps::call;
@@ -24,8 +25,8 @@ unsafe extern "C" {
     safe fn getpagesize() -> core::ffi::c_int;
 }
 
-/// Gathers the private writable memory of this process, which has one thread, and its larger programs;
-/// leaves alone what it cannot move, and all where it cannot look at itself.
+/// Gathers the private writable memory of this process, which has one thread, and its programs; leaves
+/// alone what it cannot move, and all where it cannot look at itself.
 pub fn gather() {
     // Shared, so that the list does not have it as a part of something private.
     let Some(scratch) = map(SCRATCH, nr::MAP_SHARED) else {
@@ -46,8 +47,10 @@ pub fn gather() {
 }
 
 fn move_all(mappings: &[Mapping]) {
-    let total: usize = mappings.iter().map(|one| one.length + HUGE).sum();
-    if mappings.is_empty() || total > MOST {
+    let total = mappings
+        .iter()
+        .fold(0, |to, one| one.place(to) + one.length);
+    if total == 0 || total > MOST {
         return;
     }
     let length = total.next_multiple_of(HUGE) + HUGE;
@@ -60,7 +63,12 @@ fn move_all(mappings: &[Mapping]) {
         [start, length - HUGE, nr::MADV_HUGEPAGE, 0, 0, 0],
     );
     let mut to = start;
+    let thread = thread_pointer();
     for one in mappings {
+        // The kernel writes to where the thread is described, whenever it likes.
+        if (one.start..one.end()).contains(&thread) {
+            continue;
+        }
         to = one.place(to);
         if move_one(one, to) && !one.is_text {
             let_go_of_nothing(one);

@@ -1,16 +1,14 @@
-//! Which mappings of a process are worth to be gathered, by the kernel's list of them.
+//! Which mappings of a process can be gathered, by the kernel's list of them.
 
-/// Smaller ones are not.
-const LEAST: usize = 64 << 10;
-const LEAST_OF_TEXT: usize = 512 << 10;
-pub const MOST_MAPPINGS: usize = 32;
+pub const MOST_MAPPINGS: usize = 64;
 pub const HUGE: usize = 2 << 20;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mapping {
     pub start: usize,
     pub length: usize,
-    /// Of a program: never written to, and its constants with it.
+    /// All of a program or library that is never written to: a fork has one mapping to copy for it
+    /// instead of four.
     pub is_text: bool,
 }
 
@@ -31,10 +29,11 @@ impl Mapping {
     }
 }
 
-/// Finds the mappings that are worth it, but for stacks. Returns how many.
+/// Finds private memory, but for stacks, and programs. Returns how many.
 pub fn find(text: &[u8], mappings: &mut [Mapping; MOST_MAPPINGS]) -> usize {
-    let mut count = 0;
-    let mut before = Line::default();
+    let mut found = Found { mappings, count: 0 };
+    // What cannot be written to, of one file and side by side; and whether it can be executed.
+    let (mut run, mut is_program) = (Line::default(), false);
     let mut lines = text.split(|&byte| byte == b'\n');
     // Nothing, or what there was no room for.
     lines.next_back();
@@ -42,29 +41,43 @@ pub fn find(text: &[u8], mappings: &mut [Mapping; MOST_MAPPINGS]) -> usize {
         let Some(line) = Line::parse(line) else {
             continue;
         };
-        // A program lies between its tables and its constants.
-        let is_constant = line.access == b"r--p";
-        if let Some(last) = mappings[..count].last_mut()
-            && last.is_text
-            && last.end() == line.start
-            && is_constant
-            && before.access == b"r-xp"
-            && line.follows(&before)
-        {
-            last.length += line.length;
-        } else if let Some(mut mapping) = line.mapping()
-            && count < mappings.len()
-        {
-            if mapping.is_text && before.access == b"r--p" && line.follows(&before) {
-                mapping.start = before.start;
-                mapping.length += before.length;
-            }
-            mappings[count] = mapping;
-            count += 1;
+        let is_constant = matches!(line.access, b"r--p" | b"r-xp") && !line.path.is_empty();
+        if is_constant && line.follows(&run) {
+            run.length += line.length;
+            is_program |= line.access == b"r-xp";
+            continue;
         }
-        before = line;
+        if is_program {
+            found.push(&run, true);
+        }
+        is_program = is_constant && line.access == b"r-xp";
+        if line.access == b"rw-p" && !line.is_stack {
+            found.push(&line, false);
+        }
+        run = if is_constant { line } else { Line::default() };
     }
-    count
+    if is_program {
+        found.push(&run, true);
+    }
+    found.count
+}
+
+struct Found<'a> {
+    mappings: &'a mut [Mapping; MOST_MAPPINGS],
+    count: usize,
+}
+
+impl Found<'_> {
+    fn push(&mut self, line: &Line<'_>, is_text: bool) {
+        if let Some(free) = self.mappings.get_mut(self.count) {
+            *free = Mapping {
+                start: line.start,
+                length: line.length,
+                is_text,
+            };
+            self.count += 1;
+        }
+    }
 }
 
 /// Of the kernel's list.
@@ -94,22 +107,7 @@ impl<'a> Line<'a> {
     }
 
     fn follows(&self, before: &Self) -> bool {
-        before.start + before.length == self.start
-            && before.path == self.path
-            && !self.path.is_empty()
-    }
-
-    fn mapping(&self) -> Option<Mapping> {
-        let (least, is_text) = match self.access {
-            b"rw-p" if !self.is_stack => (LEAST, false),
-            b"r-xp" => (LEAST_OF_TEXT, true),
-            _ => return None,
-        };
-        (self.length >= least).then_some(Mapping {
-            start: self.start,
-            length: self.length,
-            is_text,
-        })
+        before.start + before.length == self.start && before.path == self.path
     }
 }
 
@@ -139,8 +137,15 @@ mod tests {
         }
     }
 
+    fn memory(start: usize, end: usize) -> Mapping {
+        Mapping {
+            is_text: false,
+            ..text(start, end)
+        }
+    }
+
     #[test]
-    fn a_program_is_found_with_its_tables_and_constants_and_no_other() {
+    fn a_program_is_found_with_its_tables_and_constants_and_nothing_else() {
         let list = "\
 7f0000000000-7f0000026000 r--p 00000000 fe:00 1      /usr/lib/libc.so.6
 7f0000026000-7f000017c000 r-xp 00026000 fe:00 1      /usr/lib/libc.so.6
@@ -150,29 +155,27 @@ mod tests {
 7f00001d5000-7f00001e5000 r--p 00000000 fe:00 2      /usr/lib/libm.so.6
 7f00001e5000-7f0000259000 r-xp 00010000 fe:00 2      /usr/lib/libm.so.6
 7f0000259000-7f00002b3000 r--p 00084000 fe:00 2      /usr/lib/libm.so.6
+7f0000300000-7f0000357000 r--p 00000000 fe:00 4      /usr/lib/locale/C.utf8/LC_CTYPE
 7f0000400000-7f0000506000 r--p 00000000 fe:00 3      /usr/lib/libpython3.12.so.1.0
 7f0000506000-7f0000779000 r-xp 00106000 fe:00 3      /usr/lib/libpython3.12.so.1.0
 ";
         let expected = [
-            text(0x7f00_0000_0000, 0x7f00_001c_f000),
+            text(0x7f00_0000_0000, 0x7f00_001d_3000),
+            memory(0x7f00_001d_3000, 0x7f00_001d_5000),
+            text(0x7f00_001d_5000, 0x7f00_002b_3000),
             text(0x7f00_0040_0000, 0x7f00_0077_9000),
         ];
         assert_eq!(found(list), expected);
     }
 
     #[test]
-    fn memory_is_found_but_for_stacks_and_what_is_small() {
+    fn memory_is_found_but_for_stacks_and_what_is_shared() {
         let list = "\
 55d000000000-55d000200000 rw-p 00000000 00:00 0      [heap]
-7f0000000000-7f0000001000 rw-p 00000000 00:00 0 
 7f0000100000-7f0000200000 rw-s 00000000 00:01 9      /dev/zero (deleted)
 7ffe00000000-7ffe00021000 rw-p 00000000 00:00 0      [stack]
 7ffe00100000-7ffe00";
-        let heap = Mapping {
-            start: 0x55d0_0000_0000,
-            length: 2 << 20,
-            is_text: false,
-        };
+        let heap = memory(0x55d0_0000_0000, 0x55d0_0020_0000);
         assert_eq!(found(list), [heap]);
     }
 
