@@ -30,15 +30,8 @@ const SOCKETS: &CStr = c"sockstat";
 /// Of `/proc/net`: what a process without privilege can leave in a network, beside sockets. Connections
 /// that are tracked and neighbours are not asked for, which would look through those of all networks:
 /// there is none without a packet, and IP counts a packet before it is tracked or has a neighbour.
-const TRACES: [&CStr; 7] = [
-    c"dev",
-    c"snmp",
-    c"netstat",
-    c"snmp6",
-    c"igmp",
-    c"igmp6",
-    c"ip6_flowlabel",
-];
+/// Nor are groups that somebody joined: they are their sockets', and end with them.
+const TRACES: [&CStr; 5] = [c"dev", c"snmp", c"netstat", c"snmp6", c"ip6_flowlabel"];
 
 /// The stock that a network goes back to.
 #[derive(Debug)]

@@ -151,13 +151,11 @@ impl Environment<Booting> {
         if restored.is_none() && !core.suppressed {
             core.init = Some(elapsed);
         }
-        // Off this path: it takes some writes to control files.
-        let (sandbox, cpu_millis) = (Arc::clone(&core.sandbox), core.cpu_millis);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = sandbox.set_cpu_millis(cpu_millis) {
-                tracing::debug!(%error, "limit the CPU of an environment after its init");
-            }
-        });
+        if core.function.managed.is_some() {
+            // Its invocations overlap.
+            let sandbox = Arc::clone(&core.sandbox);
+            core.share.set(&sandbox);
+        }
         core.registration.is_now(EnvironmentState::Idle);
         let since = core.clock.now();
         self.into_state(Idle { since })

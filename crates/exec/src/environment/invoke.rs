@@ -1,5 +1,6 @@
 //! One invocation in one environment: event in, answer out, and what the log says of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::RequestId;
@@ -58,7 +59,9 @@ impl Environment<Idle> {
         });
         let began = core.clock.now();
         let started = Instant::now();
-        let end = core.run(event, spent).await;
+        let (sandbox, mut share) = (Arc::clone(&core.sandbox), core.share);
+        let end = share.during(&sandbox, core.run(event, spent)).await;
+        core.share = share;
         let duration = spent + started.elapsed();
         match end {
             End::Answered(answer) => {

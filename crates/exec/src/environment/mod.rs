@@ -29,6 +29,7 @@ mod link;
 mod owner;
 mod registry;
 mod rest;
+mod share;
 mod shared;
 mod start;
 mod streaming;
@@ -68,6 +69,7 @@ use exit::ExitWatch;
 use farewell::Keeper;
 use link::Link;
 use registry::Registration;
+use share::CpuShare;
 
 /// An environment in a state.
 pub(crate) struct Environment<S> {
@@ -125,8 +127,7 @@ pub(crate) struct Core {
     variables: BTreeMap<String, String>,
     /// When the role's credentials end.
     credentials_until: Option<Timestamp>,
-    /// CPU of the invoke phase, to be set when the init is done.
-    cpu_millis: u32,
+    share: CpuShare,
     memory: MemoryPeak,
     tier: StartTier,
     /// Where the time of the start went; taken by the first invocation.

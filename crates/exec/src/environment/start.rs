@@ -16,6 +16,7 @@ use super::body::{Body, Maker, Wiring, blocking, failed};
 use super::connections::Client;
 use super::link::Link;
 use super::owner::Owner;
+use super::share::CpuShare;
 use super::variables::LAYERS_ROOT;
 use super::{Booting, Core, Environment, Keeper, MemoryPeak, Registry, Shelf};
 use super::{blueprint, compile, egress};
@@ -212,7 +213,7 @@ impl Launcher {
             sandbox: body.sandbox,
             variables,
             credentials_until,
-            cpu_millis,
+            share: CpuShare::new(cpu_millis),
             memory: MemoryPeak {
                 shared: kept.map_or(0, |kept| kept.memory_bytes()),
                 ..MemoryPeak::default()

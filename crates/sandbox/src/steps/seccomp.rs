@@ -200,21 +200,75 @@ fn ranges() -> Vec<(u32, Rule)> {
     ranges
 }
 
+/// Ranges of one part of the program, whose answers stand at its end, in reach of a conditional jump.
+const RANGES_A_PART: usize = 32;
+
 /// A binary search for the range of the loaded number.
 fn search(ranges: &[(u32, Rule)]) -> Vec<u64> {
-    let [(_, rule)] = ranges else {
-        let (low, high) = ranges.split_at(ranges.len() / 2);
-        let below = search(low);
-        let mut program = match u8::try_from(below.len()) {
-            Ok(skip) => vec![jump_at_least(high[0].0, skip, 0)],
-            // A conditional jump reaches only 255 instructions.
-            Err(_) => vec![jump_at_least(high[0].0, 0, 1), jump(below.len() as u32)],
-        };
-        program.extend(below);
-        program.extend(search(high));
-        return program;
+    if ranges.len() <= RANGES_A_PART {
+        return part(ranges);
+    }
+    let (low, high) = ranges.split_at(ranges.len() / 2);
+    let below = search(low);
+    let mut program = match u8::try_from(below.len()) {
+        Ok(skip) => vec![jump_at_least(high[0].0, skip, 0)],
+        // A conditional jump reaches only 255 instructions.
+        Err(_) => vec![jump_at_least(high[0].0, 0, 1), jump(below.len() as u32)],
     };
-    match *rule {
+    program.extend(below);
+    program.extend(search(high));
+    program
+}
+
+/// The same of few ranges. One instruction tells two answers apart that others give as well: the
+/// kernel translates the program anew for each process, and takes its time for each answer.
+fn part(ranges: &[(u32, Rule)]) -> Vec<u64> {
+    let mut choices = Vec::new();
+    let mut program = Vec::new();
+    put_part(ranges, &mut program, &mut choices);
+    let mut answers: Vec<u32> = Vec::new();
+    for (_, _, values) in &choices {
+        answers.extend(values);
+    }
+    answers.sort_unstable();
+    answers.dedup();
+    let first = program.len();
+    for (place, number, values) in choices {
+        let skip = |value| {
+            let answer = answers.binary_search(&value).expect("each is there");
+            u8::try_from(first + answer - place - 1).expect("a part is short")
+        };
+        program[place] = jump_at_least(number, skip(values[1]), skip(values[0]));
+    }
+    program.extend(answers.into_iter().map(answer));
+    program
+}
+
+/// Where a choice stands, its number, and the answers below and from there on.
+type Choice = (usize, u32, [u32; 2]);
+
+fn put_part(ranges: &[(u32, Rule)], program: &mut Vec<u64>, choices: &mut Vec<Choice>) {
+    match *ranges {
+        [] => {}
+        [(_, rule)] => program.extend(leaf(rule)),
+        [(_, Rule::Answer(below)), (number, Rule::Answer(above))] => {
+            choices.push((program.len(), number, [below, above]));
+            program.push(0);
+        }
+        _ => {
+            let (low, high) = ranges.split_at(ranges.len() / 2);
+            let place = program.len();
+            program.push(0);
+            put_part(low, program, choices);
+            let below = u8::try_from(program.len() - place - 1).expect("a part is short");
+            program[place] = jump_at_least(high[0].0, below, 0);
+            put_part(high, program, choices);
+        }
+    }
+}
+
+fn leaf(rule: Rule) -> Vec<u64> {
+    match rule {
         Rule::Answer(value) => vec![answer(value)],
         Rule::DenyBits { argument, bits } => vec![
             load(offset_argument(argument)),
