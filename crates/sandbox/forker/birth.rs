@@ -31,8 +31,6 @@ static CHILD_STACK: Stack = Stack(UnsafeCell::new([0; STACK]));
 /// What the clone finds in the memory that it borrows.
 #[repr(C)]
 pub struct Job {
-    /// Of the plan, in bytes.
-    pub length: usize,
     pub note: Option<ProcessorNote>,
 }
 

@@ -41,7 +41,7 @@ use birth::{Job, ProcessorNote};
 use clone::{CLONE_INTO_CGROUP, CloneArguments};
 use numbers as nr;
 use plan::{ForkOrder, Header, Report};
-use steps::{call, exit, map_plan, run, send, send_with, unmap_plan};
+use steps::{call, exit, run, send, send_with, unmap_plan};
 
 /// The socket to the server, and the sandbox's init as a file.
 const SERVER: usize = plan::ZYGOTE_SOCKET as usize;
@@ -68,6 +68,9 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
     };
     sharing::fill_gaps();
     gathering::gather();
+    if !map_orders() {
+        exit(EXIT_FAILED)
+    }
     let note = ProcessorNote::find();
     send(SERVER, &serving);
     loop {
@@ -103,6 +106,17 @@ extern "C" fn serve(_module: *mut c_void, _none: *mut c_void) -> *mut c_void {
     }
 }
 
+/// Maps where the plans of all orders lie, one after the other. False if that cannot be.
+fn map_orders() -> bool {
+    let (address, length) = (plan::ADDRESS as usize, plan::MOST_ORDERED);
+    let protection = nr::PROT_READ | nr::PROT_WRITE;
+    let flags = nr::MAP_PRIVATE | nr::MAP_ANONYMOUS | nr::MAP_FIXED_NOREPLACE;
+    call(
+        nr::MMAP,
+        [address, length, protection, flags, usize::MAX, 0],
+    ) >= 0
+}
+
 /// Forks another zygote. Returns its pid, 0 in the twin itself, or the negated errno.
 fn fork_twin(order: &ForkOrder, socket: usize) -> (isize, i32) {
     let mut pidfd: i32 = -1;
@@ -130,12 +144,9 @@ fn fork_twin(order: &ForkOrder, socket: usize) -> (isize, i32) {
 
 /// Forks as ordered. `None` in the payload; in the zygote the pid, or the negated errno.
 fn carry_out(order: &ForkOrder, fds: &[i32], note: Option<ProcessorNote>) -> Option<(isize, i32)> {
-    let job = Job {
-        length: order.length as usize,
-        note,
-    };
+    let job = Job { note };
     let into_cgroup = order.flags & CLONE_INTO_CGROUP != 0;
-    let (plan_fd, mut kept) = (fds[0], &fds[1..]);
+    let mut kept = fds;
     let mut cgroup = -1;
     if into_cgroup {
         cgroup = kept[kept.len() - 1];
@@ -146,30 +157,25 @@ fn carry_out(order: &ForkOrder, fds: &[i32], note: Option<ProcessorNote>) -> Opt
         call(nr::DUP3, [fd as usize, first + index, 0, 0, 0, 0]);
         call(nr::CLOSE, [fd as usize, 0, 0, 0, 0, 0]);
     }
-    let length = order.length as usize;
     let mut pidfd: i32 = -1;
-    let mut pid = map_plan(plan::ADDRESS, plan_fd as usize, length);
-    if pid >= 0 {
-        let mut arguments = CloneArguments {
-            flags: order.flags | birth::BORROWED,
-            pidfd: &raw mut pidfd as u64,
-            exit_signal: order.exit_signal,
-            cgroup: cgroup as u64,
-            ..CloneArguments::default()
-        };
-        // SAFETY: the interpreter's lock is held; each call has its counterpart on either side.
-        unsafe { PyOS_BeforeFork() };
-        // SAFETY: it borrows the memory, in which the clone changes nothing but the plan; the C
-        // library's `fork`, of a process with one thread, takes no lock that a killed clone could
-        // leave behind.
-        pid = unsafe { birth::clone_into(&mut arguments, become_sandbox, &job) };
-        if pid == 0 {
-            return None;
-        }
-        // SAFETY: as above.
-        unsafe { PyOS_AfterFork_Parent() };
-        unmap_plan(plan::ADDRESS, length);
+    let mut arguments = CloneArguments {
+        flags: order.flags | birth::BORROWED,
+        pidfd: &raw mut pidfd as u64,
+        exit_signal: order.exit_signal,
+        cgroup: cgroup as u64,
+        ..CloneArguments::default()
+    };
+    // SAFETY: the interpreter's lock is held; each call has its counterpart on either side.
+    unsafe { PyOS_BeforeFork() };
+    // SAFETY: it borrows the memory, in which the clone changes nothing but the plan; the C
+    // library's `fork`, of a process with one thread, takes no lock that a killed clone could
+    // leave behind.
+    let pid = unsafe { birth::clone_into(&mut arguments, become_sandbox, &job) };
+    if pid == 0 {
+        return None;
     }
+    // SAFETY: as above.
+    unsafe { PyOS_AfterFork_Parent() };
     let last = first + kept.len();
     call(nr::CLOSE_RANGE, [first, last, 0, 0, 0, 0]);
     if into_cgroup {
@@ -180,8 +186,7 @@ fn carry_out(order: &ForkOrder, fds: &[i32], note: Option<ProcessorNote>) -> Opt
 
 /// In the clone: sets the sandbox up, and returns in the payload alone.
 extern "C" fn become_sandbox(job: &Job) {
-    let length = job.length;
-    // SAFETY: the plan is mapped and starts with its header.
+    // SAFETY: the plan is there and starts with its header.
     let header = unsafe { &*with_exposed_provenance::<Header>(plan::ADDRESS as usize) };
     let control = header.control as usize;
     if let Err(failed) = run(header.setup, plan::PHASE_SETUP) {
@@ -208,7 +213,7 @@ extern "C" fn become_sandbox(job: &Job) {
             exit(EXIT_FAILED);
         }
         // It names folders of the host.
-        unmap_plan(plan::ADDRESS, length);
+        unmap_plan(plan::ADDRESS, plan::MOST_ORDERED);
         // SAFETY: `PyOS_BeforeFork` was called before the clone, in what is a copy of this memory.
         unsafe { PyOS_AfterFork_Child() };
         return;
@@ -248,17 +253,21 @@ fn give_up(control: usize, report: &Report) -> ! {
     exit(EXIT_FAILED)
 }
 
-/// The next order and how many descriptors came with it; `None` when there will be no more.
+/// The next order, its plan where plans lie, and how many descriptors came with it; `None` when there
+/// will be no more.
 fn receive(fds: &mut [i32; MOST_DESCRIPTORS]) -> Option<(ForkOrder, usize)> {
     let mut order = ForkOrder::default();
-    let part = [&raw mut order as usize, size_of::<ForkOrder>()];
+    let parts = [
+        [&raw mut order as usize, size_of::<ForkOrder>()],
+        [plan::ADDRESS as usize, plan::MOST_ORDERED],
+    ];
     // A header of sixteen bytes, then the descriptors.
     let mut rights = MaybeUninit::<[u64; 2 + MOST_DESCRIPTORS.div_ceil(2)]>::zeroed();
     let mut message = steps::MessageHeader {
         name: 0,
         name_length: 0,
-        parts: part.as_ptr() as usize,
-        part_count: 1,
+        parts: parts.as_ptr() as usize,
+        part_count: parts.len(),
         control: rights.as_mut_ptr() as usize,
         control_length: size_of_val(&rights),
         flags: 0,
@@ -274,7 +283,8 @@ fn receive(fds: &mut [i32; MOST_DESCRIPTORS]) -> Option<(ForkOrder, usize)> {
     // SAFETY: zeroed before, and written by the kernel.
     let rights = unsafe { rights.assume_init_ref() };
     let count = (rights[0] as usize).saturating_sub(16) / size_of::<i32>();
-    if read != size_of::<ForkOrder>() as isize || count == 0 || count > MOST_DESCRIPTORS {
+    let length = size_of::<ForkOrder>() + order.length as usize;
+    if read != length as isize || count == 0 || count > MOST_DESCRIPTORS {
         return None;
     }
     for (index, fd) in fds.iter_mut().take(count).enumerate() {

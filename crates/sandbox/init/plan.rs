@@ -108,9 +108,9 @@ pub const COMMAND_CONTINUE: u32 = 2;
 /// Carry out the plan in the file that comes with it: an open sandbox becomes somebody's.
 pub const COMMAND_COMPLETE: u32 = 3;
 
-/// What the server sends a zygote; the plan's file comes with it, then the descriptors that the
-/// plan inherits, then the version 2 control group if there is one. Without a plan it is an order to
-/// fork another zygote, and the socket comes with it on which that one takes orders.
+/// What the server sends a zygote, and behind it in the same packet the plan. With it come the
+/// descriptors that the plan inherits, then the version 2 control group if there is one. Without a plan
+/// it is an order to fork another zygote, and the socket comes with it on which that one takes orders.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ForkOrder {
@@ -120,6 +120,9 @@ pub struct ForkOrder {
     /// Of the plan, in bytes; none for a twin.
     pub length: u64,
 }
+
+/// The longest plan of an order, in bytes.
+pub const MOST_ORDERED: usize = 64 << 10;
 
 /// A zygote's answer: the pid, with a pidfd, or the errno.
 pub const REPORT_FORKED: u32 = 7;

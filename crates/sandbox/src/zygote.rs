@@ -5,7 +5,7 @@
 //! from nobody but the server, and what it forks sheds all privilege before it runs a line of its
 //! own. It is no ancestor of its sandboxes: they are the server's children, and survive it.
 
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -18,11 +18,12 @@ use crate::clone_format::CLONE_INTO_CGROUP;
 use crate::control::Control;
 use crate::host::{Host, Inner};
 use crate::janitor::Remains;
-use crate::launch::{Clone, Order, init_file, memory_file};
+use crate::launch::{Clone, Order, init_file};
 use crate::opening::Opening;
 use crate::plan::{Phase, Plan, as_bytes};
 use crate::plan_format::{
-    ForkOrder, REPORT_FAILED, REPORT_FORKED, REPORT_SERVING, ZYGOTE_INIT, ZYGOTE_SOCKET,
+    ForkOrder, MOST_ORDERED, REPORT_FAILED, REPORT_FORKED, REPORT_SERVING, ZYGOTE_INIT,
+    ZYGOTE_SOCKET,
 };
 use crate::process::{self, Pidfd};
 use crate::rights;
@@ -167,7 +168,7 @@ impl Zygote {
             flags: FLAGS,
             ..ForkOrder::default()
         };
-        let twin = tell(socket, &order, &[program_end.as_raw_fd()])?;
+        let twin = tell(socket, &order, &[], &[program_end.as_raw_fd()])?;
         lock(&self.processes).push(twin.pidfd);
         self.give_back(own);
         Ok(())
@@ -231,8 +232,12 @@ impl Zygote {
 
     /// Has the zygote carry out an order.
     fn order(&self, order: &Order) -> Result<Clone, SandboxError> {
-        let plan: File = memory_file(c"kagero-plan", &order.plan)
-            .map_err(SandboxError::host("write the plan"))?;
+        if order.plan.len() > MOST_ORDERED {
+            return Err(SandboxError::Host {
+                action: "order a zygote to fork",
+                source: std::io::Error::from(std::io::ErrorKind::InvalidInput),
+            });
+        }
         let into_cgroup = order.cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
         let fork = ForkOrder {
             flags: FLAGS | order.namespaces | into_cgroup,
@@ -240,21 +245,27 @@ impl Zygote {
             length: order.plan.len() as u64,
         };
         let kept = order.keep.iter().copied().chain(order.cgroup);
-        let descriptors: Vec<RawFd> = std::iter::once(plan.as_raw_fd()).chain(kept).collect();
+        let descriptors: Vec<RawFd> = kept.collect();
         // What is left of it would go on, and is not to.
         if self.has_ended() {
             return Err(SandboxError::Ended);
         }
         let socket = self.socket();
-        let clone = tell(&socket, &fork, &descriptors);
+        let clone = tell(&socket, &fork, &order.plan, &descriptors);
         self.give_back(socket);
         clone
     }
 }
 
 /// Has a zygote or a twin carry out an order.
-fn tell(socket: &Control, order: &ForkOrder, descriptors: &[RawFd]) -> Result<Clone, SandboxError> {
-    rights::send(socket.as_fd(), as_bytes(order), descriptors, 0)
+fn tell(
+    socket: &Control,
+    order: &ForkOrder,
+    plan: &[u8],
+    descriptors: &[RawFd],
+) -> Result<Clone, SandboxError> {
+    let packet = [as_bytes(order), plan].concat();
+    rights::send(socket.as_fd(), &packet, descriptors, 0)
         .map_err(SandboxError::host("order a zygote to fork"))?;
     let mut packet = socket.receive()?.ok_or(SandboxError::Ended)?;
     if packet.report.kind != REPORT_FORKED {
