@@ -9,7 +9,10 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
+use libc::cpu_set_t;
+
 use super::hold::Held;
+use super::processor::{self, set_affinity};
 use super::seat::{Reach, Seat};
 use super::tracee::{Remote, Watch};
 use super::witness::{self, Expected};
@@ -66,14 +69,20 @@ pub(super) fn fork(
         Seat::make(held, host, wanted.uid, reach, cgroup)?
     };
     let length = region(&wanted.order);
+    let shared = processor::Shared::by_this_thread();
+    let elsewhere = shared
+        .as_ref()
+        .and_then(|shared| shared.bring(seat.first.tracee.0).ok());
     let birth = Birth {
         held,
         first: seat.first,
         seat,
         wanted,
         mapped: length,
+        elsewhere,
     };
     let outcome = birth.carry_out();
+    drop(shared);
     let unmap = [ADDRESS, length, 0, 0, 0, 0];
     let unmapped = held.remote.must(libc::SYS_munmap, unmap);
     let born = outcome?;
@@ -92,6 +101,8 @@ struct Birth<'a> {
     seat: Seat,
     wanted: Wanted,
     mapped: u64,
+    /// Where both may run, which for as long as this takes are on the tracer's processor.
+    elsewhere: Option<cpu_set_t>,
 }
 
 impl Birth<'_> {
@@ -145,6 +156,10 @@ impl Birth<'_> {
             // It names folders of the host.
             second.must(libc::SYS_munmap, [ADDRESS, self.mapped, 0, 0, 0, 0])?;
             second.tracee.watch(Watch::Held)?;
+            if let Some(elsewhere) = &self.elsewhere {
+                set_affinity(second.tracee.0, elsewhere)?;
+                set_affinity(self.first.tracee.0, elsewhere)?;
+            }
             self.execute_init(init)?;
             witness::verify(&Expected {
                 program: number,

@@ -7,6 +7,7 @@
 
 mod birth;
 mod hold;
+mod processor;
 mod seat;
 mod tracee;
 mod witness;
