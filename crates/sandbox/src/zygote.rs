@@ -155,7 +155,10 @@ impl Zygote {
         }
         let processors = thread::available_parallelism().map_or(1, usize::from);
         for _ in 1..processors.min(1 + MOST_TWINS) {
-            self.add_twin(&socket)?;
+            if let Err(error) = self.add_twin(&socket) {
+                tracing::warn!(%error, pid = self.pid, "a zygote goes on without a twin");
+                break;
+            }
         }
         self.give_back(socket);
         Ok(())

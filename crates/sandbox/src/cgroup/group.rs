@@ -31,6 +31,8 @@ pub struct Cgroup {
     limits: Mutex<Option<Limits>>,
     /// Whether it was frozen and not thawed.
     frozen: AtomicBool,
+    /// Whether its limits may be others, since setting them failed.
+    in_doubt: AtomicBool,
     /// Bytes that those before have left; `None` where nobody was.
     left: Option<u64>,
     /// The stock that it goes back to.
@@ -49,6 +51,7 @@ impl Cgroup {
             hierarchies: Arc::clone(hierarchies),
             limits: Mutex::default(),
             frozen: AtomicBool::new(false),
+            in_doubt: AtomicBool::new(false),
             left: None,
             home: None,
             removed: false,
@@ -77,6 +80,7 @@ impl Cgroup {
         let thawed = !self.frozen.load(Ordering::Relaxed) || self.set_frozen(false).is_ok();
         let mut all = self.hierarchies.iter();
         thawed
+            && !self.in_doubt.load(Ordering::Relaxed)
             && all.all(|one| one.can_forget_peak() && one.is_empty(&self.name))
             && self
                 .accounted(Figure::OomKills)
@@ -101,6 +105,10 @@ impl Cgroup {
     /// Sets the limits, those that have changed: each write takes the kernel its time, and a group
     /// gets three sets of them until its function runs.
     pub(crate) fn limit(&self, limits: &Limits) -> Result<(), SandboxError> {
+        self.try_limit(limits).inspect_err(|_| self.doubt())
+    }
+
+    fn try_limit(&self, limits: &Limits) -> Result<(), SandboxError> {
         self.limit_cpu(limits.cpu_millis)?;
         let mut current = self.current();
         let bytes = limits.hard_memory_bytes();
@@ -136,13 +144,18 @@ impl Cgroup {
         );
         if before != after {
             for one in self.hierarchies.iter() {
-                one.limit_cpu(&self.name, after)?;
+                one.limit_cpu(&self.name, after)
+                    .inspect_err(|_| self.doubt())?;
             }
         }
         if let Some(now) = current.as_mut() {
             now.cpu_millis = cpu_millis;
         }
         Ok(())
+    }
+
+    fn doubt(&self) {
+        self.in_doubt.store(true, Ordering::Relaxed);
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Limits>> {
