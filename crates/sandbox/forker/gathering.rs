@@ -47,9 +47,13 @@ pub fn gather() {
 }
 
 fn move_all(mappings: &[Mapping]) {
-    let total = mappings
-        .iter()
-        .fold(0, |to, one| one.place(to) + one.length);
+    // The kernel writes to where the thread is described, whenever it likes.
+    let thread = thread_pointer();
+    let movable = || {
+        let own = move |one: &&Mapping| !(one.start..one.end()).contains(&thread);
+        mappings.iter().filter(own)
+    };
+    let total = movable().fold(0, |to, one| one.place(to) + one.length);
     if total == 0 || total > MOST {
         return;
     }
@@ -63,12 +67,7 @@ fn move_all(mappings: &[Mapping]) {
         [start, length - HUGE, nr::MADV_HUGEPAGE, 0, 0, 0],
     );
     let mut to = start;
-    let thread = thread_pointer();
-    for one in mappings {
-        // The kernel writes to where the thread is described, whenever it likes.
-        if (one.start..one.end()).contains(&thread) {
-            continue;
-        }
+    for one in movable() {
         to = one.place(to);
         if move_one(one, to) && !one.is_text {
             let_go_of_nothing(one);
