@@ -9,9 +9,10 @@
 //! This thread must not log: another thread's log file is not open here.
 
 use std::ffi::CStr;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -39,6 +40,15 @@ pub(crate) fn init_file() -> Result<File, SandboxError> {
         Ok(file)
     };
     sealed().map_err(SandboxError::host("load the sandbox's init"))
+}
+
+/// The same, for a process of a sandbox's own user to execute: who may not read it is undumpable from
+/// its first instruction on, so that nobody else of that user reads or writes its memory.
+pub(crate) fn unreadable_init_file() -> Result<File, SandboxError> {
+    let file = init_file()?;
+    file.set_permissions(Permissions::from_mode(0o111))
+        .map_err(SandboxError::host("protect the sandbox's init"))?;
+    Ok(file)
 }
 
 /// One clone to make.

@@ -5,9 +5,7 @@
 //! from nobody but the server, and what it forks sheds all privilege before it runs a line of its
 //! own. It is no ancestor of its sandboxes: they are the server's children, and survive it.
 
-use std::fs::Permissions;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,7 +16,7 @@ use crate::clone_format::CLONE_INTO_CGROUP;
 use crate::control::Control;
 use crate::host::{Host, Inner};
 use crate::janitor::Remains;
-use crate::launch::{Clone, Order, init_file};
+use crate::launch::{Clone, Order, unreadable_init_file};
 use crate::opening::Opening;
 use crate::plan::{Phase, Plan, as_bytes};
 use crate::plan_format::{
@@ -70,12 +68,7 @@ impl Host {
             Control::pair(PATIENCE).map_err(SandboxError::host("open a control socket"))?;
         let (socket, program_end) =
             Control::pair(PATIENCE).map_err(SandboxError::host("open a zygote's socket"))?;
-        let init = init_file()?;
-        // Whoever may execute it and not read it, a sandbox's user, is undumpable from its first
-        // instruction on: nobody else of that user reads or writes its memory.
-        init.set_permissions(Permissions::from_mode(0o711))
-            .map_err(SandboxError::host("protect the sandbox's init"))?;
-        let init = OwnedFd::from(init);
+        let init = OwnedFd::from(unreadable_init_file()?);
         let mut plan = Plan::new(init_end.as_raw_fd());
         plan.becomes_payload();
         let mut extra = vec![Bind::new(&stash, STASH)];

@@ -77,7 +77,7 @@ impl Nursery {
                 Err(error) => tracing::warn!(?error, "a parked environment cannot be used"),
             }
         }
-        if let Some(body) = self.fork(&line, Some(completion)).await {
+        if let Some(body) = self.fork(&line, Some(&**completion)).await {
             return Ok(body);
         }
         let body = self.maker.generic(recipe).await?;
@@ -97,10 +97,9 @@ impl Nursery {
 
     /// One from the line's zygote, if there is one; if that fails, it will be replaced, but for what
     /// may be the function's own: then what is executed tells.
-    async fn fork(&self, line: &Line, completion: Option<&Arc<Completion>>) -> Option<Body> {
+    async fn fork(&self, line: &Line, completion: Option<&Completion>) -> Option<Body> {
         let zygote = line.zygote()?;
         let outbound = line.recipe.outbound;
-        let completion = completion.map(|completion| &**completion);
         let forked = self.maker.fork(&zygote, outbound, completion).await;
         let failed = |error: &StartError| {
             tracing::warn!(?error, pid = zygote.pid(), "a zygote does not fork");

@@ -93,7 +93,7 @@ impl Folder {
         Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into())
     }
 
-    fn failed(
+    pub(super) fn failed(
         &self,
         action: &'static str,
         group: &str,

@@ -103,7 +103,7 @@ impl Cgroup {
     }
 
     /// Sets the limits, those that have changed: each write takes the kernel its time, and a group
-    /// gets three sets of them until its function runs.
+    /// gets up to three sets of them until its function runs.
     pub(crate) fn limit(&self, limits: &Limits) -> Result<(), SandboxError> {
         self.try_limit(limits).inspect_err(|_| self.doubt())
     }
@@ -227,12 +227,9 @@ impl Cgroup {
 
     /// What all that were in it have used; 0 where that is not accounted.
     fn accounted(&self, figure: Figure) -> Result<u64, SandboxError> {
-        for hierarchy in self.hierarchies.iter() {
-            if let Some(found) = hierarchy.account(&self.name, figure)? {
-                return Ok(found);
-            }
-        }
-        Ok(0)
+        let mut all = self.hierarchies.iter();
+        let holder = all.find(|one| one.controls("memory"));
+        holder.map_or(Ok(0), |one| one.account(&self.name, figure))
     }
 
     pub(crate) fn can_freeze(&self) -> bool {

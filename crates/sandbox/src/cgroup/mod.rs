@@ -41,8 +41,8 @@ trait Hierarchy: Debug + Send + Sync {
     fn doors(&self, name: &str) -> Result<Vec<File>, SandboxError>;
     /// The folder to be born in, for `CLONE_INTO_CGROUP`.
     fn birthplace(&self, name: &str) -> Result<Option<OwnedFd>, SandboxError>;
-    /// What this hierarchy has accounted; `None` where it accounts no such thing.
-    fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError>;
+    /// What the hierarchy that holds the memory controller has accounted.
+    fn account(&self, name: &str, figure: Figure) -> Result<u64, SandboxError>;
     /// Memory in use, where the controller is here.
     fn memory(&self, name: &str) -> Result<Memory, SandboxError>;
     /// Arranges to learn when memory in use reaches this many bytes.

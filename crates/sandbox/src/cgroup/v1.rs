@@ -123,13 +123,14 @@ impl Hierarchy for Version1 {
             return memory.write(name, ALONE, &bytes);
         }
         // The second may never be less than the first.
-        let (first, second) = match memory.try_write(name, ALONE, &bytes) {
-            Ok(()) => return memory.write(name, WITH_SWAP, &bytes),
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => (WITH_SWAP, ALONE),
-            Err(_) => (ALONE, WITH_SWAP),
-        };
-        memory.write(name, first, &bytes)?;
-        memory.write(name, second, &bytes)
+        match memory.try_write(name, ALONE, &bytes) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                memory.write(name, WITH_SWAP, &bytes)?;
+                memory.write(name, ALONE, &bytes)
+            }
+            Err(error) => Err(memory.failed("configure", name, ALONE, error)),
+            Ok(()) => memory.write(name, WITH_SWAP, &bytes),
+        }
     }
 
     fn limit_pids(&self, name: &str, pids: u32) -> Result<(), SandboxError> {
@@ -155,9 +156,9 @@ impl Hierarchy for Version1 {
         Ok(None)
     }
 
-    fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError> {
+    fn account(&self, name: &str, figure: Figure) -> Result<u64, SandboxError> {
         let Some(folder) = &self.memory else {
-            return Ok(None);
+            return Ok(0);
         };
         match figure {
             Figure::Memory => folder.read_number(name, USAGE),
@@ -167,7 +168,6 @@ impl Hierarchy for Version1 {
                 Ok(files::field(&control, "oom_kill").unwrap_or(0))
             }
         }
-        .map(Some)
     }
 
     fn memory(&self, name: &str) -> Result<Memory, SandboxError> {

@@ -122,7 +122,7 @@ impl Hierarchy for Version2 {
             match self.folder.try_write(name, SWAP, "0") {
                 // The kernel accounts none.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(_) => self.folder.write(name, SWAP, "0")?,
+                Err(error) => return Err(self.folder.failed("configure", name, SWAP, error)),
                 Ok(()) => {}
             }
         }
@@ -156,10 +156,7 @@ impl Hierarchy for Version2 {
         Ok(Some(self.folder.open(name, "", flags)?.into()))
     }
 
-    fn account(&self, name: &str, figure: Figure) -> Result<Option<u64>, SandboxError> {
-        if !self.controls("memory") {
-            return Ok(None);
-        }
+    fn account(&self, name: &str, figure: Figure) -> Result<u64, SandboxError> {
         match figure {
             Figure::Memory => self.folder.read_number(name, CURRENT),
             Figure::MemoryPeak => {
@@ -172,7 +169,6 @@ impl Hierarchy for Version2 {
                 Ok(files::field(&events, "oom_kill").unwrap_or(0))
             }
         }
-        .map(Some)
     }
 
     fn memory(&self, name: &str) -> Result<Memory, SandboxError> {

@@ -13,10 +13,10 @@ mod tracee;
 mod witness;
 
 use std::cell::Cell;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::{PermissionsExt, fchown};
+use std::os::unix::fs::fchown;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +27,7 @@ use seat::{Reach, Seat};
 use crate::SandboxError;
 use crate::cgroup::Cgroup;
 use crate::host::{Host, Inner};
-use crate::launch::init_file;
+use crate::launch::unreadable_init_file;
 use crate::plan::{Call, Phase};
 use crate::process;
 use crate::sandbox::Sandbox;
@@ -104,10 +104,7 @@ impl Template {
         let program = sandbox.program_pid().ok_or(SandboxError::Ended)?;
         let uid = sandbox.uid.as_ref().map(|lease| lease.uid);
         let uid = uid.ok_or(SandboxError::NotOpen)?;
-        let init = init_file()?;
-        // Who may not read it is not shown its memory either, once it runs.
-        init.set_permissions(Permissions::from_mode(0o111))
-            .map_err(SandboxError::host("load the sandbox's init"))?;
+        let init = unreadable_init_file()?;
         let (caught, is_caught) = sync_channel(1);
         let seat = NextSeat::default();
         let (host, next) = (Arc::clone(&sandbox.host), Arc::clone(&seat));
