@@ -47,10 +47,12 @@ impl Way {
         let ran = command.output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
         eprint!("{said}");
+        let said = String::from_utf8_lossy(&ran.stdout);
+        // Behind an indent nobody takes its summary for one of ours.
         assert!(
             ran.status.success(),
-            "{}",
-            String::from_utf8_lossy(&ran.stdout)
+            "it said:\n  {}",
+            said.replace('\n', "\n  ")
         );
     }
 

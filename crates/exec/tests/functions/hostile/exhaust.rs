@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,13 +88,21 @@ fn groups_and_inits(stage: &Stage) -> BTreeSet<PathBuf> {
 
 async fn until_nothing_is_left(mark: &str, traces: &[PathBuf]) {
     for _ in 0..1_000 {
-        if marked(mark).is_empty() && !traces.iter().any(|trace| trace.exists()) {
+        if marked(mark).is_empty() && !traces.iter().any(|trace| is_left(trace)) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let left: Vec<_> = traces.iter().filter(|trace| trace.exists()).collect();
+    let left: Vec<_> = traces.iter().filter(|trace| is_left(trace)).collect();
     panic!("left: {:?}, {left:?}", marked(mark));
+}
+
+/// A control group that nothing is left in may stay, to be the next environment's.
+fn is_left(trace: &Path) -> bool {
+    match fs::read_to_string(trace.join("cgroup.procs")) {
+        Ok(processes) => !processes.is_empty(),
+        Err(_) => trace.exists(),
+    }
 }
 
 /// Processes with this name, or this first argument.
