@@ -18,11 +18,10 @@ pub type Rank = u64;
 /// Whether `path` fits the template, and how closely. One trailing slash makes no difference, as
 /// older clients of Lambda write it.
 pub fn rank(template: &str, path: &str) -> Option<Rank> {
-    let template = path_of(template);
-    let literal = template.find('{').unwrap_or(template.len());
-    if !path.starts_with(template[..literal].trim_end_matches('/')) {
+    if !begins_alike(template, path) {
         return None;
     }
+    let template = path_of(template);
     // Two bits a segment, the first segment highest.
     let (mut rank, mut at) = (0, u64::BITS);
     let fits = walk(template, path, |step, _, _| {
@@ -30,6 +29,21 @@ pub fn rank(template: &str, path: &str) -> Option<Rank> {
         rank |= u64::from(step) << at;
     });
     fits.then_some(rank)
+}
+
+/// Whether the path begins as the template does, up to its first label: most templates of a service
+/// are ruled out by a few bytes.
+fn begins_alike(template: &str, path: &str) -> bool {
+    let mut literal = template
+        .bytes()
+        .take_while(|byte| !matches!(byte, b'{' | b'?'));
+    let mut path = path.bytes();
+    while let Some(byte) = literal.next() {
+        if path.next() != Some(byte) {
+            return byte == b'/' && literal.all(|byte| byte == b'/');
+        }
+    }
+    true
 }
 
 /// The labels of a path that fits; `None` if it does not, or a label is not UTF-8.

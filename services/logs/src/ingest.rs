@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::Timestamp;
 use parking_lot::Mutex;
 use service::ports::{LogLine, LogSink, LogStream};
 use tokio::sync::Notify;
@@ -43,6 +44,23 @@ struct Pending {
     lines: Vec<LogLine>,
     bytes: usize,
     dropped: u64,
+}
+
+impl Pending {
+    /// With a last line that says how many are missing.
+    fn into_lines(self, now: impl FnOnce() -> Timestamp) -> Vec<LogLine> {
+        let mut lines = self.lines;
+        if self.dropped > 0 {
+            let at = lines.last().map_or_else(now, |line| line.at);
+            let message = format!(
+                "[kagero] {} log lines were dropped here: they came faster than they could be \
+                 stored.\n",
+                self.dropped
+            );
+            lines.push(LogLine { at, message });
+        }
+        lines
+    }
 }
 
 impl Ingest {
@@ -103,21 +121,10 @@ pub(crate) async fn write_arrivals(logs: std::sync::Weak<Logs>, ingest: Arc<Inge
 /// Writes all that waits now. Once it returns, every line taken before the call can be read.
 pub(crate) async fn write_waiting(logs: &Logs) {
     let _one_by_one = logs.ingest.writing.lock().await;
-    for (stream, pending) in logs.ingest.take() {
-        let mut lines = pending.lines;
-        if pending.dropped > 0 {
-            let at = lines
-                .last()
-                .map_or_else(|| logs.clock.now(), |line| line.at);
-            let message = format!(
-                "[kagero] {} log lines were dropped here: they came faster than they could be \
-                 stored.\n",
-                pending.dropped
-            );
-            lines.push(LogLine { at, message });
-        }
-        if let Err(error) = logs.append_lines(&stream, lines).await {
-            tracing::warn!(%error, group = stream.group, "store log lines; they are lost");
-        }
-    }
+    let arrivals = logs.ingest.take().into_iter();
+    logs.append_arrivals(arrivals.map(|(stream, pending)| {
+        let lines = pending.into_lines(|| logs.clock.now());
+        (stream, lines)
+    }))
+    .await;
 }

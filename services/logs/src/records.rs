@@ -12,8 +12,10 @@ pub const GROUPS: Table<Group> = Table::new("logs.group", 1);
 /// Key: account, region, group name, stream name.
 pub const STREAMS: Table<Stream> = Table::new("logs.stream", 1);
 
-/// Key: account, region, group name, stream name, event time, sequence number.
-pub const EVENTS: Table<Event> = Table::new("logs.event", 1);
+/// Key: account, region, group name, stream name, event time, sequence number of the first.
+/// Version 1 held one event a row, as one of these without further ones does.
+pub const EVENTS: Table<Moment> =
+    Table::new("logs.event", 2).migrated_by(|_version, moment| Ok(moment));
 
 /// Key: account, region, group name, filter name.
 pub const SUBSCRIPTIONS: Table<Subscription> = Table::new("logs.subscription", 1);
@@ -59,12 +61,71 @@ pub struct Stream {
     pub next_sequence: u64,
 }
 
+/// Events of one instant that came one after another: what an invocation says at its beginning and
+/// its end is most often one row, and rows are what a write costs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Event {
+pub struct Moment {
     #[serde(rename = "m")]
     pub message: String,
     #[serde(rename = "i")]
     pub ingested: Timestamp,
+    /// The messages of further events, whose sequence numbers follow.
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<String>,
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub message: String,
+    pub ingested: Timestamp,
+}
+
+/// Of further events in one row, so that whoever reads a page of rows reads little more than was
+/// asked for: how many, and the bytes of all.
+const MOST_FURTHER: usize = 15;
+const MOST_BYTES: usize = 4_096;
+
+impl Moment {
+    /// A moment of one event.
+    pub fn of(message: String, ingested: Timestamp) -> Self {
+        Self {
+            message,
+            ingested,
+            further: Vec::new(),
+        }
+    }
+
+    /// Adds an event; gives it back where there is no room.
+    pub fn push(&mut self, message: String) -> Result<(), String> {
+        let texts = self.further.iter().chain([&self.message, &message]);
+        let bytes: usize = texts.map(String::len).sum();
+        if self.further.len() == MOST_FURTHER || bytes > MOST_BYTES {
+            return Err(message);
+        }
+        self.further.push(message);
+        Ok(())
+    }
+
+    /// The events with their positions, in order; `first` is the position of the first.
+    pub fn into_events(
+        self,
+        first: (u64, u64),
+    ) -> impl DoubleEndedIterator<Item = ((u64, u64), Event)> {
+        let Self {
+            message,
+            ingested,
+            mut further,
+        } = self;
+        further.insert(0, message);
+        further
+            .into_iter()
+            .enumerate()
+            .map(move |(after, message)| {
+                let position = (first.0, first.1 + after as u64);
+                (position, Event { message, ingested })
+            })
+    }
 }
 
 /// A subscription filter.
@@ -105,8 +166,8 @@ impl Stream {
     }
 }
 
-/// The event time and sequence number that end an event's key.
-pub fn event_position(key: &store::Key) -> Result<(u64, u64), store::StoreError> {
+/// The event time and sequence number that end a moment's key: where its first event stands.
+pub fn first_position(key: &store::Key) -> Result<(u64, u64), store::StoreError> {
     let mut reader = key.reader();
     for _ in 0..4 {
         reader.text()?;

@@ -1,12 +1,14 @@
 //! Writing events, and the stream records that go with them.
 
+use std::sync::Arc;
+
 use base::{AccountId, Region, Timestamp};
 use service::ports::{LogLine, LogStream};
 use store::{Batch, Durability, StoreError};
 
 use crate::Logs;
 use crate::domain::batch::EVENT_OVERHEAD;
-use crate::records::{EVENTS, Event, GROUPS, Group, STREAMS, Stream, group_key, stream_key};
+use crate::records::{EVENTS, GROUPS, Group, Moment, STREAMS, Stream, group_key, stream_key};
 use crate::subscriptions::Subscribed;
 
 /// Where events go.
@@ -25,19 +27,30 @@ impl<'a> StreamName<'a> {
 }
 
 impl Logs {
-    /// Takes an environment's lines; makes the group and the stream if they are new.
-    pub(crate) async fn append_lines(
+    /// Takes environments' lines. All streams are written at once, so that one commit of the store
+    /// takes them together; lines that cannot be stored are lost.
+    pub(crate) async fn append_arrivals(
         &self,
-        to: &LogStream,
-        lines: Vec<LogLine>,
-    ) -> Result<(), StoreError> {
+        arrivals: impl IntoIterator<Item = (Arc<LogStream>, Vec<LogLine>)>,
+    ) {
+        let _one_writer = self.writer.lock().await;
+        let appended = arrivals.into_iter().map(async |(stream, lines)| {
+            if let Err(error) = self.append_lines(&stream, lines).await {
+                tracing::warn!(%error, group = stream.group, "store log lines; they are lost");
+            }
+        });
+        futures::future::join_all(appended).await;
+    }
+
+    /// Takes an environment's lines; makes the group and the stream if they are new. For the one
+    /// writer.
+    async fn append_lines(&self, to: &LogStream, lines: Vec<LogLine>) -> Result<(), StoreError> {
         let name = StreamName {
             account: &to.account,
             region: &to.region,
             group: &to.group,
             stream: &to.name,
         };
-        let _one_writer = self.writer.lock().await;
         let now = self.clock.now();
         let mut batch = Batch::new();
         // Log lines are not acknowledged to anyone, so they may ride with the next sync.
@@ -100,30 +113,31 @@ fn put_events(
     subscribed: &mut Subscribed<'_>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let (account, region, group, stream_name) = name.key();
+    let mut put = |(at, first): (u64, u64), moment: &Moment| {
+        let (account, region, group, stream) = name.key();
+        EVENTS.put(batch, (account, region, group, stream, at, first), moment)
+    };
+    let mut open: Option<((u64, u64), Moment)> = None;
     for (at, message) in events {
         stream.stored_bytes += (message.len() + EVENT_OVERHEAD) as u64;
         stream.first_event = Some(stream.first_event.map_or(at, |first| first.min(at)));
         stream.last_event = Some(stream.last_event.map_or(at, |last| last.max(at)));
         let instant = u64::try_from(at.millis()).unwrap_or(0);
         subscribed.offer(instant, stream.next_sequence, &message);
-        let key = (
-            account,
-            region,
-            group,
-            stream_name,
-            instant,
-            stream.next_sequence,
-        );
-        EVENTS.put(
-            batch,
-            key,
-            &Event {
-                message,
-                ingested: now,
-            },
-        )?;
+        let refused = match &mut open {
+            Some((first, moment)) if first.0 == instant => moment.push(message).err(),
+            _ => Some(message),
+        };
+        if let Some(message) = refused {
+            let moment = Moment::of(message, now);
+            if let Some((first, whole)) = open.replace(((instant, stream.next_sequence), moment)) {
+                put(first, &whole)?;
+            }
+        }
         stream.next_sequence += 1;
+    }
+    if let Some((first, moment)) = open {
+        put(first, &moment)?;
     }
     stream.last_ingestion = Some(now);
     STREAMS.put(batch, name.key(), &stream)?;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Fixture, NOW, messages, text};
+use common::{Fixture, NOW, event, messages, text};
 use wire::Value;
 
 #[tokio::test]
@@ -71,6 +71,62 @@ async fn all_pages(fixture: &Fixture, from_head: bool) -> Vec<String> {
         if token.is_none() {
             return seen;
         }
+    }
+}
+
+/// What comes at one instant, more than one row holds, is read like any other: each page length, from
+/// both ends.
+#[tokio::test]
+async fn events_of_one_instant_are_paged_one_by_one() {
+    let fixture = Fixture::with_stream("g", "s").await;
+    let mut expected = Vec::new();
+    for round in ["a", "b"] {
+        let at = |number: i64| NOW.millis() - 1_000 + i64::from(number >= 40);
+        let texts = (0..50).map(|number| (at(number), format!("{round}{number:02}")));
+        let (events, texts): (Vec<_>, Vec<_>) = texts
+            .map(|(at, message)| (event(at, &message), (at, message)))
+            .unzip();
+        fixture.put_events("g", "s", events).await;
+        expected.extend(texts);
+    }
+    expected.sort_by_key(|(at, _)| *at);
+    let expected: Vec<_> = expected.into_iter().map(|(_, message)| message).collect();
+    for length in [1, 7, 16, 33, 100] {
+        for from_head in [true, false] {
+            let seen = all_of_stream(&fixture, from_head, length).await;
+            assert_eq!(
+                seen, expected,
+                "{length} a page, from the head: {from_head}"
+            );
+        }
+    }
+    assert_eq!(all_pages(&fixture, true).await, expected);
+    let latest_first: Vec<_> = expected.iter().rev().cloned().collect();
+    assert_eq!(all_pages(&fixture, false).await, latest_first);
+}
+
+/// A stream from one end to the other in pages of GetLogEvents, oldest first.
+async fn all_of_stream(fixture: &Fixture, from_head: bool, length: i64) -> Vec<String> {
+    let next = ["nextBackwardToken", "nextForwardToken"][usize::from(from_head)];
+    let (mut seen, mut token) = (Vec::new(), None);
+    loop {
+        let mut input = vec![
+            ("logGroupName", text("g")),
+            ("logStreamName", text("s")),
+            ("limit", Value::Int(length)),
+            ("startFromHead", Value::Bool(from_head)),
+        ];
+        input.extend(token.clone().map(|token| ("nextToken", token)));
+        let page = fixture.ok("GetLogEvents", &input).await;
+        let found: Vec<String> = messages(&page).into_iter().map(str::to_owned).collect();
+        assert!(found.len() as i64 <= length);
+        let following = page.get(next).cloned();
+        if following == token {
+            return seen;
+        }
+        token = following;
+        let at = if from_head { seen.len() } else { 0 };
+        seen.splice(at..at, found);
     }
 }
 
@@ -146,19 +202,8 @@ async fn filtering_wants_streams_that_exist() {
 async fn an_answer_is_no_larger_than_a_megabyte() {
     let fixture = Fixture::with_stream("g", "s").await;
     for offset in [-3, -2, -1] {
-        let event = Value::Map(vec![
-            (
-                "timestamp".to_owned(),
-                Value::Int(NOW.millis() + offset * 1_000),
-            ),
-            ("message".to_owned(), text(&"x".repeat(400_000))),
-        ]);
-        let input = [
-            ("logGroupName", text("g")),
-            ("logStreamName", text("s")),
-            ("logEvents", Value::List(vec![event])),
-        ];
-        fixture.ok("PutLogEvents", &input).await;
+        let event = event(NOW.millis() + offset * 1_000, &"x".repeat(400_000));
+        fixture.put_events("g", "s", vec![event]).await;
     }
     let mut input = vec![("logGroupName", text("g"))];
     let first = fixture.ok("FilterLogEvents", &input).await;

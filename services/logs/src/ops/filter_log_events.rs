@@ -14,7 +14,7 @@ use crate::domain::page;
 use crate::error;
 use crate::generated::{FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent};
 use crate::groups::group_name;
-use crate::records::{EVENTS, Event, Stream, event_position, stream_key};
+use crate::records::{EVENTS, Event, Stream, first_position, stream_key};
 
 const MAX_EVENTS: usize = 10_000;
 /// Events looked at for one answer; a rarer match takes several, as in AWS.
@@ -218,7 +218,8 @@ impl Search<'_> {
             cursor.exhausted = page.next.is_none();
             cursor.next = page.next;
             for row in page.rows {
-                let (at, sequence) = event_position(&row.key)?;
+                let first = first_position(&row.key)?;
+                let at = first.0;
                 let past = match self.direction {
                     Direction::OldestFirst => at > to,
                     Direction::LatestFirst => at < from,
@@ -227,10 +228,14 @@ impl Search<'_> {
                     cursor.exhausted = true;
                     break;
                 }
-                let rank = self.direction.rank(&(at, name.to_owned(), sequence));
-                let is_new = after.as_ref().is_none_or(|after| rank > *after);
-                if (from..=to).contains(&at) && is_new {
-                    cursor.ready.push_back(((at, sequence), row.value));
+                let is_new = |&((at, sequence), _): &((u64, u64), Event)| {
+                    let rank = self.direction.rank(&(at, name.to_owned(), sequence));
+                    (from..=to).contains(&at) && after.as_ref().is_none_or(|after| rank > *after)
+                };
+                let events = row.value.into_events(first).filter(is_new);
+                match self.direction {
+                    Direction::OldestFirst => cursor.ready.extend(events),
+                    Direction::LatestFirst => cursor.ready.extend(events.rev()),
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::domain::page::{Direction, StreamToken};
 use crate::error;
 use crate::generated::{GetLogEventsRequest, GetLogEventsResponse, OutputLogEvent};
 use crate::groups::group_name;
-use crate::records::{EVENTS, Event, STREAMS, event_position, stream_key};
+use crate::records::{EVENTS, Event, STREAMS, first_position, stream_key};
 
 const MAX_EVENTS: usize = 10_000;
 /// Records read at once.
@@ -141,18 +141,18 @@ async fn read(
 ) -> Result<Vec<Found>, StoreError> {
     let (account, region, group, name) = stream;
     let forward = token.direction == Direction::Forward;
-    let mut after = if forward && token.at == 0 && token.sequence == 0 {
-        // Nothing lies before it: sequence numbers and instants begin at zero.
-        None
-    } else {
-        Some(Key::of((
-            account,
-            region,
-            group,
-            name,
-            token.at,
-            token.sequence,
-        )))
+    let mut after = match (forward, token.at) {
+        // Nothing lies before it: instants begin at zero.
+        (true, 0) => None,
+        // A key without the last part lies before all that have it: the token may stand within a
+        // moment.
+        (true, at) => Some(Key::of((account, region, group, name, at))),
+        (false, at) => Some(Key::of((account, region, group, name, at, token.sequence))),
+    };
+    let here = (token.at, token.sequence);
+    let is_past_token = |position| match token.direction {
+        Direction::Forward => position > here || here == (0, 0),
+        Direction::Backward => position < here,
     };
     let (mut found, mut bytes) = (Vec::new(), 0);
     'pages: loop {
@@ -167,21 +167,31 @@ async fn read(
                 .await?
         };
         for Row { key, value, .. } in page.rows {
-            let position = event_position(&key)?;
-            let past = if forward {
-                position.0 >= window.end
+            let events = value.into_events(first_position(&key)?);
+            let events: Vec<_> = if forward {
+                events.collect()
             } else {
-                position.0 < window.start
+                events.rev().collect()
             };
-            bytes += value.message.len() + EVENT_OVERHEAD;
-            if past || (bytes > MAX_BATCH_BYTES && !found.is_empty()) {
-                break 'pages;
-            }
-            if (window.start..window.end).contains(&position.0) {
-                found.push(Found {
-                    position,
-                    event: value,
-                });
+            for (position, event) in events {
+                let past = if forward {
+                    position.0 >= window.end
+                } else {
+                    position.0 < window.start
+                };
+                if past || found.len() == limit {
+                    break 'pages;
+                }
+                if !is_past_token(position) {
+                    continue;
+                }
+                bytes += event.message.len() + EVENT_OVERHEAD;
+                if bytes > MAX_BATCH_BYTES && !found.is_empty() {
+                    break 'pages;
+                }
+                if (window.start..window.end).contains(&position.0) {
+                    found.push(Found { position, event });
+                }
             }
         }
         match page.next {

@@ -172,17 +172,14 @@ impl Fixture {
 
     /// Events at these offsets from now in seconds, each with its offset as message.
     pub async fn put(&self, group: &str, stream: &str, offsets: &[i64]) -> Value {
-        let events = offsets
-            .iter()
-            .map(|offset| {
-                let at = NOW.millis() + offset * 1_000;
-                let message = text(&format!("event {offset}"));
-                Value::Map(vec![
-                    ("timestamp".to_owned(), Value::Int(at)),
-                    ("message".to_owned(), message),
-                ])
-            })
-            .collect();
+        let events = offsets.iter().map(|offset| {
+            let at = NOW.millis() + offset * 1_000;
+            event(at, &format!("event {offset}"))
+        });
+        self.put_events(group, stream, events.collect()).await
+    }
+
+    pub async fn put_events(&self, group: &str, stream: &str, events: Vec<Value>) -> Value {
         let names = [
             ("logGroupName", text(group)),
             ("logStreamName", text(stream)),
@@ -190,6 +187,14 @@ impl Fixture {
         ];
         self.ok("PutLogEvents", &names).await
     }
+}
+
+/// One of PutLogEvents, at an instant in milliseconds.
+pub fn event(at: i64, message: &str) -> Value {
+    Value::Map(vec![
+        ("timestamp".to_owned(), Value::Int(at)),
+        ("message".to_owned(), text(message)),
+    ])
 }
 
 pub fn text(text: &str) -> Value {
