@@ -23,7 +23,7 @@ use crate::steps::payload::Inherited;
 use crate::steps::root_view::{STASH, Tmp, View};
 use crate::steps::{identity, landlock, network, payload, root_view};
 use crate::template::Kept;
-use crate::tmp_disk::TmpDisk;
+use crate::tmp_disk::{More, TmpDisk};
 use crate::uids::Lease;
 
 /// No step of a start takes long; this is for a host that has stopped answering.
@@ -62,7 +62,12 @@ pub(crate) struct Start<'a> {
 /// Starts a program; returns once it has been executed, or with what failed.
 pub(crate) fn spawn(host: &Arc<Inner>, mut spec: Spec) -> Result<Sandbox, SandboxError> {
     let own_uid = host.is_root && spec.identity == Identity::Pooled;
-    let disk = own_uid.then(|| host.tmp_disks.take(spec.limits.tmp_bytes));
+    // What is still to become somebody's was begun ahead, and nobody waits for it.
+    let more = match spec.stash {
+        Some(_) => More::InALull,
+        None => More::AtOnce,
+    };
+    let disk = own_uid.then(|| host.tmp_disks.take(spec.limits.tmp_bytes, more));
     let (cgroup, disk) = (spec.cgroup.take(), disk.flatten());
     let mut start = Start::new(host, cgroup, spec.limits, disk, Cgroup::limit)?;
     start.add_hostname(&spec.hostname)?;

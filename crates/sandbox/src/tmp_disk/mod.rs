@@ -55,7 +55,15 @@ struct Space {
 #[derive(Debug)]
 pub(crate) struct TmpDisks {
     shelf: Arc<Shelf>,
-    taken: Worker<()>,
+    taken: Worker<More>,
+}
+
+/// When more disks are to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    InALull,
+    /// If there is none left: the next start would have to make its own.
+    AtOnce,
 }
 
 #[derive(Debug)]
@@ -104,9 +112,14 @@ impl TmpDisks {
         let taken = Worker::start("tmp-disks", move |taken| {
             // One for the first environment; as many as are wanted once there was one.
             filled.fill(depth.min(1));
-            while taken.recv().is_ok() {
+            while let Ok(mut more) = taken.recv() {
                 let since = Instant::now();
-                while since.elapsed() < PATIENCE && taken.recv_timeout(LULL).is_ok() {}
+                while more == More::InALull && since.elapsed() < PATIENCE {
+                    let Ok(next) = taken.recv_timeout(LULL) else {
+                        break;
+                    };
+                    more = next;
+                }
                 filled.fill(depth);
             }
         })?;
@@ -115,26 +128,31 @@ impl TmpDisks {
 
     /// A disk of this size, and a mount of it to be moved into the environment; `None` where there
     /// are none, or none could be made.
-    pub(crate) fn take(&self, bytes: u64) -> Option<(TmpDisk, OwnedFd)> {
-        let ready = self.shelf.ready().pop();
+    pub(crate) fn take(&self, bytes: u64, more: More) -> Option<(TmpDisk, OwnedFd)> {
+        let (ready, left) = {
+            let mut shelf = self.shelf.ready();
+            (shelf.pop(), shelf.len())
+        };
+        self.ask_for(if left == 0 { more } else { More::InALull });
         self.hand_out(ready, bytes)
     }
 
     /// The same, if one is ready.
     pub(crate) fn take_ready(&self, bytes: u64) -> Option<(TmpDisk, OwnedFd)> {
         let ready = self.shelf.ready().pop();
-        if ready.is_none() {
-            let _ = self.taken.send(());
-        }
+        self.ask_for(More::InALull);
         self.hand_out(Some(ready?), bytes)
+    }
+
+    fn ask_for(&self, more: More) {
+        if self.shelf.depth > 0 {
+            // Fails only when the thread died; then every start makes its own.
+            let _ = self.taken.send(more);
+        }
     }
 
     fn hand_out(&self, ready: Option<Arc<Disk>>, bytes: u64) -> Option<(TmpDisk, OwnedFd)> {
         let template = self.shelf.template.get().ok()?;
-        if self.shelf.depth > 0 {
-            // Fails only when the thread died; then every start makes its own.
-            let _ = self.taken.send(());
-        }
         let take = || {
             let disk = match ready {
                 Some(disk) => disk,
