@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use base::{AccountId, Clock, Region};
+use base::{AccountId, Clock, Region, Timestamp};
 use store::{Batch, Durability, Store, StoreError, Table};
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,8 +18,14 @@ const MAX_WAITING: usize = 65_536;
 /// Most records of one batch.
 const BATCH: usize = 8_192;
 
-/// Key: account, region, function, end in milliseconds, request id.
-const USAGE: Table<Usage> = Table::new("metering.usage", 1);
+/// Most records of one row, some 10 KB.
+const ROW: usize = 32;
+
+/// Records that ended in the same millisecond and were written together, as rows are what a write
+/// costs. Key: account, region, function, end in milliseconds, request id of the first.
+/// Version 1 was one record.
+const USAGE: Table<Vec<Usage>> =
+    Table::new("metering.usage", 2).migrated_by(|_version, one| Ok(vec![one].into()));
 
 /// The usage ledger. One per server.
 pub struct Ledger {
@@ -76,7 +82,9 @@ impl Ledger {
         let page = USAGE
             .scan_reversed(&self.store, function, None, limit)
             .await?;
-        Ok(page.rows.into_iter().map(|row| row.value).collect())
+        let rows = page.rows.into_iter();
+        let latest_first = rows.flat_map(|row| row.value.into_iter().rev());
+        Ok(latest_first.take(limit).collect())
     }
 
     /// Returns once all records taken before are written.
@@ -99,12 +107,15 @@ async fn write(
     while messages.recv_many(&mut gathered, BATCH).await > 0 {
         let mut batch = Batch::new();
         batch.durability(Durability::Lazy);
-        let mut flushes = Vec::new();
+        let (mut usages, mut flushes) = (Vec::new(), Vec::new());
         for message in gathered.drain(..) {
             match message {
-                Message::Record(usage) => put(&mut batch, &usage),
+                Message::Record(usage) => usages.push(*usage),
                 Message::Flush(done) => flushes.push(done),
             }
+        }
+        for row in in_rows(usages) {
+            put(&mut batch, &row);
         }
         if !batch.is_empty()
             && let Err(error) = store.commit(batch).await
@@ -127,19 +138,36 @@ async fn write(
     }
 }
 
-fn put(batch: &mut Batch, usage: &Usage) {
-    let ended = u64::try_from(usage.at.millis()).unwrap_or(0);
-    let id = usage.request_id.to_string();
-    let (account, region) = (usage.account.as_str(), usage.region.as_str());
-    let key = (account, region, usage.function.as_str(), ended, id);
-    if let Err(error) = USAGE.put(batch, key, usage) {
-        tracing::warn!(%error, "encode a usage record; it is lost");
+/// Together what belongs into a row, in the order in which it came.
+fn in_rows(mut usages: Vec<Usage>) -> Vec<Vec<Usage>> {
+    fn place(usage: &Usage) -> (AccountId, &Region, &str, Timestamp) {
+        (usage.account, &usage.region, &usage.function, usage.at)
+    }
+    usages.sort_by(|one, other| place(one).cmp(&place(other)));
+    let mut rows: Vec<Vec<Usage>> = Vec::new();
+    for usage in usages {
+        match rows.last_mut() {
+            Some(row) if row.len() < ROW && place(&row[0]) == place(&usage) => row.push(usage),
+            _ => rows.push(vec![usage]),
+        }
+    }
+    rows
+}
+
+fn put(batch: &mut Batch, row: &Vec<Usage>) {
+    let Some(first) = row.first() else { return };
+    let ended = u64::try_from(first.at.millis()).unwrap_or(0);
+    let id = first.request_id.to_string();
+    let (account, region) = (first.account.as_str(), first.region.as_str());
+    let key = (account, region, first.function.as_str(), ended, id);
+    if let Err(error) = USAGE.put(batch, key, row) {
+        tracing::warn!(%error, lost = row.len(), "encode usage records; they are lost");
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use base::{RequestId, Timestamp};
+    use base::RequestId;
     use store::MemoryStore;
 
     use super::*;
@@ -176,5 +204,29 @@ mod tests {
             recent.iter().map(|one| one.at.millis()).collect::<Vec<_>>(),
             [3, 2]
         );
+    }
+
+    #[tokio::test]
+    async fn records_of_one_instant_are_all_kept_and_counted_one_by_one() {
+        let ledger = Ledger::start(Arc::new(MemoryStore::new()), Clock::system());
+        for number in 0..100 {
+            ledger.record(usage("f", 5 + i64::from(number >= 70)));
+            ledger.record(usage("g", 5));
+        }
+        let recent = async |limit| {
+            let (account, region) = (AccountId::DEFAULT, Region::us_east_1());
+            ledger.recent(account, &region, "f", limit).await.unwrap()
+        };
+        let all = recent(1_000).await;
+        assert_eq!(all.len(), 100);
+        assert!(all.iter().all(|one| one.function == "f"));
+        assert!(all.is_sorted_by_key(|one| std::cmp::Reverse(one.at)));
+        let ids: std::collections::HashSet<_> = all.iter().map(|one| one.request_id).collect();
+        assert_eq!(ids.len(), 100);
+        for limit in [1, 30, 33, 99] {
+            let some: Vec<_> = recent(limit).await.iter().map(|it| it.request_id).collect();
+            let first: Vec<_> = all.iter().take(limit).map(|it| it.request_id).collect();
+            assert_eq!(some, first);
+        }
     }
 }

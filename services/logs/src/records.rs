@@ -166,6 +166,21 @@ impl Stream {
     }
 }
 
+/// A key before the moment that holds an event at this position, if there is one, and little before:
+/// where whoever goes on after that event begins. `None` is the stream's beginning.
+pub fn key_before(
+    stream: (&str, &str, &str, &str),
+    (at, sequence): (u64, u64),
+) -> Option<store::Key> {
+    let (account, region, group, name) = stream;
+    match sequence.checked_sub(MOST_FURTHER as u64 + 1) {
+        Some(earlier) => Some(store::Key::of((account, region, group, name, at, earlier))),
+        None if at == 0 => None,
+        // A key without the last part lies before all that have it.
+        None => Some(store::Key::of((account, region, group, name, at))),
+    }
+}
+
 /// The event time and sequence number that end a moment's key: where its first event stands.
 pub fn first_position(key: &store::Key) -> Result<(u64, u64), store::StoreError> {
     let mut reader = key.reader();

@@ -9,7 +9,7 @@ use crate::domain::page::{Direction, StreamToken};
 use crate::error;
 use crate::generated::{GetLogEventsRequest, GetLogEventsResponse, OutputLogEvent};
 use crate::groups::group_name;
-use crate::records::{EVENTS, Event, STREAMS, first_position, stream_key};
+use crate::records::{EVENTS, Event, STREAMS, first_position, key_before, stream_key};
 
 const MAX_EVENTS: usize = 10_000;
 /// Records read at once.
@@ -141,16 +141,14 @@ async fn read(
 ) -> Result<Vec<Found>, StoreError> {
     let (account, region, group, name) = stream;
     let forward = token.direction == Direction::Forward;
-    let mut after = match (forward, token.at) {
-        // Nothing lies before it: instants begin at zero.
-        (true, 0) => None,
-        // A key without the last part lies before all that have it: the token may stand within a
-        // moment.
-        (true, at) => Some(Key::of((account, region, group, name, at))),
-        (false, at) => Some(Key::of((account, region, group, name, at, token.sequence))),
-    };
     let here = (token.at, token.sequence);
+    let mut after = if forward {
+        key_before(stream, here)
+    } else {
+        Some(Key::of((account, region, group, name, here.0, here.1)))
+    };
     let is_past_token = |position| match token.direction {
+        // The least of all positions is the token of a reading from the beginning.
         Direction::Forward => position > here || here == (0, 0),
         Direction::Backward => position < here,
     };
