@@ -51,17 +51,16 @@ impl Registry {
     /// the path decides.
     pub fn by_scope(&self, name: &str, method: &Method, path: &str) -> Option<&Endpoint> {
         let mut named = self.endpoints.iter().filter(|it| it.signing_name() == name);
-        let first = named.next()?;
+        let first = named.clone().next()?;
+        if named.clone().nth(1).is_none() {
+            return Some(first);
+        }
         let serves = |endpoint: &&Endpoint| {
             endpoint
                 .schema()
                 .is_some_and(|schema| wire::serves_path(schema, method, path))
         };
-        let others: Vec<&Endpoint> = named.collect();
-        if others.is_empty() || serves(&first) {
-            return Some(first);
-        }
-        Some(others.into_iter().find(serves).unwrap_or(first))
+        Some(named.find(serves).unwrap_or(first))
     }
 
     pub fn by_signing_name(&self, name: &str) -> Option<&Endpoint> {

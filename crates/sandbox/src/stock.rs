@@ -1,9 +1,10 @@
 //! Network namespaces and control groups kept ready, so that a start only takes them.
 //!
 //! A thread makes the next ones in the background, for the port sets that have been asked for; an
-//! idle server that never started a sandbox holds none. Networks that nothing went through come back
-//! (`renewal`), and control groups that nothing is left in. Both take so much of the processor to make that a burst of starts should not have to:
-//! a reserve of them is made when nothing starts.
+//! idle server that never started a sandbox holds none. Networks that nothing went through come
+//! back (`renewal`), and control groups that nothing is left in. Both take so much of the processor
+//! to make that a burst of starts should not have to: a reserve of them is made when nothing
+//! starts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};

@@ -48,10 +48,10 @@ struct Pending {
 
 impl Pending {
     /// With a last line that says how many are missing.
-    fn into_lines(self, now: impl FnOnce() -> Timestamp) -> Vec<LogLine> {
+    fn into_lines(self, now: Timestamp) -> Vec<LogLine> {
         let mut lines = self.lines;
         if self.dropped > 0 {
-            let at = lines.last().map_or_else(now, |line| line.at);
+            let at = lines.last().map_or(now, |line| line.at);
             let message = format!(
                 "[kagero] {} log lines were dropped here: they came faster than they could be \
                  stored.\n",
@@ -121,10 +121,8 @@ pub(crate) async fn write_arrivals(logs: std::sync::Weak<Logs>, ingest: Arc<Inge
 /// Writes all that waits now. Once it returns, every line taken before the call can be read.
 pub(crate) async fn write_waiting(logs: &Logs) {
     let _one_by_one = logs.ingest.writing.lock().await;
-    let arrivals = logs.ingest.take().into_iter();
-    logs.append_arrivals(arrivals.map(|(stream, pending)| {
-        let lines = pending.into_lines(|| logs.clock.now());
-        (stream, lines)
-    }))
-    .await;
+    let now = logs.clock.now();
+    let waiting = logs.ingest.take().into_iter();
+    logs.append_arrivals(waiting.map(|(stream, pending)| (stream, pending.into_lines(now))))
+        .await;
 }

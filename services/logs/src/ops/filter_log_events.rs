@@ -14,7 +14,7 @@ use crate::domain::page;
 use crate::error;
 use crate::generated::{FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent};
 use crate::groups::group_name;
-use crate::records::{EVENTS, Event, Stream, first_position, stream_key};
+use crate::records::{EVENTS, Event, Stream, first_position, key_before, stream_key};
 
 const MAX_EVENTS: usize = 10_000;
 /// Events looked at for one answer; a rarer match takes several, as in AWS.
@@ -245,13 +245,11 @@ impl Search<'_> {
     /// Just before the first event that can be wanted; `None` for the stream's own beginning.
     fn first_key(&self, stream: (&str, &str, &str, &str)) -> Option<Key> {
         let (from, to) = self.window();
-        let (account, region, group, name) = stream;
-        // A key without the last part lies before all that have it.
-        let before = |at: u64| Key::of((account, region, group, name, at));
-        match self.direction {
-            Direction::OldestFirst => (from > 0).then(|| before(from)),
-            Direction::LatestFirst => to.checked_add(1).map(before),
-        }
+        let begin = match self.direction {
+            Direction::OldestFirst => from,
+            Direction::LatestFirst => to.checked_add(1)?,
+        };
+        key_before(stream, (begin, 0))
     }
 
     fn push_head(&self, heads: &mut Heads, cursor: &Cursor, name: &str, index: usize) {

@@ -165,19 +165,21 @@ async fn read(
                 .await?
         };
         for Row { key, value, .. } in page.rows {
-            let events = value.into_events(first_position(&key)?);
-            let events: Vec<_> = if forward {
-                events.collect()
-            } else {
-                events.rev().collect()
+            let first = first_position(&key)?;
+            let past = match token.direction {
+                Direction::Forward => first.0 >= window.end,
+                Direction::Backward => first.0 < window.start,
+            };
+            if past {
+                break 'pages;
+            }
+            let events = value.into_events(first);
+            let events: Vec<_> = match token.direction {
+                Direction::Forward => events.collect(),
+                Direction::Backward => events.rev().collect(),
             };
             for (position, event) in events {
-                let past = if forward {
-                    position.0 >= window.end
-                } else {
-                    position.0 < window.start
-                };
-                if past || found.len() == limit {
+                if found.len() == limit {
                     break 'pages;
                 }
                 if !is_past_token(position) {
