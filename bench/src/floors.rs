@@ -31,7 +31,7 @@ pub fn program(tools: &Tools) -> anyhow::Result<Duration> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port();
     let began = Instant::now();
-    let mut client = Client::spawn(Command::new(&tools.program), folder.path(), port)?;
+    let mut client = RuntimeClient::rust(tools, folder.path(), port)?;
     let mut reader = accept(&listener)?;
     read_request(&mut reader)?;
     answer_next(reader.get_mut())?;
@@ -99,7 +99,7 @@ pub fn sleeping_kib(interpreter: &str) -> anyhow::Result<u64> {
         .args(["-c", script])
         .stdout(Stdio::piped())
         .spawn()?;
-    let mut client = Client(child);
+    let mut client = RuntimeClient(child);
     let stdout = client.0.stdout.take().context("stdout is piped")?;
     BufReader::new(stdout).read_line(&mut String::new())?;
     crate::processes::proportional_kib(client.0.id())
@@ -140,7 +140,7 @@ pub fn awslambdaric(tools: &Tools, count: usize) -> anyhow::Result<Rounds> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("function.py"), crate::functions::NO_OP)?;
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    let mut client = Client::start(tools, folder.path(), listener.local_addr()?.port())?;
+    let mut client = RuntimeClient::python(tools, folder.path(), listener.local_addr()?.port())?;
     let mut reader = accept(&listener)?;
     read_request(&mut reader)?;
     let mut round = || -> anyhow::Result<Duration> {
@@ -176,7 +176,7 @@ pub fn awslambdaric_behind_http(tools: &Tools, count: usize) -> anyhow::Result<R
     let runtime = TcpListener::bind(("127.0.0.1", 0))?;
     let front = TcpListener::bind(("127.0.0.1", 0))?;
     let port = front.local_addr()?.port();
-    let mut client = Client::start(tools, folder.path(), runtime.local_addr()?.port())?;
+    let mut client = RuntimeClient::python(tools, folder.path(), runtime.local_addr()?.port())?;
     let relay = std::thread::spawn(move || relay(&front, &runtime));
     let mut connection = crate::http::Connection::open(port)?;
     for _ in 0..100 {
@@ -200,6 +200,26 @@ pub fn awslambdaric_behind_http(tools: &Tools, count: usize) -> anyhow::Result<R
     })
 }
 
+/// What `load` makes of eight runtime clients, each behind a thread of that least server: no
+/// isolation, no signatures, no choice of an environment, no logs, no usage records.
+pub fn behind_http<T>(
+    start: impl Fn(&std::path::Path, u16) -> anyhow::Result<RuntimeClient>,
+    load: impl FnOnce(u16) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    const CLIENTS: usize = 8;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("function.py"), crate::functions::NO_OP)?;
+    let front = TcpListener::bind(("127.0.0.1", 0))?;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let (front, runtime) = (front.try_clone()?, TcpListener::bind(("127.0.0.1", 0))?);
+        clients.push(start(folder.path(), runtime.local_addr()?.port())?);
+        // It ends with an error, because its caller hangs up.
+        std::thread::spawn(move || relay(&front, &runtime));
+    }
+    load(front.local_addr()?.port())
+}
+
 fn relay(front: &TcpListener, runtime: &TcpListener) -> anyhow::Result<()> {
     let mut runtime = accept(runtime)?;
     read_request(&mut runtime)?;
@@ -220,13 +240,18 @@ fn accept(listener: &TcpListener) -> anyhow::Result<BufReader<TcpStream>> {
     Ok(BufReader::new(stream))
 }
 
-struct Client(Child);
+/// A runtime client, by itself: it ends with this.
+pub struct RuntimeClient(Child);
 
-impl Client {
-    fn start(tools: &Tools, folder: &std::path::Path, port: u16) -> anyhow::Result<Self> {
+impl RuntimeClient {
+    pub fn python(tools: &Tools, folder: &std::path::Path, port: u16) -> anyhow::Result<Self> {
         let mut python = Command::new(&tools.python);
         python.args(["-m", "awslambdaric", "function.handler"]);
         Self::spawn(python, folder, port)
+    }
+
+    pub fn rust(tools: &Tools, folder: &std::path::Path, port: u16) -> anyhow::Result<Self> {
+        Self::spawn(Command::new(&tools.program), folder, port)
     }
 
     /// Starts a runtime client with the variables that all of them read.
@@ -253,7 +278,7 @@ impl Client {
     }
 }
 
-impl Drop for Client {
+impl Drop for RuntimeClient {
     fn drop(&mut self) {
         self.end();
     }

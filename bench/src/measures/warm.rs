@@ -1,9 +1,10 @@
 //! Warm calls: how long one takes, and how many there are in a second.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{counted, timed};
-use crate::floors::Rounds;
+use crate::floors::{Rounds, RuntimeClient};
 use crate::functions::{NO_OP, Package, create, invoke};
 use crate::http::Connection;
 use crate::server::Server;
@@ -67,56 +68,79 @@ pub(super) fn warm_throughput(tools: &Tools) -> anyhow::Result<Vec<Row>> {
     // The rate limit of a function is ten times its concurrency.
     let server = Server::start_with(&tools.kagero, &["--concurrency", "10000"])?;
     let mut connection = server.connect()?;
-    let languages = [
-        (
-            "warm Python no-op, 8 connections",
-            Package::python(tools, NO_OP)?,
-            8_000.0,
-            "≥ 8,000/s",
-        ),
-        (
+    create(&mut connection, "python", &Package::python(tools, NO_OP)?)?;
+    create(&mut connection, "rust", &Package::program(tools)?)?;
+    let python = Throughput::measure(server.port, "python", |folder, port| {
+        RuntimeClient::python(tools, folder, port)
+    })?;
+    let rust = Throughput::measure(server.port, "rust", |folder, port| {
+        RuntimeClient::rust(tools, folder, port)
+    })?;
+    Ok(vec![
+        python.row("warm Python no-op, 8 connections", 8_000.0, "≥ 8,000/s"),
+        rust.row(
             "warm Rust no-op (lambda_runtime), 8 connections",
-            Package::program(tools)?,
             9_000.0,
             "≥ 9,000/s",
         ),
-    ];
-    let mut rows = Vec::new();
-    for (number, (what, package, promised, promise)) in languages.into_iter().enumerate() {
-        let name = format!("busy-{number}");
-        create(&mut connection, &name, &package)?;
-        rows.push(throughput(server.port, &name, what, promised, promise)?);
-    }
-    Ok(rows)
+    ])
 }
 
-fn throughput(
-    port: u16,
-    name: &str,
-    what: &'static str,
-    promised: f64,
-    promise: &'static str,
-) -> anyhow::Result<Row> {
-    const ROUNDS: usize = 3;
-    load(port, name, 100)?;
-    let (mut rates, mut samples, mut ceilings) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let (rate, latencies) = load(port, name, 2_000)?;
-        rates.push(rate);
-        samples.extend(latencies);
-        ceilings.push(floors::answering(|port| load(port, name, 2_000))?.0);
+/// Rates are the rounds' medians, in calls a second.
+struct Throughput {
+    ours: f64,
+    latency: Samples,
+    /// AWS's own runtime client behind the least server.
+    runtime_client: f64,
+    /// Threads that answer at once, for the same client.
+    ceiling: f64,
+}
+
+impl Throughput {
+    fn measure(
+        port: u16,
+        name: &str,
+        start: impl Fn(&Path, u16) -> anyhow::Result<RuntimeClient>,
+    ) -> anyhow::Result<Self> {
+        const ROUNDS: usize = 3;
+        const CALLS: usize = 2_000;
+        load(port, name, 100)?;
+        let (mut ours, mut samples) = (Vec::new(), Vec::new());
+        let (mut runtime_client, mut ceiling) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let (rate, latencies) = load(port, name, CALLS)?;
+            ours.push(rate);
+            samples.extend(latencies);
+            let behind = floors::behind_http(&start, |port| load(port, name, CALLS))?;
+            runtime_client.push(behind.0);
+            ceiling.push(floors::answering(|port| load(port, name, CALLS))?.0);
+        }
+        Ok(Self {
+            ours: median(ours),
+            latency: Samples::new(samples),
+            runtime_client: median(runtime_client),
+            ceiling: median(ceiling),
+        })
     }
-    let rate = median(rates);
-    Ok(Row {
-        what,
-        measured: format!("{rate:.0}/s; {}", Samples::new(samples).summary()),
-        floor: format!(
-            "the same client and threads that answer at once: {:.0}/s",
-            median(ceilings)
-        ),
-        promise,
-        kept: rate >= promised,
-    })
+
+    fn row(&self, what: &'static str, promised: f64, promise: &'static str) -> Row {
+        let (ours, runtime_client) = (self.ours, self.runtime_client);
+        Row {
+            what,
+            measured: format!(
+                "{ours:.0}/s, {:.2} × AWS's runtime client behind a minimal server; {}",
+                ours / runtime_client,
+                self.latency.summary()
+            ),
+            floor: format!(
+                "AWS's runtime client behind a minimal server: {runtime_client:.0}/s; \
+                 the same caller and threads that answer at once: {:.0}/s",
+                self.ceiling
+            ),
+            promise,
+            kept: ours >= promised,
+        }
+    }
 }
 
 /// So many calls on each of eight connections at once: calls in a second, and how long each took.
