@@ -35,8 +35,8 @@ impl Arn {
         Self {
             partition: region.partition().to_owned(),
             service: service.to_owned(),
-            region: region.to_string(),
-            account: account.to_string(),
+            region: region.as_str().to_owned(),
+            account: account.as_str().to_owned(),
             resource: resource.into(),
         }
     }
@@ -50,6 +50,25 @@ impl Arn {
             account: account.to_string(),
             resource: resource.into(),
         }
+    }
+
+    /// What `to_string` gives, several times as fast: for what is done in each request.
+    pub fn to_text(&self) -> String {
+        let parts = [
+            &self.partition,
+            &self.service,
+            &self.region,
+            &self.account,
+            &self.resource,
+        ];
+        let length = parts.iter().map(|part| part.len() + 1).sum::<usize>();
+        let mut text = String::with_capacity("arn".len() + length);
+        text.push_str("arn");
+        for part in parts {
+            text.push(':');
+            text.push_str(part);
+        }
+        text
     }
 
     /// The owning account, where the ARN names one.
@@ -124,7 +143,8 @@ mod tests {
             "arn:aws:s3:::bucket/key:with:colons",
             "arn:aws:iam::123456789012:role/path/name",
         ] {
-            assert_eq!(text.parse::<Arn>().unwrap().to_string(), text);
+            let arn: Arn = text.parse().unwrap();
+            assert_eq!((arn.to_string(), arn.to_text()), (text.into(), text.into()));
         }
         let arn: Arn = "arn:aws:lambda:eu-west-1:1:function:f".parse().unwrap();
         assert_eq!(arn.account_id(), None);

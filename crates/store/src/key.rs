@@ -161,12 +161,14 @@ tuple_parts!(A B C D E);
 tuple_parts!(A B C D E F);
 
 fn push_escaped(key: &mut Vec<u8>, text: &[u8]) {
-    for byte in text {
-        key.push(*byte);
-        if *byte == ZERO {
-            key.push(ESCAPED);
-        }
+    key.reserve(text.len() + 2);
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(ZERO, rest) {
+        key.extend_from_slice(&rest[..=at]);
+        key.push(ESCAPED);
+        rest = &rest[at + 1..];
     }
+    key.extend_from_slice(rest);
 }
 
 /// Takes a key apart. The caller knows the shape; anything else is [`StoreError::Corrupt`].

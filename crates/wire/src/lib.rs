@@ -13,6 +13,7 @@ mod error;
 pub mod event_stream;
 mod form;
 mod json;
+mod paths;
 mod protocol;
 mod query;
 mod rest;
@@ -47,6 +48,7 @@ pub mod generated {
     pub use base::Timestamp;
     pub use bytes::Bytes;
 
+    pub use crate::paths::PathIndex;
     pub use crate::schema::{
         AbsentOperation, Bounds, ErrorSchema, ListSchema, Location, MapSchema, MemberSchema,
         OperationSchema, PatternSchema, QueryStyle, Schema, ServiceSchema, StringSchema,

@@ -4,8 +4,9 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::form;
+use crate::paths::{self, Found, Template};
 use crate::schema::{OperationSchema, QueryStyle, ServiceSchema};
-use crate::uri::{self, Labels};
+use crate::uri::{self, Labels, Segments};
 use crate::{Protocol, WireError};
 
 /// A request whose operation is known.
@@ -52,21 +53,10 @@ pub fn route(
 }
 
 /// Whether a path-routed service has an operation of that method and path.
-pub fn serves_path(service: &ServiceSchema, method: &Method, path: &str) -> bool {
-    let rest = [Protocol::RestJson, Protocol::RestXml];
-    let fits = |other: &str, template: &str| method == other && uri::rank(template, path).is_some();
-    service
-        .protocols
-        .iter()
-        .any(|protocol| rest.contains(protocol))
-        && (service
-            .operations
-            .iter()
-            .any(|operation| fits(operation.method, operation.uri))
-            || service
-                .absent
-                .iter()
-                .any(|operation| fits(operation.method, operation.uri)))
+pub fn serves_path(service: &'static ServiceSchema, method: &Method, path: &str) -> bool {
+    let path = Segments::of(path);
+    paths::candidates(service, method.as_str(), &path)
+        .any(|template| uri::rank(&template.parts, &path).is_some())
 }
 
 /// The protocol of a request: what its headers show, among those the service speaks.
@@ -151,54 +141,38 @@ fn by_name(service: &'static ServiceSchema, name: &str) -> Option<RoutedOperatio
 }
 
 fn by_path(service: &'static ServiceSchema, head: &Parts) -> Result<RoutedOperation, WireError> {
-    let path = head.uri.path();
+    let path = Segments::of(head.uri.path());
     let query = head.uri.query().unwrap_or_default();
-    let method = head.method.as_str();
-    let known = service
-        .operations
-        .iter()
-        .filter(|operation| operation.method == method)
-        .filter_map(|operation| {
-            Some((closeness(operation.uri, path, query)?, Some(*operation), ""))
-        });
-    let absent = service
-        .absent
-        .iter()
-        .filter(|operation| operation.method == method)
-        .filter_map(|operation| {
-            Some((closeness(operation.uri, path, query)?, None, operation.name))
-        });
     let unknown = || WireError::unknown_operation(StatusCode::NOT_FOUND);
-    let closest = known
-        .chain(absent)
-        .min_by(|a, b| a.0.cmp(&b.0))
+    let fitting = paths::candidates(service, head.method.as_str(), &path)
+        .filter_map(|template| Some((closeness(template, &path, query)?, template)));
+    let (_, closest) = fitting
+        .min_by_key(|(closeness, _)| *closeness)
         .ok_or_else(unknown)?;
-    match closest {
-        (_, Some(schema), _) => {
-            let labels = uri::labels(schema.uri, path).ok_or_else(unknown)?;
+    match closest.operation {
+        Found::Known(schema) => {
+            let labels = uri::labels(&closest.parts, &path).ok_or_else(unknown)?;
             Ok(RoutedOperation::Known { schema, labels })
         }
-        (_, None, name) => Ok(RoutedOperation::Absent(name)),
+        Found::Absent(name) => Ok(RoutedOperation::Absent(name)),
     }
 }
 
 /// How closely a template names the request; a template with more fixed parameters is closer.
-fn closeness(template: &str, path: &str, query: &str) -> Option<(uri::Rank, usize)> {
-    let rank = uri::rank(template, path)?;
-    let mut fixed = 0;
-    for (name, value) in uri::fixed_query(template) {
+fn closeness(template: &Template, path: &Segments<'_>, query: &str) -> Option<(uri::Rank, usize)> {
+    let rank = uri::rank(&template.parts, path)?;
+    for (name, value) in &template.query {
         let present = query
             .split('&')
             .any(|part| match (part.split_once('='), value) {
-                (Some((n, v)), Some(value)) => n == name && v == value,
-                (Some((n, _)), None) => n == name,
-                (None, None) => part == name,
+                (Some((n, v)), Some(value)) => n == *name && v == *value,
+                (Some((n, _)), None) => n == *name,
+                (None, None) => part == *name,
                 (None, Some(_)) => false,
             });
         if !present {
             return None;
         }
-        fixed += 1;
     }
-    Some((rank, usize::MAX - fixed))
+    Some((rank, usize::MAX - template.query.len()))
 }

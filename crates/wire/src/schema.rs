@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
+use crate::paths::PathIndex;
 use crate::protocol::Protocol;
 use crate::validate::ValidationPolicy;
 
@@ -34,6 +35,8 @@ pub struct ServiceSchema {
     pub absent: &'static [AbsentOperation],
     /// Every error that an operation here may answer with.
     pub errors: &'static [&'static ErrorSchema],
+    /// Where a request's path is looked up.
+    pub paths: PathIndex,
 }
 
 /// Where a service's query protocol differs from the usual.

@@ -15,44 +15,88 @@ pub type Labels = Vec<(&'static str, String)>;
 /// greedy label. The smaller, the closer.
 pub type Rank = u64;
 
-/// Whether `path` fits the template, and how closely. One trailing slash makes no difference, as
-/// older clients of Lambda write it.
-pub fn rank(template: &str, path: &str) -> Option<Rank> {
-    if !begins_alike(template, path) {
-        return None;
+/// One segment of a template; of a greedy label, as many of a path as are left for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Literal(&'static str),
+    Label(&'static str),
+    Greedy(&'static str),
+}
+
+/// A request's path, split once for all templates that it is held against. One trailing slash makes no
+/// difference, as older clients of Lambda write it.
+pub struct Segments<'p> {
+    path: &'p str,
+    /// Where each begins and ends.
+    bounds: Vec<(usize, usize)>,
+}
+
+impl<'p> Segments<'p> {
+    pub fn of(path: &'p str) -> Self {
+        let path = without_slashes(path);
+        let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+        let (mut bounds, mut from) = (Vec::with_capacity(8), 0);
+        for (at, _) in slashes {
+            bounds.push((from, at));
+            from = at + 1;
+        }
+        bounds.push((from, path.len()));
+        Self { path, bounds }
     }
-    let template = path_of(template);
+
+    pub fn count(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// The text of one, or of several with the slashes between them.
+    fn text(&self, from: usize, to: usize) -> Option<&'p str> {
+        let ((begin, _), (_, end)) = (
+            *self.bounds.get(from)?,
+            *self.bounds.get(to.checked_sub(1)?)?,
+        );
+        self.path.get(begin..end)
+    }
+}
+
+/// The segments of a template.
+pub fn parts(template: &'static str) -> Vec<Part> {
+    let segments = without_slashes(path_of(template)).split('/');
+    let part = |segment: &'static str| {
+        let label = segment
+            .strip_prefix('{')
+            .and_then(|label| label.strip_suffix('}'));
+        match label.map(|label| (label, label.strip_suffix('+'))) {
+            None => Part::Literal(segment),
+            Some((label, None)) => Part::Label(label),
+            Some((_, Some(label))) => Part::Greedy(label),
+        }
+    };
+    segments.map(part).collect()
+}
+
+/// Whether a path fits a template, and how closely.
+pub fn rank(template: &[Part], path: &Segments<'_>) -> Option<Rank> {
     // Two bits a segment, the first segment highest.
     let (mut rank, mut at) = (0, u64::BITS);
-    let fits = walk(template, path, |step, _, _| {
+    let fits = walk(template, path, |part, _| {
         at = at.saturating_sub(2);
-        rank |= u64::from(step) << at;
+        let step = match part {
+            Part::Literal(_) => 0,
+            Part::Label(_) => 1,
+            Part::Greedy(_) => 2,
+        };
+        rank |= step << at;
     });
     fits.then_some(rank)
 }
 
-/// Whether the path begins as the template does, up to its first label: most templates of a service
-/// are ruled out by a few bytes.
-fn begins_alike(template: &str, path: &str) -> bool {
-    let mut literal = template
-        .bytes()
-        .take_while(|byte| !matches!(byte, b'{' | b'?'));
-    let mut path = path.bytes();
-    while let Some(byte) = literal.next() {
-        if path.next() != Some(byte) {
-            return byte == b'/' && literal.all(|byte| byte == b'/');
-        }
-    }
-    true
-}
-
 /// The labels of a path that fits; `None` if it does not, or a label is not UTF-8.
-pub fn labels(template: &'static str, path: &str) -> Option<Labels> {
+pub fn labels(template: &[Part], path: &Segments<'_>) -> Option<Labels> {
     let mut labels = Some(Vec::new());
-    let fits = walk(path_of(template), path, |step, name, text| {
-        if step == LITERAL {
+    let fits = walk(template, path, |part, text| {
+        let (Part::Label(name) | Part::Greedy(name)) = part else {
             return;
-        }
+        };
         let decoded = percent_decode_str(text)
             .decode_utf8()
             .ok()
@@ -103,50 +147,34 @@ pub fn fixed_query(template: &str) -> impl Iterator<Item = (&str, Option<&str>)>
         })
 }
 
-const LITERAL: u8 = 0;
-const LABEL: u8 = 1;
-const GREEDY: u8 = 2;
-
+/// A template without its query.
 fn path_of(template: &str) -> &str {
     template.split_once('?').map_or(template, |(path, _)| path)
 }
 
-/// Goes through both in step and tells each label's name and text.
-fn walk<'t>(template: &'t str, path: &str, mut step: impl FnMut(u8, &'t str, &str)) -> bool {
-    let mut path = without_slashes(path);
-    let mut parts = without_slashes(template).split('/').peekable();
-    while let Some(part) = parts.next() {
-        let label = part
-            .strip_prefix('{')
-            .and_then(|part| part.strip_suffix('}'));
-        if let Some(name) = label.and_then(|label| label.strip_suffix('+')) {
-            // What follows a greedy label must still find its segments at the end.
-            let after = parts.clone().count();
-            let Some((text, rest)) = split_before_last(path, after) else {
-                return false;
-            };
-            if text.is_empty() {
-                return false;
-            }
-            step(GREEDY, name, text);
-            path = rest;
-            continue;
-        }
-        let (text, rest, more) = match path.split_once('/') {
-            Some((text, rest)) => (text, rest, true),
-            None => (path, "", false),
+/// Goes through both in step and tells each part's text.
+fn walk(template: &[Part], path: &Segments<'_>, mut step: impl FnMut(Part, &str)) -> bool {
+    let mut at = 0;
+    for (number, part) in template.iter().enumerate() {
+        // What follows a greedy label must still find its segments at the end.
+        let end = match part {
+            Part::Greedy(_) => (path.count() + number + 1).saturating_sub(template.len()),
+            Part::Literal(_) | Part::Label(_) => at + 1,
         };
-        match label {
-            Some(name) if !text.is_empty() => step(LABEL, name, text),
-            None if text == part => step(LITERAL, part, text),
-            _ => return false,
-        }
-        if more != parts.peek().is_some() {
+        let Some(text) = path.text(at, end).filter(|_| end > at) else {
+            return false;
+        };
+        let fits = match part {
+            Part::Literal(literal) => text == *literal,
+            Part::Label(_) | Part::Greedy(_) => !text.is_empty(),
+        };
+        if !fits {
             return false;
         }
-        path = rest;
+        step(*part, text);
+        at = end;
     }
-    true
+    at == path.count()
 }
 
 fn without_slashes(path: &str) -> &str {
@@ -154,23 +182,15 @@ fn without_slashes(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
-/// Splits off the last `count` segments; `None` if there are fewer.
-fn split_before_last(path: &str, count: usize) -> Option<(&str, &str)> {
-    if count == 0 {
-        return Some((path, ""));
-    }
-    let (at, _) = path.rmatch_indices('/').nth(count - 1)?;
-    Some((&path[..at], &path[at + 1..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn one(template: &'static str, path: &str) -> Option<Vec<String>> {
-        rank(template, path)?;
+        let (template, path) = (parts(template), Segments::of(path));
+        rank(&template, &path)?;
         Some(
-            labels(template, path)?
+            labels(&template, &path)?
                 .into_iter()
                 .map(|(_, text)| text)
                 .collect(),
@@ -221,13 +241,18 @@ mod tests {
         );
         assert_eq!(one("/a/{Key+}/tail", "/a/x/y/tail").unwrap(), ["x/y"]);
         assert_eq!(one("/a/{Key+}/tail", "/a/tail"), None);
+        assert_eq!(one("/{Bucket}/{Key+}", "/b//x/").unwrap(), ["b", "/x"]);
+        assert_eq!(one("/{Bucket}/{Key+}", "/b//"), None);
+        assert_eq!(one("/{Bucket}/{Key+}", "/b"), None);
     }
 
     #[test]
     fn literals_rank_before_labels() {
-        let literal = rank("/v/functions/list", "/v/functions/list").unwrap();
-        let label = rank("/v/functions/{Name}", "/v/functions/list").unwrap();
-        let greedy = rank("/v/{Rest+}", "/v/functions/list").unwrap();
+        let path = Segments::of("/v/functions/list");
+        let rank = |template| rank(&parts(template), &path).unwrap();
+        let literal = rank("/v/functions/list");
+        let label = rank("/v/functions/{Name}");
+        let greedy = rank("/v/{Rest+}");
         assert!(literal < label);
         assert!(label < greedy);
     }

@@ -234,6 +234,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::TOO_MANY_REQUESTS_EXCEPTION,
         &errors::UNAUTHORIZED_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -263,6 +263,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::NOT_FOUND_EXCEPTION,
         &errors::TOO_MANY_REQUESTS_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

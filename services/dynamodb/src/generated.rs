@@ -190,6 +190,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::TRANSACTION_CONFLICT_EXCEPTION,
         &errors::TRANSACTION_IN_PROGRESS_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -39,6 +39,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::RESOURCE_NOT_FOUND_EXCEPTION,
         &errors::TRIMMED_DATA_ACCESS_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

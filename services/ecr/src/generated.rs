@@ -275,6 +275,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::UPLOAD_NOT_FOUND_EXCEPTION,
         &errors::VALIDATION_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -161,6 +161,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::RESOURCE_NOT_FOUND_EXCEPTION,
         &errors::THROTTLING_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -738,6 +738,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::SERVICE_FAILURE_EXCEPTION,
         &errors::UNMODIFIABLE_ENTITY_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -74,6 +74,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::PACKED_POLICY_TOO_LARGE_EXCEPTION,
         &errors::REGION_DISABLED_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

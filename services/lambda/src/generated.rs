@@ -179,6 +179,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::TOO_MANY_REQUESTS_EXCEPTION,
         &errors::UNSUPPORTED_MEDIA_TYPE_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

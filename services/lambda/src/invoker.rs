@@ -104,7 +104,7 @@ impl Entrance {
         let event = InvokeEvent {
             request_id: context.request_id,
             payload: call.payload,
-            invoked_arn: arn.to_string(),
+            invoked_arn: arn.to_text(),
             trace: Some(trace),
             client_context: call.client_context,
             cognito_identity: None,

@@ -549,6 +549,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::UNRECOGNIZED_CLIENT_EXCEPTION,
         &errors::VALIDATION_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -48,6 +48,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::THROTTLING_EXCEPTION,
         &errors::VALIDATION_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

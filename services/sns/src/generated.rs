@@ -148,6 +148,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::TOPIC_LIMIT_EXCEEDED_EXCEPTION,
         &errors::VALIDATION_EXCEPTION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -84,6 +84,7 @@ pub static SCHEMA: ServiceSchema = ServiceSchema {
         &errors::TOO_MANY_ENTRIES_IN_BATCH_REQUEST,
         &errors::UNSUPPORTED_OPERATION,
     ],
+    paths: g::PathIndex::new(),
 };
 
 use wire::generated as g;

@@ -3,11 +3,17 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>
 
 use base::Timestamp;
+use http::HeaderName;
+use http::header::DATE;
 use http::request::Parts;
 
 use super::scope::parse_credential;
 use super::{Form, PayloadHash, SignedRequest, amz_date, header_text};
 use crate::{AuthError, Mechanism};
+
+const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// Reads the part after the algorithm; `whole` is the header's value, for messages.
 pub(super) fn parse(parts: &Parts, whole: &str, rest: &str) -> Result<SignedRequest, AuthError> {
@@ -51,7 +57,7 @@ pub(super) fn parse(parts: &Parts, whole: &str, rest: &str) -> Result<SignedRequ
         payload: payload(parts, scope.service == "s3"),
         access_key_id,
         scope,
-        session_token: header_text(parts, "x-amz-security-token").map(str::to_owned),
+        session_token: header_text(parts, SECURITY_TOKEN).map(str::to_owned),
         signature: signature.to_owned(),
         form: Form::Header {
             signed_at: date(parts, whole),
@@ -64,7 +70,7 @@ pub(super) fn parse(parts: &Parts, whole: &str, rest: &str) -> Result<SignedRequ
 }
 
 fn payload(parts: &Parts, is_s3: bool) -> Result<PayloadHash, AuthError> {
-    match header_text(parts, "x-amz-content-sha256") {
+    match header_text(parts, CONTENT_SHA256) {
         Some(value) => PayloadHash::parse(value),
         None if is_s3 => Err(AuthError::MissingPayloadHash),
         None => Ok(PayloadHash::OfBody),
@@ -73,8 +79,8 @@ fn payload(parts: &Parts, is_s3: bool) -> Result<PayloadHash, AuthError> {
 
 /// `X-Amz-Date`, or else `Date` in either format.
 fn date(parts: &Parts, whole: &str) -> Result<Timestamp, AuthError> {
-    let text = header_text(parts, "x-amz-date")
-        .or_else(|| header_text(parts, "date"))
+    let text = header_text(parts, AMZ_DATE)
+        .or_else(|| header_text(parts, DATE))
         .ok_or_else(|| AuthError::MissingDate {
             header: whole.to_owned(),
         })?;

@@ -15,10 +15,11 @@ mod scope;
 mod sign;
 mod verify;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base::Timestamp;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, AsHeaderName};
 use http::request::Parts;
 
 pub use form::{SignedForm, sign_policy};
@@ -94,7 +95,11 @@ pub fn parse(parts: &Parts) -> Result<Option<SignedRequest>, AuthError> {
     if in_query || v2_in_query {
         return Err(AuthError::TwoMechanisms);
     }
-    let text = String::from_utf8_lossy(value.as_bytes());
+    // What is UTF-8, as nearly all is, is told faster than what is not is replaced.
+    let text = match str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()),
+    };
     let text = text.trim();
     match text
         .split_once(' ')
@@ -226,7 +231,7 @@ impl<'a> Parameters<'a> {
 }
 
 /// A header's value as text; `None` if it is absent or not text.
-pub(crate) fn header_text<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+pub(crate) fn header_text(parts: &Parts, name: impl AsHeaderName) -> Option<&str> {
     parts
         .headers
         .get(name)

@@ -5,6 +5,7 @@
 //! at once: the function wrote it before it answered, so it belongs before END.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -386,13 +387,13 @@ async fn read_pipe(inner: &Inner, pipe: &AsyncFd<OwnedFd>) {
 
 /// Reads until the pipe is empty or [`READS`] are done; whether there may be more.
 fn read_available(pipe: &AsyncFd<OwnedFd>, mut take: impl FnMut(&[u8])) -> bool {
-    let mut buffer = [0; READ];
+    let mut buffer = [MaybeUninit::<u8>::uninit(); READ];
     for _ in 0..READS {
-        match rustix::io::read(pipe.get_ref(), &mut buffer) {
-            Ok(0) => return false,
-            Ok(read) => {
-                take(&buffer[..read]);
-                if read < buffer.len() {
+        match rustix::io::read(pipe.get_ref(), &mut buffer[..]) {
+            Ok(([], _)) => return false,
+            Ok((read, unused)) => {
+                take(read);
+                if !unused.is_empty() {
                     return false;
                 }
             }

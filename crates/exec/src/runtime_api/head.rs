@@ -4,6 +4,8 @@
 //! a whole server to read from its first byte. So nothing is ever understood here in another way
 //! than there.
 
+use memchr::{memchr, memchr_iter};
+
 /// Longest head that is looked at, in bytes. Those of runtime clients take a few hundred.
 pub(super) const MOST_HEAD: usize = 4 << 10;
 /// Longest body that is taken, in bytes: a connection may hold as much while the rest is under way.
@@ -59,18 +61,16 @@ impl Id {
 /// Reads a head.
 pub(super) fn read(bytes: &[u8]) -> Read {
     let within = &bytes[..bytes.len().min(MOST_HEAD)];
-    let Some(end) = within.windows(4).position(|four| four == b"\r\n\r\n") else {
+    let mut line_ends = memchr_iter(b'\n', within);
+    let Some(end) = line_ends.find(|at| within[..=*at].ends_with(b"\r\n\r\n")) else {
         return match within.len() {
             MOST_HEAD => Read::Odd,
             _ => Read::Incomplete,
         };
     };
-    match whole(&bytes[..end]) {
-        Some((call, body)) => Read::Call {
-            call,
-            head: end + 4,
-            body,
-        },
+    let head = end + 1;
+    match whole(&bytes[..head - b"\r\n\r\n".len()]) {
+        Some((call, body)) => Read::Call { call, head, body },
         None => Read::Odd,
     }
 }
@@ -81,7 +81,7 @@ fn whole(head: &[u8]) -> Option<(Call, usize)> {
     let call = call(lines.next()?)?;
     let mut length = None;
     for line in lines {
-        let colon = line.iter().position(|byte| *byte == b':')?;
+        let colon = memchr(b':', line)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.is_empty() || !name.iter().copied().all(is_of_names) || !is_plain(value) {
             return None;
@@ -156,7 +156,20 @@ fn number(digits: &[u8]) -> Option<usize> {
 
 /// Whether a header's name may have it: a letter, a digit or a sign of RFC 9110, section 5.6.2.
 fn is_of_names(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    const OF_NAMES: [bool; 256] = {
+        let (mut table, mut byte) = ([false; 256], 0);
+        while byte < 256 {
+            table[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let (signs, mut at) = (b"!#$%&'*+-.^_`|~", 0);
+        while at < signs.len() {
+            table[signs[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    OF_NAMES[usize::from(byte)]
 }
 
 /// Whether it is text of one line.
@@ -173,9 +186,9 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.0?;
-        let end = rest.windows(2).position(|two| two == b"\r\n");
-        self.0 = end.map(|end| &rest[end + 2..]);
-        Some(end.map_or(rest, |end| &rest[..end]))
+        let end = memchr_iter(b'\n', rest).find(|at| rest[..*at].ends_with(b"\r"));
+        self.0 = end.map(|end| &rest[end + 1..]);
+        Some(end.map_or(rest, |end| &rest[..end - 1]))
     }
 }
 

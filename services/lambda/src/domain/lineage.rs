@@ -4,6 +4,8 @@
 //! Lambda counts in the header's `Lineage`, and what passes the header on, the SDKs, SQS and S3,
 //! keeps it. <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
 
+use std::fmt::Write as _;
+
 use base::{Arn, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -19,9 +21,10 @@ pub fn visit(header: Option<&str>, function: &Arn, now: Timestamp) -> (String, u
     let header = header.filter(|header| header.len() <= MAX_HEADER && header.contains("Root="));
     let Some(header) = header else {
         let root = format!(
-            "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",
+            "Root=1-{:08x}-{:08x}{:016x};Parent={:016x};Sampled=0",
             now.seconds(),
-            rand::random::<u128>() >> 32,
+            rand::random::<u32>(),
+            rand::random::<u64>(),
             rand::random::<u64>()
         );
         return (with_lineage(&[root.as_str()], &[(name(function), 1)]), 1);
@@ -65,15 +68,22 @@ fn count(text: &str) -> Option<(String, u32)> {
 
 /// Eight hexadecimal digits.
 fn name(function: &Arn) -> String {
-    hex::encode(&Sha256::digest(function.to_string())[..4])
+    let [a, b, c, d, ..] = Sha256::digest(function.to_text()).0;
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 fn with_lineage(others: &[&str], counts: &[(String, u32)]) -> String {
-    let counts: Vec<String> = counts
-        .iter()
-        .map(|(name, visits)| format!("{name}:{visits}"))
-        .collect();
-    format!("{};Lineage={}", others.join(";"), counts.join("|"))
+    let mut header = String::with_capacity(160);
+    for other in others {
+        header.push_str(other);
+        header.push(';');
+    }
+    for (at, (name, visits)) in counts.iter().enumerate() {
+        header.push_str(if at == 0 { "Lineage=" } else { "|" });
+        // Writing to a string cannot fail.
+        let _ = write!(header, "{name}:{visits}");
+    }
+    header
 }
 
 #[cfg(test)]

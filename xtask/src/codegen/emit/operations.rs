@@ -50,7 +50,7 @@ pub fn service(source: &Source<'_>) -> anyhow::Result<String> {
          protocols: &[{}], xml_namespace: {namespace:?}, error_namespace: {:?},\n\
          query: {query_style},\n\
          validation: &wire::ValidationPolicy {{ code: {:?}, query_code: {:?}, missing: {missing}, quotes: {:?} }},\n\
-         operations: &[{operations}],\nabsent: &[{absent}],\nerrors: &[{errors}],\n}};\n\n\
+         operations: &[{operations}],\nabsent: &[{absent}],\nerrors: &[{errors}],\npaths: g::PathIndex::new(),\n}};\n\n\
          use wire::generated as g;\n\n",
         source.service,
         metadata
