@@ -200,18 +200,18 @@ pub fn awslambdaric_behind_http(tools: &Tools, count: usize) -> anyhow::Result<R
     })
 }
 
-/// What `load` makes of eight runtime clients, each behind a thread of that least server: no
-/// isolation, no signatures, no choice of an environment, no logs, no usage records.
+/// What `load` makes of so many runtime clients, each behind a thread of that least server, which takes
+/// one connection: no isolation, no signatures, no choice of an environment, no logs, no usage records.
 pub fn behind_http<T>(
+    count: usize,
     start: impl Fn(&std::path::Path, u16) -> anyhow::Result<RuntimeClient>,
     load: impl FnOnce(u16) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    const CLIENTS: usize = 8;
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("function.py"), crate::functions::NO_OP)?;
     let front = TcpListener::bind(("127.0.0.1", 0))?;
     let mut clients = Vec::new();
-    for _ in 0..CLIENTS {
+    for _ in 0..count {
         let (front, runtime) = (front.try_clone()?, TcpListener::bind(("127.0.0.1", 0))?);
         clients.push(start(folder.path(), runtime.local_addr()?.port())?);
         // It ends with an error, because its caller hangs up.

@@ -11,6 +11,9 @@ use crate::server::Server;
 use crate::statistics::{Samples, ms};
 use crate::{Row, Tools, floors};
 
+/// At once, for what is done in a second.
+const CONNECTIONS: usize = 8;
+
 pub(super) fn warm_invoke(tools: &Tools) -> anyhow::Result<Vec<Row>> {
     const ROUNDS: usize = 5;
     const CALLS: usize = 2_000;
@@ -111,9 +114,9 @@ impl Throughput {
             let (rate, latencies) = load(port, name, CALLS)?;
             ours.push(rate);
             samples.extend(latencies);
-            let behind = floors::behind_http(&start, |port| load(port, name, CALLS))?;
-            runtime_client.push(behind.0);
-            ceiling.push(floors::answering(|port| load(port, name, CALLS))?.0);
+            let calls = |port| load(port, name, CALLS);
+            runtime_client.push(floors::behind_http(CONNECTIONS, &start, calls)?.0);
+            ceiling.push(floors::answering(calls)?.0);
         }
         Ok(Self {
             ours: median(ours),
@@ -143,9 +146,8 @@ impl Throughput {
     }
 }
 
-/// So many calls on each of eight connections at once: calls in a second, and how long each took.
+/// So many calls on each of the connections at once: calls in a second, and how long each took.
 fn load(port: u16, name: &str, calls: usize) -> anyhow::Result<(f64, Vec<Duration>)> {
-    const CONNECTIONS: usize = 8;
     let began = Instant::now();
     let samples = counted(CONNECTIONS, |_| {
         let mut connection = Connection::open(port)?;

@@ -82,7 +82,7 @@ fn whole(head: &[u8]) -> Option<(Call, usize)> {
     let mut length = None;
     for line in lines {
         let colon = memchr(b':', line)?;
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        let (name, value) = (&line[..colon], trimmed(&line[colon + 1..]));
         if name.is_empty() || !name.iter().copied().all(is_of_names) || !is_plain(value) {
             return None;
         }
@@ -172,6 +172,14 @@ fn is_of_names(byte: u8) -> bool {
     OF_NAMES[usize::from(byte)]
 }
 
+/// Without the spaces and tabs around it. A line end alone is none of these, and ends a line for hyper.
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
 /// Whether it is text of one line.
 fn is_plain(value: &[u8]) -> bool {
     value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
@@ -255,6 +263,10 @@ mod tests {
             "Content-Length: 4\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n",
             "Content-Length: 4\r\n folded: over two lines\r\n",
             "Content-Length: 4\r\nX: a\rb\r\n",
+            "Content-Length: 4\n\r\n",
+            "Content-Length: 4\r\nX: a\r\r\n",
+            "Content-Length: 4\r\nX:\n\r\n",
+            "Content-Length: 4\r\nX: a\u{c}\r\n",
             "Content-Length: 4\r\nX: a\nTransfer-Encoding: chunked\r\n",
             "Content-Length: 4\r\nX: \u{e4}\r\n",
             "Content-Length: 4\r\nno colon\r\n",
