@@ -137,6 +137,8 @@ async fn that_of_an_alias_goes_where_the_alias_goes() {
         .await;
     };
     all_at(&["2", "2"]).await;
+    // They are there from the start of their init on, but take a call only after it.
+    becomes(&world, "live", "READY").await;
     let invoked = world.invoke("hello:live", json!({})).await.unwrap();
     assert_eq!(
         (payload(&invoked), &invoked["ExecutedVersion"]),
