@@ -10,6 +10,9 @@ use anyhow::{Context, bail};
 use crate::http::Connection;
 
 const START_LIMIT: Duration = Duration::from_secs(15);
+/// For measures of throughput: Lambda's limit of invocations a second is ten times the concurrency,
+/// and 10,000 a second are fewer than a fast machine makes.
+pub const MANY_INVOCATIONS: &[&str] = &["--concurrency", "10000"];
 
 /// Killed when dropped.
 pub struct Server {

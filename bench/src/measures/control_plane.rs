@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{counted, timed};
 use crate::functions::{NO_OP, Package, create, invoke, publish};
-use crate::server::Server;
+use crate::server::{MANY_INVOCATIONS, Server};
 use crate::statistics::{Samples, ms};
 use crate::{Row, Tools};
 
@@ -92,7 +92,7 @@ pub(super) fn list_page(tools: &Tools) -> anyhow::Result<Vec<Row>> {
 pub(super) fn weighted_alias(tools: &Tools) -> anyhow::Result<Vec<Row>> {
     const ROUNDS: usize = 10;
     const CALLS: usize = 1_000;
-    let server = Server::start(&tools.kagero)?;
+    let server = Server::start_with(&tools.kagero, MANY_INVOCATIONS)?;
     let mut connection = server.connect()?;
     create(&mut connection, "split", &Package::python(tools, NO_OP)?)?;
     let first = publish(&mut connection, "split")?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{counted, timed, unix_nanos};
 use crate::functions::{Package, create};
 use crate::http::Connection;
-use crate::server::Server;
+use crate::server::{MANY_INVOCATIONS, Server};
 use crate::statistics::{Samples, ms};
 use crate::{Row, Tools};
 
@@ -113,7 +113,7 @@ pub(super) fn request(tools: &Tools) -> anyhow::Result<Vec<Row>> {
 }
 
 pub(super) fn throughput(tools: &Tools) -> anyhow::Result<Vec<Row>> {
-    let server = Server::start_with(&tools.kagero, &["--concurrency", "10000"])?;
+    let server = Server::start_with(&tools.kagero, MANY_INVOCATIONS)?;
     let mut connection = server.connect()?;
     create(&mut connection, "http", &Package::python(tools, ANSWERING)?)?;
     let path = api(&mut connection, "http")?;

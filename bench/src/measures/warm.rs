@@ -7,7 +7,7 @@ use super::{counted, timed};
 use crate::floors::{Rounds, RuntimeClient};
 use crate::functions::{NO_OP, Package, create, invoke};
 use crate::http::Connection;
-use crate::server::Server;
+use crate::server::{MANY_INVOCATIONS, Server};
 use crate::statistics::{Samples, ms};
 use crate::{Row, Tools, floors};
 
@@ -17,7 +17,7 @@ const CONNECTIONS: usize = 8;
 pub(super) fn warm_invoke(tools: &Tools) -> anyhow::Result<Vec<Row>> {
     const ROUNDS: usize = 5;
     const CALLS: usize = 2_000;
-    let server = Server::start(&tools.kagero)?;
+    let server = Server::start_with(&tools.kagero, MANY_INVOCATIONS)?;
     let mut connection = server.connect()?;
     create(&mut connection, "warm", &Package::python(tools, NO_OP)?)?;
     for _ in 0..100 {
@@ -68,8 +68,7 @@ pub(super) fn warm_invoke(tools: &Tools) -> anyhow::Result<Vec<Row>> {
 }
 
 pub(super) fn warm_throughput(tools: &Tools) -> anyhow::Result<Vec<Row>> {
-    // The rate limit of a function is ten times its concurrency.
-    let server = Server::start_with(&tools.kagero, &["--concurrency", "10000"])?;
+    let server = Server::start_with(&tools.kagero, MANY_INVOCATIONS)?;
     let mut connection = server.connect()?;
     create(&mut connection, "python", &Package::python(tools, NO_OP)?)?;
     create(&mut connection, "rust", &Package::program(tools)?)?;

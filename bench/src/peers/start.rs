@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use super::{COLD, RUNTIMES, function};
 use crate::functions::{Package, create};
 use crate::http::Connection;
-use crate::server::Server;
+use crate::server::{MANY_INVOCATIONS, Server};
 use crate::{Tools, processes};
 
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -78,7 +78,7 @@ impl Drop for Running {
 }
 
 pub(super) fn kagero(tools: &Tools) -> anyhow::Result<Running> {
-    let server = Server::start(&tools.kagero)?;
+    let server = Server::start_with(&tools.kagero, MANY_INVOCATIONS)?;
     Ok(Running {
         invoke_port: server.port,
         started_in: server.started_in,
