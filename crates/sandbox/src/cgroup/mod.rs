@@ -5,6 +5,7 @@
 //! attached by writing `cgroup.procs`, which waits for an RCU grace period (4 to 12 ms): a sandbox
 //! is born in its version 2 group, and moves its own, only thread into the version 1 groups.
 
+mod admission;
 mod files;
 mod group;
 mod ownership;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Finding, SandboxError};
 
+pub(crate) use admission::Admission;
 pub use group::Cgroup;
 
 /// As in Lambda: a small share is given out often rather than late.

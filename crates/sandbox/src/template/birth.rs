@@ -6,11 +6,12 @@
 //! fork.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use libc::cpu_set_t;
 
+use super::hatch::{Hatch, SCRATCH};
 use super::hold::Held;
 use super::processor::{self, set_affinity};
 use super::seat::{Reach, Seat};
@@ -24,10 +25,7 @@ use crate::network::PreparedNetwork;
 use crate::plan::CONTROL;
 use crate::plan_format::{ADDRESS, FIRST_KEPT, Header, Step, Steps};
 use crate::process::Pidfd;
-use crate::rights;
 
-/// Beside the plan: for what a call takes from memory.
-const SCRATCH: u64 = 8192;
 /// The program's number in its pid namespace, where the template's is 2.
 pub(super) const PROGRAM: i32 = 3;
 
@@ -202,45 +200,16 @@ impl Birth<'_> {
         ADDRESS + self.mapped - SCRATCH
     }
 
-    /// Closes every file of the template's, and brings in those of the plan, by a socket that the
-    /// fork makes for it. Returns the number of init's file.
+    /// Closes every file of the template's, and brings in those of the plan. Returns the number of
+    /// init's file.
     fn pass_descriptors(&self, pidfd: &Pidfd) -> io::Result<RawFd> {
-        let (first, scratch) = (&self.first, self.scratch());
+        let first = &self.first;
         let all = u64::from(u32::MAX);
         first.must(libc::SYS_close_range, [0, all, 0, 0, 0, 0])?;
-        let kind = libc::SOCK_SEQPACKET as u64;
-        let pair = [libc::AF_UNIX as u64, kind, 0, scratch, 0, 0];
-        first.must(libc::SYS_socketpair, pair)?;
-        let mut ends = [0; 8];
-        first.tracee.read(scratch, &mut ends)?;
-        let [ours, theirs] = two(ends);
-        let socket = take_descriptor(pidfd, ours)?;
+        let hatch = Hatch::open(first, pidfd, self.scratch())?;
         let kept = &self.wanted.order.keep;
         let sent: Vec<RawFd> = kept.iter().copied().chain([self.wanted.init]).collect();
-        rights::send(socket.as_fd(), b"d", &sent, 0)?;
-
-        // struct msghdr, its one part, and the room for the descriptors behind them.
-        let (part, byte, control) = (scratch + 64, scratch + 96, scratch + 128);
-        let room = 16 + 4 * sent.len().next_multiple_of(2) as u64;
-        let message = [0, 0, part, 1, control, room, 0, 0, byte, 1];
-        let bytes: Vec<u8> = message
-            .iter()
-            .flat_map(|word: &u64| word.to_ne_bytes())
-            .collect();
-        first.tracee.write(scratch, &bytes)?;
-        let receive = [
-            theirs as u64,
-            scratch,
-            libc::MSG_CMSG_CLOEXEC as u64,
-            0,
-            0,
-            0,
-        ];
-        first.must(libc::SYS_recvmsg, receive)?;
-        let mut received = vec![0; 4 * sent.len()];
-        first.tracee.read(control + 16, &mut received)?;
-        for (number, fd) in (FIRST_KEPT..).zip(received.chunks_exact(4)) {
-            let fd = i32::from_ne_bytes([fd[0], fd[1], fd[2], fd[3]]);
+        for (number, fd) in (FIRST_KEPT..).zip(hatch.pass(first, &sent)?) {
             first.must(libc::SYS_dup3, [fd as u64, number as u64, 0, 0, 0, 0])?;
         }
         let below = FIRST_KEPT as u64 - 1;
@@ -292,23 +261,6 @@ fn split(steps: Steps, last: u64) -> (Steps, Steps) {
             count: last,
         },
     )
-}
-
-fn two(bytes: [u8; 8]) -> [i32; 2] {
-    let whole = u64::from_ne_bytes(bytes);
-    [whole as i32, (whole >> 32) as i32]
-}
-
-/// A copy of an open file of another process.
-fn take_descriptor(pidfd: &Pidfd, number: RawFd) -> io::Result<OwnedFd> {
-    let pidfd = pidfd.as_fd().as_raw_fd();
-    // SAFETY: takes only numbers.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd, number, 0) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a fresh descriptor that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
 fn header(plan: &[u8]) -> Header {

@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::RawFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libc::pid_t;
 
+use super::hatch::{Hatch, SCRATCH, close};
 use super::tracee::{Remote, Stop, Tracee, Watch, ended};
+use crate::cgroup::Admission;
+use crate::clone_format::{CLONE_INTO_CGROUP, CloneArguments};
+use crate::process::Pidfd;
 
 /// From being told to fork to doing so.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,6 +32,8 @@ pub(super) struct Held {
     pub(super) child_tid: u64,
     /// The signals that its child is to block.
     pub(super) mask: u64,
+    /// For groups that its forks are born in.
+    hatch: Hatch,
 }
 
 impl Held {
@@ -62,13 +69,49 @@ impl Held {
         // Every process that it has started: none of them would be in a fork.
         remote.call(libc::SYS_kill, [u64::MAX, libc::SIGKILL as u64, 0, 0, 0, 0])?;
         refuse_shared_memory(pid)?;
+        let hatch = Hatch::open(&remote, &Pidfd::open(pid)?, scratch(&remote)?)?;
         Ok(Self {
             remote,
             fork_flags: flags & CHILD_TID,
             child_tid,
             mask,
+            hatch,
         })
     }
+
+    /// Has it clone itself into this control group of version 2, of which it has no right itself.
+    pub(super) fn clone_into(&self, group: RawFd, uid: u32, flags: u64) -> io::Result<Remote> {
+        let inside = self.hatch.pass(&self.remote, &[group])?;
+        let [inside] = inside[..] else {
+            return Err(io::Error::other("a control group got lost"));
+        };
+        let arguments = CloneArguments {
+            flags: flags | CLONE_INTO_CGROUP,
+            cgroup: inside as u64,
+            ..CloneArguments::default()
+        };
+        let (at, size) = (self.hatch.scratch, size_of::<CloneArguments>() as u64);
+        self.remote
+            .tracee
+            .write(at, crate::plan::as_bytes(&arguments))?;
+        let born = {
+            let _admission = Admission::to(group, uid)?;
+            self.remote
+                .clone_by(libc::SYS_clone3, [at, size, 0, 0, 0, 0])
+        };
+        close(&self.remote, inside)?;
+        born
+    }
+}
+
+/// Memory for what its calls take from there, which no fork has.
+fn scratch(remote: &Remote) -> io::Result<u64> {
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+    let at = remote.must(libc::SYS_mmap, [0, SCRATCH, protection, flags, u64::MAX, 0])?;
+    let advice = libc::MADV_DONTFORK as u64;
+    remote.must(libc::SYS_madvise, [at, SCRATCH, advice, 0, 0, 0])?;
+    Ok(at)
 }
 
 /// The flags of its clone, and where its child's number goes.

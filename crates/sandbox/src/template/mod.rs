@@ -6,6 +6,7 @@
 //! docs/decisions/0011-templates.md says why that is safe.
 
 mod birth;
+mod hatch;
 mod hold;
 mod processor;
 mod seat;

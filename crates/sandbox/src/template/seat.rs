@@ -16,10 +16,10 @@ use crate::network::PreparedNetwork;
 use crate::process::Pidfd;
 use crate::spec::Network;
 
-/// Of the clone that becomes the sandbox's init; a child of the template's own.
+/// Of the clone that becomes the sandbox's init; a child of the template's own, and ends with the same
+/// signal.
 const FLAGS: i32 = libc::CLONE_VM
     | libc::CLONE_PARENT
-    | libc::SIGCHLD
     | libc::CLONE_NEWUSER
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
@@ -99,7 +99,10 @@ impl Seat {
         template
             .watch(Watch::Forked)
             .map_err(failed("fork a template"))?;
-        let born = held.remote.clone_with(flags);
+        let born = match cgroup {
+            Some(group) => held.clone_into(group, uid, flags),
+            None => held.remote.clone_with(flags),
+        };
         template
             .watch(Watch::Held)
             .map_err(failed("fork a template"))?;
@@ -126,11 +129,6 @@ impl Seat {
             ];
             let dropped = seat.first.must(libc::SYS_prctl, drop);
             dropped.map_err(failed("bound the capabilities of a forked template"))?;
-        }
-        if let Some(folder) = cgroup {
-            let group = format!("/proc/self/fd/{folder}/cgroup.procs");
-            fs::write(group, pid.to_string())
-                .map_err(failed("move a forked template into its control group"))?;
         }
         seat.network = seat.furnish(pid)?;
         Ok(seat)

@@ -1,10 +1,14 @@
 //! What a template forks is as isolated as what is executed, whatever the template does.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{PipeReader, Read, Write, pipe};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use sandbox::{ForkSpec, Limits, Network, Sandbox, SandboxError, Spec, Stream, Template};
 
@@ -263,6 +267,46 @@ fn a_fork_is_frozen_thawed_and_accounted_as_any_sandbox() {
     let sandbox = &fork.sandbox;
     assert_eq!(sandbox.try_wait().unwrap(), None);
     assert_eq!(fork.run("print(len(bytearray(20 << 20)))"), "20971520\n");
+}
+
+/// Where control groups of version 2 are mounted, with version 1 and without.
+const VERSION_2: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+
+#[test]
+fn forks_are_born_in_groups_of_their_own_which_they_have_no_right_to() {
+    let Some(rig) = rig() else { return };
+    let template = template(&rig, "").unwrap();
+    // The first may have been made ahead, those of a burst are not.
+    let forks: Vec<Running> = (0..4).map(|_| fork(&template)).collect();
+    let folder = |pid: u32| {
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+        let path = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+        let place = VERSION_2.map(|mount| Path::new(mount).join(path.unwrap_or_default()));
+        let is_ours = |place: &PathBuf| place.file_name().is_some_and(|name| name != "unified");
+        place.into_iter().find(|one| is_ours(one) && one.is_dir())
+    };
+    let pids = forks.iter().map(|fork| fork.sandbox.program_pid().unwrap());
+    let groups: Option<Vec<PathBuf>> = pids.chain([template.pid()]).map(folder).collect();
+    let Some(groups) = groups.filter(|groups| groups[0].join("cgroup.procs").exists()) else {
+        skip("no control groups of version 2");
+        return;
+    };
+    let distinct: HashSet<&PathBuf> = groups.iter().collect();
+    assert_eq!(distinct.len(), groups.len(), "{groups:?}");
+    for group in &groups {
+        for place in [group.as_path(), group.parent().unwrap()] {
+            let door = place.join("cgroup.procs");
+            let began = Instant::now();
+            // Lent for a moment while the next fork is made ready.
+            while fs::metadata(&door).unwrap().uid() != 0 {
+                assert!(began.elapsed() < PATIENCE, "{door:?} stays lent");
+                thread::yield_now();
+            }
+        }
+    }
+    for fork in forks {
+        assert_eq!(fork.run("print('alive')"), "alive\n");
+    }
 }
 
 #[test]
