@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
@@ -31,8 +32,9 @@ use crate::streamed::to_path_style;
 use crate::{AuthMode, Gateway};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-/// The largest body, in bytes, that is read before its signature is checked: an API's.
-const MOST_HASHED: usize = 10 << 20;
+/// The largest body, in bytes, that is kept in memory while its signature is checked, or by a service that
+/// takes its bodies itself: an API's.
+const MOST_KEPT: usize = 10 << 20;
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 impl Gateway {
@@ -275,6 +277,9 @@ impl Gateway {
         connection: &Connection,
         entry: &mut Entry,
     ) -> Response<Body> {
+        let _room = connection
+            .room_for(body.size_hint().upper(), MOST_KEPT)
+            .await;
         if admits_anonymous(service, &parts, host) {
             let context = self.anonymous_context(&parts, connection, entry);
             to_path_style(&mut parts, host);
@@ -342,7 +347,7 @@ impl Gateway {
             return Ok(None);
         }
         let whole = std::mem::replace(body, full(Bytes::new()));
-        let whole = proxy::request::collect(whole, MOST_HASHED).await;
+        let whole = proxy::request::collect(whole, MOST_KEPT).await;
         let whole = whole.map_err(|status| {
             let reason = status.canonical_reason().unwrap_or_default();
             ServiceError::new(reason, status, reason)
@@ -436,6 +441,7 @@ fn origin(parts: &Parts, connection: &Connection) -> Origin {
         authority: route::authority(parts).map(str::to_owned),
         user_agent: header(parts, &http::header::USER_AGENT),
         is_tls: connection.is_tls,
+        by_function: connection.identity.is_some(),
     }
 }
 

@@ -30,6 +30,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Most connections of one environment, which may open 1,024 files: five SDK clients' pools.
 const PLACES_OF_ONE: usize = 256;
+/// Bytes of request bodies that one environment sends at once, in KiB: the largest request there is, and
+/// some smaller ones. What is more waits in its own sockets, and for itself alone.
+const ROOM_OF_ONE: u32 = 96 << 10;
 /// Most connections of all environments, by the memory they take.
 pub(crate) const MOST_PLACES: usize = 16_384;
 
@@ -45,6 +48,24 @@ pub struct Connection {
     pub identity: Option<service::Principal>,
     pub region: Option<base::Region>,
     pub is_tls: bool,
+    /// Of an environment, for all its connections together.
+    room: Option<Arc<Semaphore>>,
+}
+
+impl Connection {
+    /// Waits until there is room for a body of this length, as far as it is said, of which at most so many
+    /// bytes are kept in memory.
+    pub(crate) async fn room_for(
+        &self,
+        length: Option<u64>,
+        most: usize,
+    ) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(self.room.as_ref()?);
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let bytes = length.unwrap_or(most).min(most);
+        let wanted = u32::try_from(bytes.div_ceil(1024)).unwrap_or(ROOM_OF_ONE);
+        room.acquire_many_owned(wanted.min(ROOM_OF_ONE)).await.ok()
+    }
 }
 
 impl Gateway {
@@ -79,6 +100,9 @@ impl Gateway {
         let own_places = identity
             .is_some()
             .then(|| Arc::new(Semaphore::new(PLACES_OF_ONE)));
+        let room = identity
+            .is_some()
+            .then(|| Arc::new(Semaphore::new(ROOM_OF_ONE as usize)));
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -104,6 +128,7 @@ impl Gateway {
                 identity,
                 region,
                 is_tls: tls.is_some(),
+                room: room.clone(),
             });
             self.spawn_connection(stream, connection, place, tls.clone(), &graceful);
         }

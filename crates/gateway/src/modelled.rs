@@ -6,6 +6,7 @@ use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
 use http::request::Parts;
 use http::{HeaderName, Response, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use service::{Body, RequestContext, Service, ServiceError};
 use sha2::{Digest, Sha256};
@@ -41,7 +42,11 @@ impl Gateway {
         connection: &Connection,
         entry: &mut Entry,
     ) -> Response<Body> {
-        let body = collect(body, limit(service.schema().signing_name)).await;
+        let limit = limit(service.schema().signing_name);
+        let room = connection.room_for(body.size_hint().upper(), limit).await;
+        let body = collect(body, limit).await;
+        // From here on it is answered for as long as that takes, and others may come.
+        drop(room);
         let body = match body {
             Ok(body) => body,
             Err(error) => {
@@ -68,7 +73,12 @@ impl Gateway {
         connection: &Connection,
         entry: &mut Entry,
     ) -> Response<Body> {
-        let Ok(body) = collect(body, limit("form")).await else {
+        let room = connection
+            .room_for(body.size_hint().upper(), limit("form"))
+            .await;
+        let body = collect(body, limit("form")).await;
+        drop(room);
+        let Ok(body) = body else {
             let what = "an unsigned form of that size";
             return not_implemented_form(what, FormApi::Query, entry);
         };

@@ -141,13 +141,14 @@ impl Server {
         self.tls_address
     }
 
-    /// Runs until SIGINT or SIGTERM, then ends.
+    /// Runs until SIGINT, SIGTERM or SIGHUP, then ends.
     pub async fn until_stopped(self) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = hung_up() => {}
         }
         tracing::info!("stopping: requests in progress may finish");
         self.stop().await
@@ -163,6 +164,29 @@ impl Server {
         }
         self.admin.end().await;
         Ok(())
+    }
+}
+
+/// Until the terminal is gone; never under `nohup`, which has the signal ignored.
+async fn hung_up() {
+    let is_ignored = || -> Option<bool> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))?;
+        let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+        Some(mask & 1 != 0)
+    };
+    // Listening ends that, so it is asked before.
+    let hangup = match is_ignored() {
+        Some(false) => signal(SignalKind::hangup()).ok(),
+        _ => None,
+    };
+    match hangup {
+        Some(mut hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

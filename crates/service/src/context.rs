@@ -50,6 +50,8 @@ pub enum Origin {
         authority: Option<String>,
         user_agent: Option<String>,
         is_tls: bool,
+        /// Whether it came from inside a function's sandbox, by its own way to this server.
+        by_function: bool,
     },
     /// Through a port, from another service in this process.
     Internal,
@@ -72,6 +74,18 @@ impl RequestContext {
             received_at,
             trace: None,
         }
+    }
+
+    /// Whether it may name what lies on this machine, such as a folder with code. Functions may not, nor may
+    /// what acts on behalf of a resource, which a function can have made.
+    pub fn may_name_files(&self) -> bool {
+        matches!(
+            self.origin,
+            Origin::Http {
+                by_function: false,
+                ..
+            }
+        )
     }
 
     /// The authority (host and port) the client reached us by, if it came over HTTP.

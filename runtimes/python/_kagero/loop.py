@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 from . import compiled, context, encode, errors, frames, handler, logs, output
 from .handler import Fault
@@ -9,6 +10,8 @@ from .jsontext import decode
 
 # Of the event before, as the environment variable has it.
 _trace = None
+# That every process starts with, and no function has chosen.
+_TIME_ZONE = ":UTC"
 
 
 def main():
@@ -50,8 +53,11 @@ _GENERIC = {
 
 def become(function):
     """Turns this process into the function, and returns its handler."""
-    for name, value in function["environment"].items():
+    environment = function["environment"]
+    for name, value in environment.items():
         os.environ[name] = value
+    if environment.get("TZ") != _TIME_ZONE:
+        time.tzset()
     context.configure(os.environ)
     encode.configure(os.environ)
     logs.configure(os.environ)
@@ -65,6 +71,10 @@ def become(function):
         output.flush()
         frames.send(frames.INIT_ERROR, *errors.frame(document))
         sys.exit(1)
+    if function.get("hooks"):
+        from . import snapshot
+
+        snapshot.do_without()
     output.flush()
     frames.send(frames.READY, b'{"code_us":%d,"init_us":%d}' % (code_us, init_us))
     return found

@@ -59,7 +59,10 @@ impl CodeStore {
                     account: context.account,
                     region: context.region.clone(),
                 };
-                let container = self.containers.resolve(&uri, &place).await?;
+                let container = self
+                    .containers
+                    .resolve(&uri, &place, context.may_name_files())
+                    .await?;
                 return Ok(Fetched::Container(Box::new(container)));
             }
             CodeSource::Zip(zip) => zip,

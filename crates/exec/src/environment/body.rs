@@ -113,7 +113,8 @@ impl Maker {
         let spawned = blocking(move || host.spawn(spec)).await?;
         let sandbox = spawned.map_err(|error| match error {
             SandboxError::Step { step, source } if step.starts_with(EXECUTE) => {
-                StartError::entrypoint(format!("fork/exec {}: {source}", program.display()))
+                let reason = in_go(&source);
+                StartError::entrypoint(format!("fork/exec {}: {reason}", program.display()))
             }
             other => failed("start the sandbox", &other),
         })?;
@@ -254,4 +255,11 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) fn failed(action: &'static str, error: &dyn std::error::Error) -> StartError {
     let cause = base::with_causes(error);
     StartError::Other(crate::error::InvokeError::Internal { action, cause })
+}
+
+/// Why a program was not executed, in the words of Go, in which Lambda tells it.
+fn in_go(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    words.to_lowercase()
 }

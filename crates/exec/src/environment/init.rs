@@ -10,6 +10,7 @@ use service::ports::LogStream;
 
 use super::exit::ExitCause;
 use super::link::{Lost, Readiness};
+use super::variables::SNAP_START;
 use super::{Booting, Core, Environment, Idle, blueprint};
 use crate::error::InvokeError;
 use crate::extensions::{ExtensionFailure, Reason};
@@ -246,7 +247,10 @@ async fn initialise(
             core.link.restore(&core.variables).await?
         } else {
             let handler = &core.function.handler;
-            core.link.specialise(handler, &core.variables).await?
+            // Started without its template, a version's hooks still run before its first invocation.
+            let hooks = core.function.snap_start && core.initialization != SNAP_START;
+            let variables = &core.variables;
+            core.link.specialise(handler, variables, hooks).await?
         };
         if matches!(readiness, Readiness::Ready { .. }) {
             host.extensions.ready().await;

@@ -73,6 +73,8 @@ struct Specialise<'a> {
     handler: &'a str,
     task_root: &'a str,
     environment: &'a BTreeMap<String, String>,
+    /// Whether to run the hooks of a snapshot that there is none of.
+    hooks: bool,
 }
 
 #[derive(Serialize)]
@@ -132,6 +134,7 @@ impl Link {
             handler: "",
             task_root: TASK_ROOT,
             environment,
+            hooks: false,
         };
         let sent = frames
             .socket
@@ -146,6 +149,7 @@ impl Link {
         &mut self,
         handler: &str,
         environment: &BTreeMap<String, String>,
+        hooks: bool,
     ) -> Result<Readiness, Lost> {
         let socket = match self {
             Self::Frames(frames) => &mut frames.socket,
@@ -155,6 +159,7 @@ impl Link {
             handler,
             task_root: TASK_ROOT,
             environment,
+            hooks,
         };
         socket
             .send(Kind::Specialise, &header, &Bytes::new())

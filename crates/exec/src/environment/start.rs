@@ -17,14 +17,14 @@ use super::connections::Client;
 use super::link::Link;
 use super::owner::Owner;
 use super::share::CpuShare;
-use super::variables::LAYERS_ROOT;
+use super::variables::{LAYERS_ROOT, SNAP_START};
 use super::{Booting, Core, Environment, Keeper, MemoryPeak, Registry, Shelf};
 use super::{blueprint, compile, egress};
 use crate::bootstraps;
 use crate::config::ExecConfig;
 use crate::error::InvokeError;
 use crate::extensions::{ExtensionHost, Launched, Reason};
-use crate::function::FunctionSpec;
+use crate::function::{FunctionKey, FunctionSpec};
 use crate::images::{CodeImage, ImageId};
 use crate::invocation::Phases;
 use crate::logs::{LogTap, Pipes, Platform};
@@ -131,7 +131,7 @@ impl Launcher {
             initialization: match (starting.provisioned, starting.template || is_restored) {
                 _ if function.managed.is_some() => "lambda-managed-instances",
                 (true, _) => "provisioned-concurrency",
-                (false, true) => "snap-start",
+                (false, true) => SNAP_START,
                 (false, false) => "on-demand",
             },
             phase: if continued { "invoke" } else { "init" },
@@ -362,17 +362,20 @@ impl Launcher {
             .map(|gateway| gateway.open(listener, caller))
     }
 
-    /// Such as `2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef`.
+    /// Such as `2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef`; in a group that may be several
+    /// functions', with the function's name before the version.
     pub(crate) fn new_stream(&self, function: &FunctionSpec) -> Arc<LogStream> {
         let now = self.ports.clock.now().datetime();
         let (year, month, day) = (now.year(), u8::from(now.month()), now.day());
-        let version = &function.key.version;
+        let FunctionKey { name, version, .. } = &function.key;
+        let is_own = function.log_group.strip_prefix("/aws/lambda/") == Some(name);
+        let name = if is_own { "" } else { name };
         let id = uuid::Uuid::new_v4().simple();
         Arc::new(LogStream {
             account: function.key.account,
             region: function.key.region.clone(),
             group: function.log_group.clone(),
-            name: format!("{year:04}/{month:02}/{day:02}/[{version}]{id}"),
+            name: format!("{year:04}/{month:02}/{day:02}/{name}[{version}]{id}"),
         })
     }
 }

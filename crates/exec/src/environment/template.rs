@@ -192,8 +192,7 @@ impl Launcher {
         let began = Instant::now();
         let failed = |failed: FailedInit| PrepareError::Init(failed.describe());
         let environment = environment.init(limit).await.map_err(failed)?;
-        let left = limit.saturating_sub(began.elapsed());
-        let kept = environment.keep(left).await?;
+        let kept = environment.keep(began, limit).await?;
         if let Some(kept) = &kept {
             let (outbound, _) = egress::outbound(self.config.outbound, function);
             self.maker.expect(&kept.template, outbound);
@@ -257,8 +256,14 @@ impl Maker {
 }
 
 impl Environment<Idle> {
-    /// Keeps it from here on, once its hooks for that have run.
-    async fn keep(mut self, limit: Duration) -> Result<Option<Arc<Kept>>, PrepareError> {
+    /// Keeps it from here on, once its hooks for that have run, which are part of an init that began
+    /// then.
+    async fn keep(
+        mut self,
+        began: Instant,
+        limit: Duration,
+    ) -> Result<Option<Arc<Kept>>, PrepareError> {
+        let left = limit.saturating_sub(began.elapsed());
         let core = &mut *self.core;
         let snapshot = async {
             tokio::select! {
@@ -267,7 +272,7 @@ impl Environment<Idle> {
                 () = core.exit.ended() => Err(Lost::Ended),
             }
         };
-        let cause = match tokio::time::timeout(limit, snapshot).await {
+        let cause = match tokio::time::timeout(left, snapshot).await {
             Ok(Ok(Readiness::Ready { .. })) => None,
             Ok(Ok(Readiness::Failed {
                 error_type,
@@ -280,7 +285,8 @@ impl Environment<Idle> {
             Err(_) => Some(Cause::Timeout),
         };
         if let Some(cause) = cause {
-            return Err(PrepareError::Init(self.fail(cause, limit).describe()));
+            let failed = self.fail(cause, began.elapsed());
+            return Err(PrepareError::Init(failed.describe()));
         }
         let tell = core.link.socket().map(|socket| socket.sender(Kind::Fork));
         let Some(Ok(tell)) = tell else {

@@ -18,6 +18,10 @@ pub(crate) const TASK_ROOT: &str = "/var/task";
 
 /// Where its layers are.
 pub(crate) const LAYERS_ROOT: &str = "/opt";
+/// Unless the function has one of its own.
+const TIME_ZONE: &str = ":UTC";
+/// How what a snapshot is made of and what comes of it was initialised.
+pub(crate) const SNAP_START: &str = "snap-start";
 
 /// What is particular to one environment.
 pub(crate) struct Particulars<'a> {
@@ -63,6 +67,8 @@ fn of_image(container: &Container) -> BTreeMap<String, String> {
     path.or_insert_with(|| {
         "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()
     });
+    let zone = variables.entry("TZ".to_owned());
+    zone.or_insert_with(|| TIME_ZONE.to_owned());
     variables
 }
 
@@ -122,7 +128,7 @@ pub(super) fn generic_variables(program: &Path) -> BTreeMap<String, String> {
         ("PATH".to_owned(), path),
         ("LD_LIBRARY_PATH".to_owned(), libraries.to_owned()),
         ("LANG".to_owned(), "C.UTF-8".to_owned()),
-        ("TZ".to_owned(), ":UTC".to_owned()),
+        ("TZ".to_owned(), TIME_ZONE.to_owned()),
     ])
 }
 
@@ -163,7 +169,6 @@ fn reserved(
         ),
         ("LAMBDA_RUNTIME_DIR", bootstraps::GUEST.to_owned()),
         ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
-        ("TZ", ":UTC".to_owned()),
     ];
     if Client::of(function) == Client::Managed {
         reserved.push(("_LAMBDA_TELEMETRY_LOG_FD", LOG_FD.to_string()));

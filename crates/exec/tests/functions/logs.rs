@@ -71,6 +71,22 @@ def handler(event, context):
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_in_a_group_of_several_functions_says_whose_it_is() {
+    let world = World::new();
+    let code = "def handler(event, context): pass";
+    let mut function = world.function("python3.12", "app.handler", &[("app.py", code)]);
+    function.log_group = String::from("/all/of/them");
+    let name = function.key.name.clone();
+    if world.run(&Arc::new(function), &json!({})).await.is_none() {
+        return;
+    }
+    let stream = &world.recorded.streams()[0];
+    let (date, rest) = stream.split_at("2026/11/30/".len());
+    assert_eq!(date.matches('/').count(), 3, "{stream}");
+    assert!(rest.starts_with(&format!("{name}[$LATEST]")), "{stream}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_bounded_and_says_what_was_dropped() {
     let code = "
 import os

@@ -170,6 +170,11 @@ async fn a_package_without_a_program_is_the_functions_error() {
     );
     let error = document(&world.run(&Arc::new(unreadable), &json!({})).await.unwrap());
     assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint", "{error}");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(
+        message.ends_with("fork/exec /var/task/bootstrap: exec format error"),
+        "{message}"
+    );
     assert!(world.exec.environments().is_empty());
 }
 

@@ -56,6 +56,31 @@ def handler(event, context):
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_time_zone_is_utc_or_the_functions_own() {
+    let code = "
+import os, time
+def handler(event, context):
+    return [os.environ['TZ'], time.localtime(0).tm_hour, time.tzname[0]]
+";
+    let world = World::new();
+    let files = [("app.py", code)];
+    let utc = Arc::new(world.function("python3.12", "app.handler", &files));
+    let mut other = world.function("python3.12", "app.handler", &files);
+    "other".clone_into(&mut other.key.name);
+    // Without a database of zones.
+    other.environment.insert("TZ".into(), "EST5".into());
+    for (function, expected) in [
+        (utc, json!([":UTC", 0, "UTC"])),
+        (Arc::new(other), json!(["EST5", 19, "EST"])),
+    ] {
+        let Some(outcome) = world.run(&function, &json!({})).await else {
+            return;
+        };
+        assert_eq!(document(&outcome), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_context_and_the_variables_are_lambdas() {
     let code = "
 import os, sys

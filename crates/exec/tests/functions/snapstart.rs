@@ -141,6 +141,14 @@ async fn what_fails_before_the_snapshot_is_told_when_it_is_prepared() {
             panic!("{refused:?}");
         };
         assert!(why.starts_with(wanted), "{why}");
+        let log = world.recorded.log();
+        let reports = log.iter().filter_map(|line| {
+            let after = line.strip_prefix("INIT_REPORT Init Duration: ")?;
+            after.split_once(" ms")?.0.parse::<f64>().ok()
+        });
+        // Not how much longer it could have taken.
+        let last = reports.last().unwrap();
+        assert!(last < 60_000.0, "{last} ms");
     }
     assert_eq!(templates(&world), 0);
 }
@@ -209,14 +217,26 @@ async fn a_hook_that_takes_longer_than_a_restore_may_ends_with_its_invocation() 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_kept_starts_in_the_ordinary_way() {
     let world = World::new();
-    let code = "import mmap, os\nshared = mmap.mmap(-1, 4096)\n\
-        def handler(e, c): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n";
+    let code = "
+import mmap, os
+from snapshot_restore_py import register_before_snapshot, register_after_restore
+shared = mmap.mmap(-1, 4096)
+order = []
+register_after_restore(lambda: order.append('after'))
+register_before_snapshot(lambda: order.append('before 1'))
+register_before_snapshot(lambda: order.append('before 2'))
+def handler(e, c): return [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], order]
+";
     let Some(function) = version(&world, code) else {
         return;
     };
     world.exec.prepare(&function).await.unwrap();
     let outcome = call(&world, &function).await;
-    assert_eq!(document(&outcome), json!("on-demand"));
+    // Its hooks run all the same: what they leave is what its handler expects.
+    assert_eq!(
+        document(&outcome),
+        json!(["on-demand", ["before 2", "before 1", "after"]])
+    );
     assert_ne!(outcome.start, StartTier::Template);
 }
 

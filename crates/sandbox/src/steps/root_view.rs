@@ -57,7 +57,7 @@ pub(crate) fn add(plan: &mut Plan, view: &View<'_>) -> Result<(), SandboxError> 
     }
     for device in DEVICES {
         let host = Path::new("/dev").join(device);
-        mounts.bind(&host, &inside(root, &host))?;
+        mounts.bind_device(&host, &inside(root, &host))?;
     }
     let mut mounted = host_folders;
     for bind in view.root.binds.iter().chain(view.extra) {
@@ -180,12 +180,25 @@ impl<'a> Mounts<'a> {
         Ok(())
     }
 
+    /// A device is read and written as ever; its node, the host's own, cannot be changed.
+    fn bind_device(&mut self, host: &Path, target: &Path) -> Result<(), SandboxError> {
+        let label = format!("keep {} as it is", host.display());
+        let target = self.bind(host, target)?;
+        let read_only = self.plan.words(&[libc::MOUNT_ATTR_RDONLY, 0, 0, 0]);
+        self.set_attributes(label, target, 0, read_only);
+        Ok(())
+    }
+
     fn set_read_only(&mut self, label: String, target: u64, flags: i32) {
+        self.set_attributes(label, target, flags, self.read_only);
+    }
+
+    fn set_attributes(&mut self, label: String, target: u64, flags: i32, attributes: u64) {
         let call = Call::new(libc::SYS_mount_setattr)
             .with_int(libc::AT_FDCWD)
             .with(target)
             .with(u64::from(flags.cast_unsigned()))
-            .with(self.read_only)
+            .with(attributes)
             .with(32);
         self.plan.push(Phase::Setup, label, call);
     }

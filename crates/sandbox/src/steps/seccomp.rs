@@ -129,7 +129,11 @@ enum Rule {
         bits: u32,
     },
     Socket,
+    SocketPair,
     Ioctl,
+    /// A lease has everybody else who opens the file wait for its holder, 45 s by default: whoever starts
+    /// the next function too.
+    Fcntl,
     Personality,
 }
 
@@ -181,7 +185,9 @@ fn ranges() -> Vec<(u32, Rule)> {
     };
     rules.insert(libc::SYS_unshare as u32, namespaces);
     rules.insert(libc::SYS_socket as u32, Rule::Socket);
+    rules.insert(libc::SYS_socketpair as u32, Rule::SocketPair);
     rules.insert(libc::SYS_ioctl as u32, Rule::Ioctl);
+    rules.insert(libc::SYS_fcntl as u32, Rule::Fcntl);
     rules.insert(libc::SYS_personality as u32, Rule::Personality);
 
     let mut ranges = vec![(0, Rule::Answer(ALLOW))];
@@ -277,6 +283,18 @@ fn leaf(rule: Rule) -> Vec<u64> {
             answer(ALLOW),
         ],
         Rule::Socket => socket(),
+        Rule::SocketPair => vec![
+            load(offset_argument(0)),
+            jump_equal(libc::AF_UNIX as u32, 0, 1),
+            answer(ALLOW),
+            answer(EAFNOSUPPORT),
+        ],
+        Rule::Fcntl => vec![
+            load(offset_argument(1)),
+            jump_equal(libc::F_SETLEASE as u32, 0, 1),
+            answer(EPERM),
+            answer(ALLOW),
+        ],
         Rule::Ioctl => vec![
             load(offset_argument(1)),
             jump_equal(IOCTL_TIOCSTI, 1, 0),
@@ -407,7 +425,9 @@ mod tests {
             libc::SYS_clone3,
             libc::SYS_unshare,
             libc::SYS_socket,
+            libc::SYS_socketpair,
             libc::SYS_ioctl,
+            libc::SYS_fcntl,
             libc::SYS_personality,
         ];
         for number in 0..=NEWEST_KNOWN {
@@ -478,6 +498,22 @@ mod tests {
         assert_eq!(socket(libc::AF_PACKET, raw, 3), EAFNOSUPPORT);
         assert_eq!(socket(libc::AF_VSOCK, stream, 0), EAFNOSUPPORT);
         assert_eq!(socket(libc::AF_ALG, stream, 0), EAFNOSUPPORT);
+    }
+
+    #[test]
+    fn pairs_of_sockets_are_unix() {
+        let pair = |family: i32| answer_to(libc::SYS_socketpair, [family as u32, 1, 0]);
+        assert_eq!(pair(libc::AF_UNIX), ALLOW);
+        assert_eq!(pair(libc::AF_VSOCK), EAFNOSUPPORT);
+        assert_eq!(pair(libc::AF_NETLINK), EAFNOSUPPORT);
+    }
+
+    #[test]
+    fn nobody_is_kept_waiting_by_a_lease() {
+        let fcntl = |command: i32| answer_to(libc::SYS_fcntl, [0, command as u32, 0]);
+        assert_eq!(fcntl(libc::F_SETLEASE), EPERM);
+        assert_eq!(fcntl(libc::F_SETFD), ALLOW);
+        assert_eq!(fcntl(libc::F_GETLEASE), ALLOW);
     }
 
     #[test]

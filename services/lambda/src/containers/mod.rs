@@ -67,8 +67,14 @@ struct Found {
 
 impl Containers {
     /// Reads what an image says of itself, in the name of a function of an account and region.
-    pub async fn resolve(&self, uri: &str, place: &Place) -> Result<ContainerCode, ServiceError> {
-        let found = self.find(uri, place).await?;
+    /// `local` says whether the image may be one of this machine's, where the server allows that.
+    pub async fn resolve(
+        &self,
+        uri: &str,
+        place: &Place,
+        local: bool,
+    ) -> Result<ContainerCode, ServiceError> {
+        let found = self.find(uri, place, local && self.allows_local).await?;
         let architecture = if cfg!(target_arch = "aarch64") {
             "arm64"
         } else {
@@ -133,7 +139,8 @@ impl Containers {
         }
         let mut seen = HashSet::new();
         layers.retain(|layer| seen.insert(layer.digest.0));
-        let found = self.find(&code.resolved, place).await;
+        // Whether it may be was asked when it became the code.
+        let found = self.find(&code.resolved, place, self.allows_local).await;
         let found = found.map_err(|error| PullFailed::Invalid(error.message))?;
         // Boxed: rustc cannot prove otherwise that a closure over borrowed layers may be sent.
         let mut pulls = Vec::new();
@@ -175,9 +182,9 @@ impl Containers {
         }
     }
 
-    async fn find(&self, uri: &str, place: &Place) -> Result<Found, ServiceError> {
+    async fn find(&self, uri: &str, place: &Place, local: bool) -> Result<Found, ServiceError> {
         if uri.starts_with(LAYOUT) {
-            return self.find_layout(uri);
+            return find_layout(uri, local);
         }
         let invalid = || error::invalid_image(uri);
         let reference = Reference::parse(uri).ok_or_else(invalid)?;
@@ -191,7 +198,7 @@ impl Containers {
                 stem,
             });
         }
-        if !self.allows_local && oci::is_loopback(&reference.registry) {
+        if !local && oci::is_loopback(&reference.registry) {
             return Err(error::invalid_parameter(format!(
                 "Functions may not be images of other registries on this machine: {uri}"
             )));
@@ -202,24 +209,6 @@ impl Containers {
             source: Box::new(remote),
             wanted,
             stem,
-        })
-    }
-
-    fn find_layout(&self, uri: &str) -> Result<Found, ServiceError> {
-        if !self.allows_local {
-            return Err(error::invalid_parameter(
-                "Functions may not be image layouts in folders of this machine.",
-            ));
-        }
-        let (layout, wanted) = Layout::parse(uri).ok_or_else(|| {
-            error::invalid_parameter(format!(
-                "An image layout on this machine is named {LAYOUT}/absolute/folder:tag, not {uri}."
-            ))
-        })?;
-        Ok(Found {
-            stem: format!("{LAYOUT}{}", layout.folder().display()),
-            source: Box::new(layout),
-            wanted,
         })
     }
 
@@ -297,4 +286,22 @@ fn refused(uri: &str, why: &PullError) -> ServiceError {
         }
         _ => error::invalid_parameter(format!("Source image {uri} is not valid: {why}.")),
     }
+}
+
+fn find_layout(uri: &str, local: bool) -> Result<Found, ServiceError> {
+    if !local {
+        return Err(error::invalid_parameter(
+            "Functions may not be image layouts in folders of this machine.",
+        ));
+    }
+    let (layout, wanted) = Layout::parse(uri).ok_or_else(|| {
+        error::invalid_parameter(format!(
+            "An image layout on this machine is named {LAYOUT}/absolute/folder:tag, not {uri}."
+        ))
+    })?;
+    Ok(Found {
+        stem: format!("{LAYOUT}{}", layout.folder().display()),
+        source: Box::new(layout),
+        wanted,
+    })
 }

@@ -1,8 +1,11 @@
 //! Where code comes from, and what replaces it.
 
 use serde_json::json;
+use service::Origin;
 
-use crate::support::{ECHO, ROLE, World, blob, eventually, new_function, package, payload};
+use crate::support::{
+    ECHO, ROLE, World, blob, context, eventually, new_function, package, payload,
+};
 
 fn returns(value: &str) -> String {
     format!("def handler(event, context):\n    return {value:?}\n")
@@ -132,6 +135,34 @@ async fn a_folder_of_this_machine_is_seen_live() {
     });
     let (_, message) = world.refused("CreateFunction", missing).await;
     assert!(message.contains("/no/such/folder"), "{message}");
+}
+
+#[tokio::test]
+async fn a_function_names_no_folder_of_this_machine_and_nothing_on_its_behalf_does() {
+    let world = World::new().await;
+    let mut from_inside = context();
+    if let Origin::Http { by_function, .. } = &mut from_inside.origin {
+        *by_function = true;
+    }
+    let mut on_behalf = context();
+    on_behalf.origin = Origin::Internal;
+    for context in [from_inside, on_behalf] {
+        let mut input = new_function("spy", ECHO);
+        input["Code"] = json!({"S3Bucket": "hot-reload", "S3Key": "/etc"});
+        let refused = world.call_in(context.clone(), "CreateFunction", input);
+        // It is a bucket like any other, which is not there.
+        let refused = refused.await.unwrap_err();
+        assert!(refused.message.contains("S3"), "{refused:?}");
+        let mut input = new_function("spy", ECHO);
+        for member in ["Runtime", "Handler"] {
+            input.as_object_mut().unwrap().remove(member);
+        }
+        input["PackageType"] = json!("Image");
+        input["Code"] = json!({"ImageUri": "oci:/etc:latest"});
+        let refused = world.call_in(context, "CreateFunction", input);
+        let refused = refused.await.unwrap_err();
+        assert!(refused.message.contains("this machine"), "{refused:?}");
+    }
 }
 
 #[tokio::test]

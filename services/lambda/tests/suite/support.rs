@@ -197,6 +197,16 @@ impl World {
         let mut context = context();
         context.account = account;
         context.principal = Principal::Root { account };
+        self.call_in(context, operation, input).await
+    }
+
+    /// The same in circumstances of the test's own.
+    pub async fn call_in(
+        &self,
+        context: RequestContext,
+        operation: &str,
+        input: Json,
+    ) -> Result<Json, ServiceError> {
         let answer = self
             .services
             .call("lambda", operation, context, value(input))
@@ -317,6 +327,7 @@ pub fn context() -> RequestContext {
         authority: Some("127.0.0.1:4599".to_owned()),
         user_agent: None,
         is_tls: false,
+        by_function: false,
     };
     context
 }
