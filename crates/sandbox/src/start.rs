@@ -317,8 +317,25 @@ impl<'a> Start<'a> {
         if !self.host.cgroups.controls("memory") {
             rlimits.push((libc::RLIMIT_DATA, limits.process_memory_bytes()));
         }
+        if !self.host.is_root {
+            // Nobody else may have more than the server may.
+            for (resource, most) in &mut rlimits {
+                *most = hard_limit(*resource).min(*most);
+            }
+        }
         rlimits
     }
+}
+
+/// The most that this process may give itself.
+fn hard_limit(resource: libc::__rlimit_resource_t) -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: a live local of the size that is written; where the call fails, there is no limit.
+    unsafe { libc::getrlimit(resource, &raw mut limit) };
+    limit.rlim_max
 }
 
 /// What the control group holds an environment to: what it writes to a disk is not its memory.
