@@ -9,12 +9,15 @@ const { basename, dirname, resolve } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
 const {
+  CallbackHandlerDeprecated,
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
   UserCodeSyntaxError,
 } = require("./errors.cjs");
+const { hasCallbacks, whyRefused } = require("./model.cjs");
 const { extendImports } = require("./modules.cjs");
+const { streams } = require("./streaming.cjs");
 
 // Who requires a function's file, as what is missing is told.
 const REQUIRER = "/var/runtime/index.mjs";
@@ -40,6 +43,10 @@ async function load(root, name) {
     throw new HandlerNotFound(`${name} is undefined or not exported`);
   }
   if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
+  // It would wait for its callback for ever.
+  if (!hasCallbacks() && handler.length >= 3 && !streams(handler)) {
+    throw new CallbackHandlerDeprecated(whyRefused());
+  }
   return { handler, codeMicros };
 }
 

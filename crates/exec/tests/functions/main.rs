@@ -29,6 +29,7 @@ mod layers;
 mod logs;
 mod managed;
 mod node;
+mod node_models;
 mod nursery;
 mod official_client;
 mod packs;
