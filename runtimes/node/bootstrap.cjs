@@ -11,7 +11,7 @@ const { load } = require("./lib/handler.cjs");
 const { InvokeStore } = require("./lib/invoke-store.cjs");
 const model = require("./lib/model.cjs");
 const { logError, patchConsole, setRequestId } = require("./lib/output.cjs");
-const { responseStream, streams } = require("./lib/streaming.cjs");
+const { responseStream, streams, warnOfResult } = require("./lib/streaming.cjs");
 
 const frames = new Frames();
 const invokeStore = new InvokeStore();
@@ -239,7 +239,7 @@ async function stream(handler, payload, context, { answer, fail, isOpen }) {
     if (typeof returned?.then !== "function") {
       throw new Error("Streaming does not support non-async handlers.");
     }
-    await returned;
+    warnOfResult(await returned);
     await ended;
     answer(Kind.response);
   } catch (error) {

@@ -13,7 +13,7 @@ const { load } = require("./handler.cjs");
 const { InvokeStore } = require("./invoke-store.cjs");
 const { choose } = require("./model.cjs");
 const { logError, patchConsole, shareWith } = require("./output.cjs");
-const { responseStream, streams } = require("./streaming.cjs");
+const { responseStream, streams, warnOfResult } = require("./streaming.cjs");
 
 const api = new Api();
 // Apart from that, so that asking for more can end before answering does.
@@ -144,7 +144,7 @@ async function stream(handler, payload, context, { id, answer, fail }) {
     if (typeof returned?.then !== "function") {
       throw new Error("Streaming does not support non-async handlers.");
     }
-    await returned;
+    warnOfResult(await returned);
     await ended;
     open().call.end();
     answer(sent.ended);
