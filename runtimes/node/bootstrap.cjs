@@ -16,12 +16,14 @@ const { responseStream, streams, warnOfResult } = require("./lib/streaming.cjs")
 const frames = new Frames();
 const invokeStore = new InvokeStore();
 globalThis.awslambda.InvokeStore = invokeStore;
+// With what Node.js ends where a module still awaits something when nothing is left to do.
+const UNSETTLED_AWAIT = 13;
 // Whatever functions put in its place.
 const nextTurn = setImmediate;
 
 // Where an error goes that nobody caught: to the init, or to the invocation under way.
 let report = (error) => frames.send(Kind.initError, ...errorFrame(error));
-// What happens when nothing is left to wait for, while an invocation is under way.
+// What happens when nothing is left to wait for, in the init or while an invocation is under way.
 let whenEmpty = null;
 
 main();
@@ -88,10 +90,17 @@ async function become(specialise) {
   patchConsole(process.env);
   process.chdir(specialise.task_root);
   const started = performance.now();
+  // A module that awaits what never comes ends the runtime, as soon as there is nothing else to do:
+  // for which the socket does not count. AWS's client waits for it at the top level of a module of its
+  // own, so that Node.js ends with that status; since 4.0, which nodejs24.x has, with none.
+  whenEmpty = model.hasCallbacks() ? () => process.exit(UNSETTLED_AWAIT) : null;
+  frames.unref();
   try {
     const { handler, codeMicros } = await load(specialise.task_root, specialise.handler);
     // A rejection that nobody handles is told at the end of the turn: it belongs to the init.
     await new Promise(nextTurn);
+    whenEmpty = null;
+    frames.ref();
     report = () => {};
     const total = Math.round((performance.now() - started) * 1000);
     frames.send(Kind.ready, { code_us: codeMicros, init_us: Math.max(total - codeMicros, 0) });
