@@ -30,6 +30,7 @@ mod logs;
 mod managed;
 mod node;
 mod node_models;
+mod node_options;
 mod nursery;
 mod official_client;
 mod packs;
