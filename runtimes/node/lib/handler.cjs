@@ -38,7 +38,9 @@ async function load(root, name) {
   const file = find(resolve(root, folder, module));
   const codeMicros = Math.round((performance.now() - started) * 1000);
   const exported = await open(root, folder, module, file);
-  const handler = path.split(".").reduce((object, key) => object?.[key], exported);
+  const within = (object) => path.split(".").reduce((object, key) => object?.[key], object);
+  let handler = within(exported);
+  if (!handler && !hasCallbacks()) handler = within(exported?.default);
   if (handler === undefined || handler === null) {
     throw new HandlerNotFound(`${name} is undefined or not exported`);
   }
@@ -67,13 +69,25 @@ async function open(root, folder, module, file) {
       extendImports();
       return await import(pathToFileURL(file).href);
     }
-    return createRequire(REQUIRER)(file);
+    return await read(file);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error);
     if (error?.code === "MODULE_NOT_FOUND" || error?.code === "ERR_MODULE_NOT_FOUND") {
       throw new ImportModuleError(error);
     }
     throw error;
+  }
+}
+
+// A file that does not say which kind of module it is. AWS's client since 4.0 imports it, so that one
+// that Node.js finds to be an ES module may await at its top level.
+function read(file) {
+  try {
+    return createRequire(REQUIRER)(file);
+  } catch (error) {
+    if (hasCallbacks() || error?.code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
+    extendImports();
+    return import(pathToFileURL(file).href);
   }
 }
 

@@ -230,3 +230,32 @@ exports.handler = (event, context, callback) => {
     let told = answer(&world, OLD, &files, json!("error")).await.unwrap();
     assert_eq!(told["errorMessage"], "told");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn modules_are_imported_since_24() {
+    let world = World::new();
+    let by_default = [(
+        "index.mjs",
+        "export default { handler: async () => 'default' };",
+    )];
+    let Some(old) = answer(&world, OLD, &by_default, json!({})).await else {
+        return;
+    };
+    assert_eq!(old["errorType"], "Runtime.HandlerNotFound");
+    let new = answer(&world, NEW, &by_default, json!({})).await;
+    assert_eq!(new, Some(json!("default")));
+    let has_detection = "exports.handler = async () => process.features.require_module === true;";
+    let has_detection = [("index.js", has_detection)];
+    if answer(&world, NEW, &has_detection, json!({})).await != Some(json!(true)) {
+        eprintln!("skipped: this Node.js does not require ES modules");
+        return;
+    }
+    let unmarked = [(
+        "index.js",
+        "const word = await 'awaited'; export const handler = async () => word;",
+    )];
+    let old = answer(&world, OLD, &unmarked, json!({})).await.unwrap();
+    assert_eq!(old["errorType"], "Runtime.UserCodeSyntaxError");
+    let new = answer(&world, NEW, &unmarked, json!({})).await;
+    assert_eq!(new, Some(json!("awaited")));
+}
