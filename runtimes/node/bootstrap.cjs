@@ -5,22 +5,25 @@
 const Module = require("node:module");
 
 const { buildContext, configure } = require("./lib/context.cjs");
-const { describe, format, UnhandledPromiseRejection } = require("./lib/errors.cjs");
+const { describe, format, unstringifiable, UnhandledPromiseRejection } = require("./lib/errors.cjs");
 const { Frames, Kind } = require("./lib/frames.cjs");
 const { load } = require("./lib/handler.cjs");
 const { InvokeStore } = require("./lib/invoke-store.cjs");
+const model = require("./lib/model.cjs");
 const { logError, patchConsole, setRequestId } = require("./lib/output.cjs");
-const { responseStream, streams } = require("./lib/streaming.cjs");
+const { responseStream, streams, warnOfResult } = require("./lib/streaming.cjs");
 
 const frames = new Frames();
 const invokeStore = new InvokeStore();
 globalThis.awslambda.InvokeStore = invokeStore;
+// With what Node.js ends where a module still awaits something when nothing is left to do.
+const UNSETTLED_AWAIT = 13;
 // Whatever functions put in its place.
 const nextTurn = setImmediate;
 
 // Where an error goes that nobody caught: to the init, or to the invocation under way.
 let report = (error) => frames.send(Kind.initError, ...errorFrame(error));
-// What happens when nothing is left to wait for, while an invocation is under way.
+// What happens when nothing is left to wait for, in the init or while an invocation is under way.
 let whenEmpty = null;
 
 main();
@@ -83,19 +86,27 @@ async function become(specialise) {
   // It is read when Node starts, and this process may have started as nobody's.
   if (process.env.NODE_PATH !== folders) Module._initPaths();
   configure(process.env);
+  model.choose(process.env);
   patchConsole(process.env);
   process.chdir(specialise.task_root);
   const started = performance.now();
+  // A module that awaits what never comes ends the runtime, as soon as there is nothing else to do:
+  // for which the socket does not count. AWS's client waits for it at the top level of a module of its
+  // own, so that Node.js ends with that status; since 4.0, which nodejs24.x has, with none.
+  whenEmpty = model.hasCallbacks() ? () => process.exit(UNSETTLED_AWAIT) : null;
+  frames.unref();
   try {
     const { handler, codeMicros } = await load(specialise.task_root, specialise.handler);
     // A rejection that nobody handles is told at the end of the turn: it belongs to the init.
     await new Promise(nextTurn);
+    whenEmpty = null;
+    frames.ref();
     report = () => {};
     const total = Math.round((performance.now() - started) * 1000);
     frames.send(Kind.ready, { code_us: codeMicros, init_us: Math.max(total - codeMicros, 0) });
     return handler;
   } catch (error) {
-    end("Uncaught Exception", error, 129);
+    end(model.hasCallbacks() ? "Uncaught Exception" : "Init Error", error, 129);
     return undefined;
   }
 }
@@ -138,7 +149,7 @@ function invoke(handler, header, payload, send = (...frame) => frames.send(...fr
       try {
         body = Buffer.from(JSON.stringify(result === undefined ? null : result) ?? "null");
       } catch {
-        fail(new Error("Unable to stringify response body"));
+        fail(unstringifiable());
         return;
       }
       answer(Kind.response, undefined, body);
@@ -150,51 +161,76 @@ function invoke(handler, header, payload, send = (...frame) => frames.send(...fr
       const body = Buffer.from(JSON.stringify(document));
       answer(Kind.error, { error_type: document.errorType }, body);
     };
-    const settle = (error, result) => {
-      if (error === undefined || error === null) succeed(result);
-      else fail(error);
-    };
 
     report = (error) => answer(Kind.error, ...errorFrame(error));
-    // A function that never answers, and has nothing left to do, has answered null.
-    whenEmpty = () => answer(Kind.response, undefined, Buffer.from("null"));
+    // A function that never answers, and has nothing left to do, has answered null; where it must
+    // return its answer, Node.js ends.
+    const nothing = () => answer(Kind.response, undefined, Buffer.from("null"));
+    whenEmpty = model.hasCallbacks() ? nothing : null;
     // The socket must not count as something to wait for.
     frames.unref();
 
     const context = buildContext(header);
-    const callback = (error, result) => {
-      if (answered) return;
-      if (context.callbackWaitsForEmptyEventLoop === false) settle(error, result);
-      else whenEmpty = () => setImmediate(() => settle(error, result));
+    const isOpen = () => !answered;
+    const later = (settle) => {
+      if (!answered) whenEmpty = () => nextTurn(settle);
     };
-    const now = (error, result) => {
-      context.callbackWaitsForEmptyEventLoop = false;
-      settle(error, result);
-    };
-    context.done = (error, result) => callback(error, result);
-    context.succeed = (result) => now(null, result);
-    context.fail = (error) => now(error ?? "handled", null);
-
     invokeStore.enter(header, () => {
-      if (streams(handler)) {
-        stream(handler, JSON.parse(payload.toString("utf8")), context, { answer, fail, isOpen: () => !answered });
-        return;
-      }
-      try {
-        const returned = handler(JSON.parse(payload.toString("utf8")), context, callback);
-        if (typeof returned?.then === "function") {
-          returned.then(context.succeed, (error) => now(error ?? new Error(String(error)), null));
-        }
-      } catch (error) {
-        fail(error);
-      }
+      const run = streams(handler) ? stream : model.hasCallbacks() ? callBack : awaitResult;
+      run(handler, payload, context, { answer, succeed, fail, isOpen, later });
     });
   });
 }
 
+// Runs a handler that returns what it answers, or a promise of it.
+async function awaitResult(handler, payload, context, { succeed, fail }) {
+  let settle;
+  try {
+    const result = await handler(parse(payload), context);
+    settle = () => succeed(result);
+  } catch (error) {
+    settle = () => fail(error);
+  }
+  // A rejection that nobody handles is told at the end of the turn: it belongs to the invocation.
+  nextTurn(settle);
+}
+
+// Runs a handler of a runtime before nodejs24.x, which may call back, tell its context or return a
+// promise. The first of them counts.
+function callBack(handler, payload, context, { succeed, fail, later }) {
+  let isSettled = false;
+  const first = (settle) => (error, result) => {
+    if (isSettled) return;
+    isSettled = true;
+    settle(error, result);
+  };
+  const isError = (error) => error !== undefined && error !== null;
+  const callback = first((error, result) => {
+    if (isError(error)) fail(error);
+    else if (context.callbackWaitsForEmptyEventLoop) later(() => succeed(result));
+    else succeed(result);
+  });
+  const done = first((error, result) => {
+    if (isError(error)) fail(error);
+    else succeed(result);
+  });
+  const resolved = (result) => done(null, result);
+  const rejected = (error) => done(error ?? "handled");
+  Object.assign(context, { done, succeed: resolved, fail: rejected });
+  try {
+    const returned = handler(parse(payload), context, callback);
+    if (typeof returned?.then === "function") returned.then(resolved, rejected);
+  } catch (error) {
+    // Nothing that was thrown is no error.
+    callback(error);
+  }
+}
+
+const parse = (payload) => JSON.parse(payload.toString("utf8"));
+
 // Runs a handler that writes its response to a stream. It has answered when its promise has resolved
 // and the stream has ended.
-async function stream(handler, event, context, { answer, fail, isOpen }) {
+async function stream(handler, payload, context, { answer, fail, isOpen }) {
   const response = responseStream(handler, (piece, sent) => {
     if (isOpen()) frames.send(Kind.piece, undefined, piece, () => sent());
     else sent();
@@ -208,14 +244,14 @@ async function stream(handler, event, context, { answer, fail, isOpen }) {
   // Nothing is left to do: whether it has said so or not, the response is complete.
   whenEmpty = () => answer(Kind.response);
   try {
-    const returned = handler(event, response, context);
+    const returned = handler(parse(payload), response, context);
     if (typeof returned?.then !== "function") {
       throw new Error("Streaming does not support non-async handlers.");
     }
-    await returned;
+    warnOfResult(await returned);
     await ended;
     answer(Kind.response);
   } catch (error) {
-    fail(error ?? new Error(String(error)));
+    fail(error);
   }
 }

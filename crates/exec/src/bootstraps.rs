@@ -53,6 +53,7 @@ const FILES: &[(&str, &[u8])] = files![
     "node/lib/handler.cjs",
     "node/lib/invoke-store.cjs",
     "node/lib/managed.cjs",
+    "node/lib/model.cjs",
     "node/lib/modules-hooks.mjs",
     "node/lib/modules.cjs",
     "node/lib/output.cjs",

@@ -3,6 +3,8 @@
 
 "use strict";
 
+const { hasCallbacks } = require("./model.cjs");
+
 // What is the same for every invocation.
 let fixed = {};
 
@@ -19,7 +21,7 @@ function configure(environment) {
 function buildContext(header) {
   const deadline = header.deadline_ms;
   return {
-    callbackWaitsForEmptyEventLoop: true,
+    ...(hasCallbacks() && { callbackWaitsForEmptyEventLoop: true }),
     ...fixed,
     clientContext: parse(header.client_context),
     identity: parse(header.cognito_identity),

@@ -4,6 +4,8 @@
 
 const { types } = require("node:util");
 
+const { hasCallbacks } = require("./model.cjs");
+
 class RuntimeError extends Error {
   constructor(name, reason) {
     super(reason);
@@ -36,6 +38,18 @@ class UserCodeSyntaxError extends RuntimeError {
   }
 }
 
+class CallbackHandlerDeprecated extends RuntimeError {
+  constructor(reason) {
+    super("CallbackHandlerDeprecated", reason);
+  }
+}
+
+class JSONStringifyError extends RuntimeError {
+  constructor(reason) {
+    super("JSONStringifyError", reason);
+  }
+}
+
 class UnhandledPromiseRejection extends RuntimeError {
   constructor(reason, promise) {
     super("UnhandledPromiseRejection", reason);
@@ -54,7 +68,9 @@ function describe(error) {
         trace: String(error.stack ?? "").split("\n"),
       };
     }
-    return { errorType: typeof error, errorMessage: String(error), trace: [] };
+    // What is nothing has a text in the newer model alone, and cannot be asked in the older.
+    const errorMessage = hasCallbacks() ? error.toString() : String(error);
+    return { errorType: typeof error, errorMessage, trace: [] };
   } catch {
     return {
       errorType: "handled",
@@ -62,6 +78,12 @@ function describe(error) {
         "callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack",
     };
   }
+}
+
+// Why a result cannot be told as JSON.
+function unstringifiable() {
+  const reason = "Unable to stringify response body";
+  return hasCallbacks() ? new Error(reason) : new JSONStringifyError(reason);
 }
 
 // The error for the log, with everything that was attached to it.
@@ -90,4 +112,14 @@ function isError(value) {
   return Boolean(value?.name) && Boolean(value?.message) && Boolean(value?.stack);
 }
 
-module.exports = { ImportModuleError, HandlerNotFound, MalformedHandlerName, UserCodeSyntaxError, UnhandledPromiseRejection, describe, format };
+module.exports = {
+  ImportModuleError,
+  HandlerNotFound,
+  MalformedHandlerName,
+  UserCodeSyntaxError,
+  CallbackHandlerDeprecated,
+  UnhandledPromiseRejection,
+  describe,
+  unstringifiable,
+  format,
+};

@@ -9,12 +9,15 @@ const { basename, dirname, resolve } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
 const {
+  CallbackHandlerDeprecated,
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
   UserCodeSyntaxError,
 } = require("./errors.cjs");
+const { hasCallbacks, whyRefused } = require("./model.cjs");
 const { extendImports } = require("./modules.cjs");
+const { streams } = require("./streaming.cjs");
 
 // Who requires a function's file, as what is missing is told.
 const REQUIRER = "/var/runtime/index.mjs";
@@ -35,11 +38,17 @@ async function load(root, name) {
   const file = find(resolve(root, folder, module));
   const codeMicros = Math.round((performance.now() - started) * 1000);
   const exported = await open(root, folder, module, file);
-  const handler = path.split(".").reduce((object, key) => object?.[key], exported);
+  const within = (object) => path.split(".").reduce((object, key) => object?.[key], object);
+  let handler = within(exported);
+  if (!handler && !hasCallbacks()) handler = within(exported?.default);
   if (handler === undefined || handler === null) {
     throw new HandlerNotFound(`${name} is undefined or not exported`);
   }
   if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
+  // It would wait for its callback for ever.
+  if (!hasCallbacks() && handler.length >= 3 && !streams(handler)) {
+    throw new CallbackHandlerDeprecated(whyRefused());
+  }
   return { handler, codeMicros };
 }
 
@@ -60,13 +69,25 @@ async function open(root, folder, module, file) {
       extendImports();
       return await import(pathToFileURL(file).href);
     }
-    return createRequire(REQUIRER)(file);
+    return await read(file);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error);
     if (error?.code === "MODULE_NOT_FOUND" || error?.code === "ERR_MODULE_NOT_FOUND") {
       throw new ImportModuleError(error);
     }
     throw error;
+  }
+}
+
+// A file that does not say which kind of module it is. AWS's client since 4.0 imports it, so that one
+// that Node.js finds to be an ES module may await at its top level.
+function read(file) {
+  try {
+    return createRequire(REQUIRER)(file);
+  } catch (error) {
+    if (hasCallbacks() || error?.code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
+    extendImports();
+    return import(pathToFileURL(file).href);
   }
 }
 

@@ -8,11 +8,12 @@ const { parentPort, workerData } = require("node:worker_threads");
 
 const { Api } = require("./api.cjs");
 const { buildContext, configure } = require("./context.cjs");
-const { describe, format, UnhandledPromiseRejection } = require("./errors.cjs");
+const { describe, format, unstringifiable, UnhandledPromiseRejection } = require("./errors.cjs");
 const { load } = require("./handler.cjs");
 const { InvokeStore } = require("./invoke-store.cjs");
+const { choose } = require("./model.cjs");
 const { logError, patchConsole, shareWith } = require("./output.cjs");
-const { responseStream, streams } = require("./streaming.cjs");
+const { responseStream, streams, warnOfResult } = require("./streaming.cjs");
 
 const api = new Api();
 // Apart from that, so that asking for more can end before answering does.
@@ -34,6 +35,7 @@ async function main() {
   shareWith({ invocation, alone });
   patchConsole(process.env);
   configure(process.env);
+  choose(process.env, { isShared: true });
   let isInit = true;
   const end = async (title, error, code) => {
     isEnding = true;
@@ -54,7 +56,7 @@ async function main() {
     // A rejection that nobody handles is told at the end of the turn: it belongs to the init.
     await new Promise(setImmediate);
   } catch (error) {
-    await end("Uncaught Exception", error, 129);
+    await end("Init Error", error, 129);
     return;
   }
   isInit = false;
@@ -97,7 +99,7 @@ async function invoke(handler, header, payload) {
       try {
         body = JSON.stringify(result === undefined ? null : result) ?? "null";
       } catch {
-        fail(new Error("Unable to stringify response body"));
+        fail(unstringifiable());
         return;
       }
       answer(api.post(`invocation/${id}/response`, body));
@@ -107,29 +109,19 @@ async function invoke(handler, header, payload) {
       answer(sent);
       return sent.catch(() => {});
     });
-    const settle = (error, result) => {
-      if (error === undefined || error === null) succeed(result);
-      else fail(error);
-    };
-    context.done = settle;
-    context.succeed = (result) => settle(null, result);
-    context.fail = (error) => settle(error ?? "handled", null);
-    invocations.enter(header, () => {
+    invocations.enter(header, async () => {
       if (streams(handler)) {
         stream(handler, payload, context, { id, answer, fail });
         return;
       }
+      let result;
       try {
-        const returned = handler(JSON.parse(payload.toString("utf8")), context, settle);
-        if (typeof returned?.then === "function") {
-          returned.then(succeed, (error) => fail(error ?? new Error(String(error))));
-        } else if (handler.length < 3) {
-          // Nobody will call back, and with others beside it there is no end of all work to wait for.
-          succeed(returned);
-        }
+        result = await handler(JSON.parse(payload.toString("utf8")), context);
       } catch (error) {
         fail(error);
+        return;
       }
+      succeed(result);
     });
   });
   await answered;
@@ -152,13 +144,13 @@ async function stream(handler, payload, context, { id, answer, fail }) {
     if (typeof returned?.then !== "function") {
       throw new Error("Streaming does not support non-async handlers.");
     }
-    await returned;
+    warnOfResult(await returned);
     await ended;
     open().call.end();
     answer(sent.ended);
   } catch (error) {
     if (sent === undefined) {
-      fail(error ?? new Error(String(error)));
+      fail(error);
       return;
     }
     // What has been sent cannot be taken back: the error goes behind it.

@@ -72,4 +72,9 @@ const streams = (handler) => handler[STREAMING] !== undefined;
 // The stream for a handler's response.
 const responseStream = (handler, send) => new ResponseStream(send, handler[HIGH_WATER_MARK]);
 
-module.exports = { streams, responseStream };
+// What such a handler returns goes nowhere, which its author may not know.
+function warnOfResult(result) {
+  if (result !== undefined) console.warn("Streaming handlers ignore return values.");
+}
+
+module.exports = { streams, responseStream, warnOfResult };

@@ -9,6 +9,7 @@ use sandbox::{Bind, Completion, Identity, Limits, Network, Spec};
 
 use super::container;
 use super::java;
+use super::node;
 use super::start::StartError;
 use super::variables::{LAYERS_ROOT, TASK_ROOT, generic_variables};
 use crate::bootstraps;
@@ -227,13 +228,12 @@ pub(crate) fn command(
             flags.chain([bootstrap(program)]).collect()
         }
         Family::Node => {
-            let heap = u64::from(function.memory_mb) * 9 / 10;
-            let heap = format!("--max-old-space-size={heap}");
-            let program = match function.managed {
+            let mut args = node::arguments(function, interpreter.version);
+            args.push(bootstrap(match function.managed {
                 Some(_) => "node/managed.cjs",
                 None => "node/bootstrap.cjs",
-            };
-            vec![heap.into(), bootstrap(program)]
+            }));
+            args
         }
         Family::Ruby => vec![bootstrap("ruby/bootstrap.rb")],
         Family::Java => java::arguments(function, interpreter.version),

@@ -26,6 +26,7 @@ mod init;
 mod invoke;
 mod java;
 mod link;
+mod node;
 mod owner;
 mod registry;
 mod rest;

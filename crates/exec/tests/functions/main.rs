@@ -29,6 +29,8 @@ mod layers;
 mod logs;
 mod managed;
 mod node;
+mod node_models;
+mod node_options;
 mod nursery;
 mod official_client;
 mod packs;

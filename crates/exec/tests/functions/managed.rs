@@ -77,7 +77,10 @@ async fn scaled(world: &World, function: FunctionSpec, least: u32, most: u32) ->
 }
 
 /// The same with one environment, where this machine has what it runs on.
-async fn scaled_where_it_runs(world: &World, function: FunctionSpec) -> Option<Arc<FunctionSpec>> {
+pub async fn scaled_where_it_runs(
+    world: &World,
+    function: FunctionSpec,
+) -> Option<Arc<FunctionSpec>> {
     let function = Arc::new(function);
     world.exec.scale(&function, 1, 1).await.unwrap();
     if let Err(why) = world.exec.scaled_up(&function.key).await {

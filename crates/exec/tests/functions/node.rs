@@ -308,6 +308,35 @@ async fn functions_that_cannot_be_loaded_say_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_module_that_awaits_what_never_comes_ends_the_runtime_at_once() {
+    const NEVER: &str = "await new Promise(() => {}); export const handler = async () => 1;";
+    const LATE: &str = "
+await new Promise((done) => setTimeout(done, 300));
+export const handler = async () => 'late';
+";
+    let world = World::new();
+    let files = [("index.mjs", LATE)];
+    let Some(late) = answer(&world, "index.handler", &files, json!({})).await else {
+        return;
+    };
+    assert_eq!(late, "late");
+    for (runtime, reason) in [
+        (RUNTIME, "Runtime exited with error: exit status 13"),
+        ("nodejs24.x", "Runtime exited without providing a reason"),
+    ] {
+        let mut function = world.function(runtime, "index.handler", &[("index.mjs", NEVER)]);
+        function.memory_mb = 512;
+        let started = Instant::now();
+        let outcome = world.run(&Arc::new(function), &json!({})).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(9));
+        let error = document(&outcome);
+        assert_eq!(error["errorType"], "Runtime.ExitError");
+        let message = error["errorMessage"].as_str().unwrap();
+        assert!(message.ends_with(reason), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_console_call_is_one_event_with_its_level() {
     let code = "
 exports.handler = async () => {

@@ -87,6 +87,24 @@ async fn a_node_function_streams_and_the_next_event_finds_it_warm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_streaming_handler_returns_is_warned_of() {
+    let world = World::new();
+    let body = "stream.end('streamed'); if (event.returns) return 'lost';";
+    let function = node(&world, body);
+    for returns in [false, true] {
+        let event = json!({ "returns": returns });
+        let Some((pieces, outcome)) = stream(&world, &function, event, MAX_STREAMED_BYTES).await
+        else {
+            return;
+        };
+        assert_eq!(together(&pieces), "streamed");
+        let tail = outcome.log_tail.unwrap();
+        let warning = "\tWARN\tStreaming handlers ignore return values.\n";
+        assert_eq!(tail.contains(warning), returns, "{tail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_http_prelude_goes_ahead_of_the_body() {
     let world = World::new();
     let function = node(
