@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use base::{AccountId, Arn, Region, RequestId, Timestamp};
 
+use crate::Reach;
+
 /// One call, after authentication. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
@@ -18,6 +20,8 @@ pub struct RequestContext {
     pub received_at: Timestamp,
     /// `X-Amzn-Trace-Id`, as received or as made by the gateway.
     pub trace: Option<String>,
+    /// How far what the server sends for the call may go, now and by what the call leaves behind.
+    pub reach: Reach,
 }
 
 /// Who makes the call.
@@ -71,6 +75,16 @@ impl RequestContext {
             origin: Origin::Internal,
             received_at,
             trace: None,
+            reach: Reach::Anywhere,
+        }
+    }
+
+    /// The same, for what goes no further than `reach`.
+    #[must_use]
+    pub fn within(self, reach: Reach) -> Self {
+        Self {
+            reach: self.reach.and(reach),
+            ..self
         }
     }
 
