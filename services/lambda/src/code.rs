@@ -53,13 +53,20 @@ impl CodeStore {
         context: &RequestContext,
     ) -> Result<Fetched, ServiceError> {
         let zip = match source {
+            // Functions do not see this machine's folders, by way of others neither.
+            CodeSource::HotReload(_) if context.reach.is_function() => {
+                return Err(error::invalid_parameter(
+                    "Functions may not make functions of folders of this machine.",
+                ));
+            }
             CodeSource::HotReload(folder) => return check_folder(folder).await,
             CodeSource::Image(uri) => {
                 let place = Place {
                     account: context.account,
                     region: context.region.clone(),
                 };
-                let container = self.containers.resolve(&uri, &place).await?;
+                let container = self.containers.resolve(&uri, &place, context.reach);
+                let container = container.await?;
                 return Ok(Fetched::Container(Box::new(container)));
             }
             CodeSource::Zip(zip) => zip,

@@ -15,8 +15,8 @@ use exec::{CodeImage, ImageError, ImageId, Images, MAX_CONTAINER_BYTES, Staging}
 use futures::{FutureExt as _, StreamExt as _, stream};
 use oci::{Credentials, Layout, PullError, Reference, Remote, RemoteConfig, Source};
 use parking_lot::Mutex;
-use service::ServiceError;
 use service::ports::ImageRegistry;
+use service::{Reach, ServiceError};
 use tokio::sync::RwLock;
 
 use crate::domain::function_name::Place;
@@ -66,9 +66,16 @@ struct Found {
 }
 
 impl Containers {
-    /// Reads what an image says of itself, in the name of a function of an account and region.
-    pub async fn resolve(&self, uri: &str, place: &Place) -> Result<ContainerCode, ServiceError> {
-        let found = self.find(uri, place).await?;
+    /// Reads what an image says of itself, in the name of a function of an account and region. What
+    /// is on this machine beside the server is not for functions to name.
+    pub async fn resolve(
+        &self,
+        uri: &str,
+        place: &Place,
+        reach: Reach,
+    ) -> Result<ContainerCode, ServiceError> {
+        let allows_local = self.allows_local && !reach.is_function();
+        let found = self.find(uri, place, allows_local).await?;
         let architecture = if cfg!(target_arch = "aarch64") {
             "arm64"
         } else {
@@ -133,7 +140,7 @@ impl Containers {
         }
         let mut seen = HashSet::new();
         layers.retain(|layer| seen.insert(layer.digest.0));
-        let found = self.find(&code.resolved, place).await;
+        let found = self.find(&code.resolved, place, self.allows_local).await;
         let found = found.map_err(|error| PullFailed::Invalid(error.message))?;
         // Boxed: rustc cannot prove otherwise that a closure over borrowed layers may be sent.
         let mut pulls = Vec::new();
@@ -175,9 +182,14 @@ impl Containers {
         }
     }
 
-    async fn find(&self, uri: &str, place: &Place) -> Result<Found, ServiceError> {
+    async fn find(
+        &self,
+        uri: &str,
+        place: &Place,
+        allows_local: bool,
+    ) -> Result<Found, ServiceError> {
         if uri.starts_with(LAYOUT) {
-            return self.find_layout(uri);
+            return find_layout(uri, allows_local);
         }
         let invalid = || error::invalid_image(uri);
         let reference = Reference::parse(uri).ok_or_else(invalid)?;
@@ -191,7 +203,7 @@ impl Containers {
                 stem,
             });
         }
-        if !self.allows_local && oci::is_loopback(&reference.registry) {
+        if !allows_local && oci::is_loopback(&reference.registry) {
             return Err(error::invalid_parameter(format!(
                 "Functions may not be images of other registries on this machine: {uri}"
             )));
@@ -202,24 +214,6 @@ impl Containers {
             source: Box::new(remote),
             wanted,
             stem,
-        })
-    }
-
-    fn find_layout(&self, uri: &str) -> Result<Found, ServiceError> {
-        if !self.allows_local {
-            return Err(error::invalid_parameter(
-                "Functions may not be image layouts in folders of this machine.",
-            ));
-        }
-        let (layout, wanted) = Layout::parse(uri).ok_or_else(|| {
-            error::invalid_parameter(format!(
-                "An image layout on this machine is named {LAYOUT}/absolute/folder:tag, not {uri}."
-            ))
-        })?;
-        Ok(Found {
-            stem: format!("{LAYOUT}{}", layout.folder().display()),
-            source: Box::new(layout),
-            wanted,
         })
     }
 
@@ -297,4 +291,22 @@ fn refused(uri: &str, why: &PullError) -> ServiceError {
         }
         _ => error::invalid_parameter(format!("Source image {uri} is not valid: {why}.")),
     }
+}
+
+fn find_layout(uri: &str, allows_local: bool) -> Result<Found, ServiceError> {
+    if !allows_local {
+        return Err(error::invalid_parameter(
+            "Functions may not be image layouts in folders of this machine.",
+        ));
+    }
+    let (layout, wanted) = Layout::parse(uri).ok_or_else(|| {
+        error::invalid_parameter(format!(
+            "An image layout on this machine is named {LAYOUT}/absolute/folder:tag, not {uri}."
+        ))
+    })?;
+    Ok(Found {
+        stem: format!("{LAYOUT}{}", layout.folder().display()),
+        source: Box::new(layout),
+        wanted,
+    })
 }

@@ -135,6 +135,36 @@ async fn a_folder_of_this_machine_is_seen_live() {
 }
 
 #[tokio::test]
+async fn functions_make_no_functions_of_what_is_on_this_machine() {
+    let world = World::new().await;
+    let folder = world.path().join("source");
+    std::fs::create_dir(&folder).unwrap();
+    let mut input = new_function("hello", ECHO);
+    for (kind, code) in [
+        ("Zip", json!({"S3Bucket": "hot-reload", "S3Key": folder})),
+        (
+            "Image",
+            json!({"ImageUri": format!("oci:{}:latest", folder.display())}),
+        ),
+        ("Image", json!({"ImageUri": "localhost:1/a:latest"})),
+    ] {
+        input["PackageType"] = json!(kind);
+        input["Code"] = code;
+        if kind == "Image" {
+            input
+                .as_object_mut()
+                .unwrap()
+                .retain(|name, _| name != "Runtime" && name != "Handler");
+        }
+        let error = world
+            .call_of_a_function("CreateFunction", input.clone())
+            .await;
+        let message = error.unwrap_err().message;
+        assert!(message.contains("this machine"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn functions_with_one_package_do_not_lose_it_with_one_of_them() {
     let world = World::new().await;
     world.create("one", ECHO).await;

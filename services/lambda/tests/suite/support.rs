@@ -17,7 +17,9 @@ use parking_lot::Mutex;
 use s3::S3;
 use serde_json::{Value as Json, json};
 use service::ports::{ApiCaller, ImageRegistry, LogLine, LogSink, LogStream, StreamSignals};
-use service::{Body, HttpService as _, Origin, Principal, RequestContext, Service, ServiceError};
+use service::{
+    Body, HttpService as _, Origin, Principal, Reach, RequestContext, Service, ServiceError,
+};
 use store::{Blobs, EmbeddedStore, FileBlobs, MemoryStore, Store, StoreError};
 use wire::Value;
 
@@ -202,6 +204,19 @@ impl World {
             .call("lambda", operation, context, value(input))
             .await?;
         Ok(json_of(answer))
+    }
+
+    /// A call of Lambda's that came through the gateway of an environment.
+    pub async fn call_of_a_function(
+        &self,
+        operation: &str,
+        input: Json,
+    ) -> Result<Json, ServiceError> {
+        let context = context().within(Reach::Function);
+        let answer = self
+            .services
+            .call("lambda", operation, context, value(input));
+        Ok(json_of(answer.await?))
     }
 
     pub async fn call_service(
