@@ -410,7 +410,13 @@ mod tests {
         let port = echo().await.port();
         let client = Client::new();
         client.functions_reach(Egress::Nat);
-        for host in ["127.0.0.1", "localhost", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+        for host in [
+            "127.0.0.1",
+            "localhost",
+            "127.1",
+            "[::ffff:127.0.0.1]",
+            "0.0.0.0",
+        ] {
             let uri = format!("http://{host}:{port}/");
             // First so that there is a connection to be had.
             let anybodys = said(&client, Reach::Anywhere, uri.clone()).await;
@@ -433,7 +439,9 @@ mod tests {
         for host in ["169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]"] {
             for scheme in ["http", "https"] {
                 let uri = format!("{scheme}://{host}/latest/meta-data/");
-                let why = said(&Client::new(), Reach::Anywhere, uri).await.unwrap_err();
+                let why = said(&Client::new(), Reach::Anywhere, uri)
+                    .await
+                    .unwrap_err();
                 assert!(why.contains("is link-local"), "{why}");
             }
         }

@@ -310,8 +310,14 @@ mod tests {
     #[test]
     fn others_may_be_sent_anything() {
         for address in HERE.iter().chain(&PRIVATE).chain(&PUBLIC) {
-            assert!(!is_refused(Reach::Anywhere, Egress::None, address), "{address}");
-            assert!(!is_refused(Reach::Function, Egress::Host, address), "{address}");
+            assert!(
+                !is_refused(Reach::Anywhere, Egress::None, address),
+                "{address}"
+            );
+            assert!(
+                !is_refused(Reach::Function, Egress::Host, address),
+                "{address}"
+            );
         }
     }
 
@@ -323,11 +329,20 @@ mod tests {
             }
         }
         for address in PRIVATE {
-            assert!(is_refused(Reach::Function, Egress::None, address), "{address}");
-            assert!(!is_refused(Reach::Function, Egress::Nat, address), "{address}");
+            assert!(
+                is_refused(Reach::Function, Egress::None, address),
+                "{address}"
+            );
+            assert!(
+                !is_refused(Reach::Function, Egress::Nat, address),
+                "{address}"
+            );
         }
         for address in PUBLIC {
-            assert!(!is_refused(Reach::Function, Egress::None, address), "{address}");
+            assert!(
+                !is_refused(Reach::Function, Egress::None, address),
+                "{address}"
+            );
         }
         assert!(is_refused(Reach::Function, Egress::Nat, "224.0.0.1"));
         assert!(is_refused(Reach::Function, Egress::Nat, "255.255.255.255"));
@@ -340,7 +355,10 @@ mod tests {
             for functions in [Egress::None, Egress::Nat] {
                 assert!(refusal(Reach::Function, functions, address, |_| own).is_some());
             }
-            assert_eq!(refusal(Reach::Anywhere, Egress::None, address, |_| own), None);
+            assert_eq!(
+                refusal(Reach::Anywhere, Egress::None, address, |_| own),
+                None
+            );
         }
     }
 

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// Where a request of the server's may lead. What a function has the server send must get no
 /// further than the function itself: the server is on the host, and functions are kept from it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// To every server that this machine reaches, those on it included.
@@ -43,7 +45,11 @@ mod tests {
     #[test]
     fn the_narrower_counts() {
         assert_eq!(Anywhere.and(Anywhere), Anywhere);
-        for (one, other) in [(Anywhere, Function), (Function, Anywhere), (Function, Function)] {
+        for (one, other) in [
+            (Anywhere, Function),
+            (Function, Anywhere),
+            (Function, Function),
+        ] {
             assert_eq!(one.and(other), Function);
         }
     }

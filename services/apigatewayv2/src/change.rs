@@ -61,12 +61,7 @@ impl ApiGatewayV2 {
         self.changing(api, context.reach, alone)
     }
 
-    fn changing<'a>(
-        &'a self,
-        api: Api,
-        reach: Reach,
-        alone: MutexGuard<'a, ()>,
-    ) -> Change<'a> {
+    fn changing<'a>(&'a self, api: Api, reach: Reach, alone: MutexGuard<'a, ()>) -> Change<'a> {
         Change {
             service: self,
             api,

@@ -17,9 +17,8 @@ async fn server() -> u16 {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut bytes = [0; 4_096];
             let count = stream.read(&mut bytes).await.unwrap();
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {count}\r\n\r\n"
-            );
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {count}\r\n\r\n");
             stream.write_all(head.as_bytes()).await.unwrap();
             stream.write_all(&bytes[..count]).await.unwrap();
         }
