@@ -13,9 +13,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
-use service::{
-    Anonymous, Body, CrossOrigin, HttpService, Origin, Reach, RequestContext, ServiceError,
-};
+use service::{Anonymous, Body, CrossOrigin, HttpService, Origin, RequestContext, ServiceError};
 use sha2::{Digest, Sha256};
 
 use crate::access_log::Entry;
@@ -371,7 +369,7 @@ impl Gateway {
             origin: origin(parts, connection),
             received_at: self.clock.now(),
             trace: header(parts, &TRACE_ID),
-            reach: reach(connection),
+            reach: connection.reach(),
         }
     }
 
@@ -391,7 +389,7 @@ impl Gateway {
             origin: origin(parts, connection),
             received_at: self.clock.now(),
             trace: header(parts, &TRACE_ID),
-            reach: reach(connection),
+            reach: connection.reach(),
         }
     }
 }
@@ -432,14 +430,6 @@ fn admits_anonymous(service: &dyn HttpService, parts: &Parts, host: &HostHint) -
     let mut styled = head(&parts.method, &parts.uri, &parts.headers);
     to_path_style(&mut styled, host);
     service.admits_anonymous(&styled)
-}
-
-/// Sockets inside environments are those that have an identity.
-fn reach(connection: &Connection) -> Reach {
-    match connection.identity {
-        Some(_) => Reach::Function,
-        None => Reach::Anywhere,
-    }
 }
 
 fn origin(parts: &Parts, connection: &Connection) -> Origin {
