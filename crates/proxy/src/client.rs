@@ -53,14 +53,17 @@ pub struct Client {
     functions: Arc<OnceLock<Egress>>,
 }
 
+type Plain = HttpConnector<Resolver>;
+type Tls = HttpsConnector<Plain>;
+
 /// Connections to what is within one reach.
 #[derive(Clone)]
 struct Pools {
     rules: Rules,
-    plain: Pool<HttpConnector<Resolver>, Full<Bytes>>,
+    plain: Pool<Plain, Full<Bytes>>,
     /// Trusts whom this machine trusts. Made when it is first needed: reading the certificates takes
     /// longer than the rest of a server's start, and most servers never call anybody by TLS.
-    tls: Arc<OnceLock<Pool<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>>>,
+    tls: Arc<OnceLock<Pool<Tls, Full<Bytes>>>>,
 }
 
 impl Pools {
@@ -264,14 +267,14 @@ fn is_own_path(path: &str) -> bool {
     below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn connector(rules: &Rules) -> HttpConnector<Resolver> {
+fn connector(rules: &Rules) -> Plain {
     let mut http = HttpConnector::new_with_resolver(Resolver(rules.clone()));
     http.set_connect_timeout(Some(CONNECT));
     http.set_nodelay(true);
     http
 }
 
-fn tls(rules: &Rules) -> Pool<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>> {
+fn tls(rules: &Rules) -> Pool<Tls, Full<Bytes>> {
     let mut http = connector(rules);
     http.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()

@@ -29,10 +29,6 @@ impl Reach {
     }
 
     /// For records, which say nothing of what may go anywhere.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's skip_serializing_if gives a reference"
-    )]
     pub fn is_anywhere(&self) -> bool {
         *self == Self::Anywhere
     }

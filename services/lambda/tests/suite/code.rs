@@ -146,7 +146,7 @@ async fn functions_make_no_functions_of_what_is_on_this_machine() {
             "Image",
             json!({"ImageUri": format!("oci:{}:latest", folder.display())}),
         ),
-        ("Image", json!({"ImageUri": "localhost:1/a:latest"})),
+        ("Image", json!({"ImageUri": "localhost:1/app:latest"})),
     ] {
         input["PackageType"] = json!(kind);
         input["Code"] = code;
