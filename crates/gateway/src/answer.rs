@@ -374,6 +374,7 @@ impl Gateway {
             origin: origin(parts, connection),
             received_at: self.clock.now(),
             trace: header(parts, &TRACE_ID),
+            reach: connection.reach(),
         }
     }
 
@@ -393,6 +394,7 @@ impl Gateway {
             origin: origin(parts, connection),
             received_at: self.clock.now(),
             trace: header(parts, &TRACE_ID),
+            reach: connection.reach(),
         }
     }
 }
@@ -441,7 +443,6 @@ fn origin(parts: &Parts, connection: &Connection) -> Origin {
         authority: route::authority(parts).map(str::to_owned),
         user_agent: header(parts, &http::header::USER_AGENT),
         is_tls: connection.is_tls,
-        by_function: connection.identity.is_some(),
     }
 }
 

@@ -68,6 +68,17 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// How far the server goes for what is asked on it: sockets inside environments are those that
+    /// have an identity, whatever credentials a request carries.
+    pub(crate) fn reach(&self) -> service::Reach {
+        match self.identity {
+            Some(_) => service::Reach::Function,
+            None => service::Reach::Anywhere,
+        }
+    }
+}
+
 impl Gateway {
     /// Serves until `stop` turns true, then lets requests in progress finish for a bounded time.
     pub async fn serve(
@@ -221,5 +232,31 @@ async fn pause_after(error: &io::Error) {
     if !of_the_client {
         tracing::warn!(%error, "accept a connection; trying again");
         tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::AccountId;
+    use service::{Principal, Reach};
+
+    use super::Connection;
+
+    #[test]
+    fn who_calls_inside_an_environment_is_a_function() {
+        let outside = Connection {
+            peer: None,
+            identity: None,
+            region: None,
+            is_tls: false,
+            room: None,
+        };
+        let account = AccountId::DEFAULT;
+        let inside = Connection {
+            identity: Some(Principal::Root { account }),
+            ..outside.clone()
+        };
+        assert_eq!(outside.reach(), Reach::Anywhere);
+        assert_eq!(inside.reach(), Reach::Function);
     }
 }

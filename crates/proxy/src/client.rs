@@ -1,4 +1,7 @@
 //! Sends requests on to other servers, over HTTP and HTTPS, and keeps the connections.
+//!
+//! All that services send outside passes here, and here it is kept from what others must not have the
+//! server do: speak to itself as its own commands do, or go further than [`Reach`] says.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,10 +16,11 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::client::legacy::{Client as Pool, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use service::Body;
 use service::ports::WebClient;
+use service::{Body, Reach};
 
 use crate::answer::is_of_the_connection;
+use crate::reach::{Egress, Resolver, Rules};
 use crate::request::collect;
 
 /// How long a connection that nobody uses is kept.
@@ -35,51 +39,112 @@ pub enum ClientError {
     TooLarge(usize),
 }
 
+/// What headers of Kagero's own begin with: its gateway trusts those that come from this machine.
+const OWN_HEADER: &str = "x-kagero-";
+/// Where its gateway answers the `kagero` command.
+const OWN_PATH: &str = "/_kagero";
+
 /// Its pools of connections are shared by its clones.
 #[derive(Clone)]
 pub struct Client {
-    plain: Pool<HttpConnector, Full<Bytes>>,
-    /// Trusts whom this machine trusts. Made when it is first needed: reading the certificates takes
-    /// longer than the rest of a server's start, and most servers never call anybody by TLS.
-    tls: Arc<OnceLock<Pool<HttpsConnector<HttpConnector>, Full<Bytes>>>>,
+    anywhere: Pools,
+    /// Apart: a connection that is kept is not judged again.
+    function: Pools,
+    functions: Arc<OnceLock<Egress>>,
 }
 
-impl Client {
-    /// Where this machine trusts nobody, only plain HTTP works.
-    pub fn new() -> Self {
+type Plain = HttpConnector<Resolver>;
+type Tls = HttpsConnector<Plain>;
+
+/// Connections to what is within one reach.
+#[derive(Clone)]
+struct Pools {
+    rules: Rules,
+    plain: Pool<Plain, Full<Bytes>>,
+    /// Trusts whom this machine trusts. Made when it is first needed: reading the certificates takes
+    /// longer than the rest of a server's start, and most servers never call anybody by TLS.
+    tls: Arc<OnceLock<Pool<Tls, Full<Bytes>>>>,
+}
+
+impl Pools {
+    fn new(reach: Reach, functions: &Arc<OnceLock<Egress>>) -> Self {
+        let rules = Rules {
+            reach,
+            functions: Arc::clone(functions),
+        };
         Self {
-            plain: pool(connector()),
+            plain: pool(connector(&rules)),
             tls: Arc::default(),
+            rules,
         }
     }
 
     fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
         if request.uri().scheme() == Some(&Scheme::HTTPS) {
-            return self.tls.get_or_init(tls).request(request);
+            return self.tls.get_or_init(|| tls(&self.rules)).request(request);
         }
         self.plain.request(request)
     }
+}
+
+impl Client {
+    /// Where this machine trusts nobody, only plain HTTP works.
+    pub fn new() -> Self {
+        let functions = Arc::default();
+        Self {
+            anywhere: Pools::new(Reach::Anywhere, &functions),
+            function: Pools::new(Reach::Function, &functions),
+            functions,
+        }
+    }
+
+    /// Says how far functions reach by themselves, once: what is sent for them gets as far. Before
+    /// that it gets to public addresses.
+    pub fn functions_reach(&self, egress: Egress) {
+        // A second word could only be the same.
+        let _ = self.functions.set(egress);
+    }
+
+    fn pools(&self, reach: Reach) -> &Pools {
+        match reach {
+            Reach::Anywhere => &self.anywhere,
+            Reach::Function => &self.function,
+        }
+    }
 
     /// Sends a request with an absolute URI, and waits for the head of its answer. What describes
-    /// the caller's connection is left out, of the request and of the answer.
+    /// the caller's connection is left out, of the request and of the answer, and so are headers that
+    /// mean something to Kagero itself.
     ///
     /// # Errors
-    /// If there is no answer, or none in time.
+    /// If the server is not within reach, if there is no answer, or none in time.
     pub async fn send(
         &self,
         request: Request<Bytes>,
+        reach: Reach,
         within: Duration,
     ) -> Result<Response<Body>, ClientError> {
         let (mut parts, body) = request.into_parts();
         strip(&mut parts.headers);
         parts.headers.remove(HOST);
+        remove_own(&mut parts.headers);
         parts.version = http::Version::HTTP_11;
-        if parts.uri.host().is_none() {
+        let Some(host) = parts.uri.host() else {
             let why = format!("{} names no host", parts.uri);
+            return Err(ClientError::Unusable(why));
+        };
+        if is_own_path(parts.uri.path()) {
+            let uri = &parts.uri;
+            tracing::warn!(%uri, "a request was not sent: the path is for the kagero command alone");
+            let why = format!("{uri} has a path that is for the kagero command alone");
+            return Err(ClientError::Unusable(why));
+        }
+        let pools = self.pools(reach);
+        if let Some(why) = pools.rules.refusal_of_literal(host) {
             return Err(ClientError::Unusable(why));
         }
         let request = Request::from_parts(parts, Full::new(body));
-        let answer = tokio::time::timeout(within, self.request(request)).await;
+        let answer = tokio::time::timeout(within, pools.request(request)).await;
         let answer = answer.map_err(|_| ClientError::Late(within))?;
         let mut answer =
             answer.map_err(|error| ClientError::Unusable(base::with_causes(&error)))?;
@@ -96,15 +161,16 @@ impl Client {
     /// The same, with the whole body, of at most `limit` bytes.
     ///
     /// # Errors
-    /// If there is no answer, none in time, or a longer one.
+    /// If the server is not within reach, if there is no answer, none in time, or a longer one.
     pub async fn fetch(
         &self,
         request: Request<Bytes>,
+        reach: Reach,
         within: Duration,
         limit: usize,
     ) -> Result<Response<Bytes>, ClientError> {
         let exchange = async {
-            let (parts, body) = self.send(request, within).await?.into_parts();
+            let (parts, body) = self.send(request, reach, within).await?.into_parts();
             match collect(body, limit).await {
                 Ok(body) => Ok(Response::from_parts(parts, body)),
                 Err(StatusCode::PAYLOAD_TOO_LARGE) => Err(ClientError::TooLarge(limit)),
@@ -121,10 +187,11 @@ impl WebClient for Client {
     async fn exchange(
         &self,
         request: Request<Bytes>,
+        reach: Reach,
         within: Duration,
         limit: usize,
     ) -> Result<Response<Bytes>, String> {
-        let answer = self.fetch(request, within, limit).await;
+        let answer = self.fetch(request, reach, within, limit).await;
         answer.map_err(|error| error.to_string())
     }
 }
@@ -182,15 +249,33 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-fn connector() -> HttpConnector {
-    let mut http = HttpConnector::new();
+/// Whatever put them there: the caller, a mapping, a connection's parameters.
+fn remove_own(headers: &mut HeaderMap) {
+    let own: Vec<_> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(OWN_HEADER))
+        .cloned()
+        .collect();
+    for name in own {
+        headers.remove(name);
+    }
+}
+
+/// On no server: another Kagero on this machine trusts it as this one does.
+fn is_own_path(path: &str) -> bool {
+    let below = path.strip_prefix(OWN_PATH);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn connector(rules: &Rules) -> Plain {
+    let mut http = HttpConnector::new_with_resolver(Resolver(rules.clone()));
     http.set_connect_timeout(Some(CONNECT));
     http.set_nodelay(true);
     http
 }
 
-fn tls() -> Pool<HttpsConnector<HttpConnector>, Full<Bytes>> {
-    let mut http = connector();
+fn tls(rules: &Rules) -> Pool<Tls, Full<Bytes>> {
+    let mut http = connector(rules);
     http.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(trusting_this_machine())
@@ -253,9 +338,115 @@ mod tests {
                 stream.write_all(head.as_bytes()).await.unwrap();
             });
             let request = Request::get(uri).body(Bytes::new()).unwrap();
-            let answer = Client::new().send(request, Duration::from_mins(1)).await;
+            let patience = Duration::from_mins(1);
+            let client = Client::new();
+            let answer = client.send(request, Reach::Anywhere, patience).await;
             assert_eq!(answer.is_ok(), is_answer, "{status}");
             server.await.unwrap();
+        }
+    }
+
+    /// A server on this machine that says what it was sent, for as long as it is asked.
+    async fn echo() -> std::net::SocketAddr {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut bytes = [0; 4_096];
+                    while let Ok(count) = stream.read(&mut bytes).await
+                        && count > 0
+                    {
+                        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {count}\r\n\r\n");
+                        stream.write_all(head.as_bytes()).await.unwrap();
+                        stream.write_all(&bytes[..count]).await.unwrap();
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    async fn said(client: &Client, reach: Reach, uri: String) -> Result<String, String> {
+        let request = Request::get(uri)
+            .header("X-Kagero-Command", "1")
+            .header("x-kagero-other", "1")
+            .header("x-kept", "1")
+            .body(Bytes::new())
+            .unwrap();
+        let answer = client.fetch(request, reach, Duration::from_mins(1), 1 << 20);
+        let answer = answer.await.map_err(|error| error.to_string())?;
+        Ok(String::from_utf8(answer.into_body().into()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn headers_of_kageros_own_are_never_sent() {
+        let uri = format!("http://{}/", echo().await);
+        let sent = said(&Client::new(), Reach::Anywhere, uri).await.unwrap();
+        assert!(sent.contains("x-kept: 1"), "{sent}");
+        assert!(!sent.to_ascii_lowercase().contains("x-kagero"), "{sent}");
+    }
+
+    #[tokio::test]
+    async fn paths_of_kageros_own_are_never_asked_for() {
+        let server = echo().await;
+        let client = Client::new();
+        for (path, is_sent) in [
+            ("/_kagero/reset", false),
+            ("/_kagero/health", false),
+            ("/_kagero", false),
+            ("/_kagero_like", true),
+            ("/a/_kagero/reset", true),
+        ] {
+            let uri = format!("http://{server}{path}");
+            let said = said(&client, Reach::Anywhere, uri).await;
+            assert_eq!(said.is_ok(), is_sent, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_for_a_function_does_not_get_to_this_machine() {
+        let port = echo().await.port();
+        let client = Client::new();
+        client.functions_reach(Egress::Nat);
+        for host in [
+            "127.0.0.1",
+            "localhost",
+            "127.1",
+            "[::ffff:127.0.0.1]",
+            "0.0.0.0",
+        ] {
+            let uri = format!("http://{host}:{port}/");
+            // First so that there is a connection to be had.
+            let anybodys = said(&client, Reach::Anywhere, uri.clone()).await;
+            assert!(anybodys.is_ok(), "{host}: {anybodys:?}");
+            let why = said(&client, Reach::Function, uri).await.unwrap_err();
+            assert!(why.contains("is this machine"), "{host}: {why}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_functions_share_the_machines_network_they_reach_it() {
+        let uri = format!("http://{}/", echo().await);
+        let client = Client::new();
+        client.functions_reach(Egress::Host);
+        assert!(said(&client, Reach::Function, uri).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_to_the_metadata_of_the_machine() {
+        for host in ["169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]"] {
+            for scheme in ["http", "https"] {
+                let uri = format!("{scheme}://{host}/latest/meta-data/");
+                let why = said(&Client::new(), Reach::Anywhere, uri)
+                    .await
+                    .unwrap_err();
+                assert!(why.contains("is link-local"), "{why}");
+            }
         }
     }
 

@@ -170,6 +170,7 @@ impl Composer {
         )
         .context("prepare the environments")?;
         egress::check(self.config.egress, &exec)?;
+        egress::tell(self.config.egress, &exec, &client);
         let images = Images::new(folder.join("images")).context("open the code images")?;
         let lambda_config = lambda::Config {
             store,

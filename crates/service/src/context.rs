@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use base::{AccountId, Arn, Region, RequestId, Timestamp};
 
+use crate::Reach;
+
 /// One call, after authentication. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
@@ -18,6 +20,8 @@ pub struct RequestContext {
     pub received_at: Timestamp,
     /// `X-Amzn-Trace-Id`, as received or as made by the gateway.
     pub trace: Option<String>,
+    /// How far what the server sends for the call may go, now and by what the call leaves behind.
+    pub reach: Reach,
 }
 
 /// Who makes the call.
@@ -50,8 +54,6 @@ pub enum Origin {
         authority: Option<String>,
         user_agent: Option<String>,
         is_tls: bool,
-        /// Whether it came from inside a function's sandbox, by its own way to this server.
-        by_function: bool,
     },
     /// Through a port, from another service in this process.
     Internal,
@@ -73,19 +75,23 @@ impl RequestContext {
             origin: Origin::Internal,
             received_at,
             trace: None,
+            reach: Reach::Anywhere,
+        }
+    }
+
+    /// The same, for what goes no further than `reach`.
+    #[must_use]
+    pub fn within(self, reach: Reach) -> Self {
+        Self {
+            reach: self.reach.and(reach),
+            ..self
         }
     }
 
     /// Whether it may name what lies on this machine, such as a folder with code. Functions may not, nor may
     /// what acts on behalf of a resource, which a function can have made.
     pub fn may_name_files(&self) -> bool {
-        matches!(
-            self.origin,
-            Origin::Http {
-                by_function: false,
-                ..
-            }
-        )
+        matches!(self.origin, Origin::Http { .. }) && self.reach.is_anywhere()
     }
 
     /// The authority (host and port) the client reached us by, if it came over HTTP.

@@ -7,6 +7,7 @@ mod operation;
 pub mod page;
 mod policy;
 pub mod ports;
+mod reach;
 
 pub use context::{Origin, Principal, RequestContext};
 pub use error::ServiceError;
@@ -16,3 +17,4 @@ pub use http_service::{
 pub use operation::{
     BoxFuture, Handler, Operation, Service, StreamedOperation, StreamingHandler, dispatch,
 };
+pub use reach::Reach;

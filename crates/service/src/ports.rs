@@ -150,13 +150,15 @@ pub trait StreamSignals: Send + Sync + 'static {
 /// Sends requests to servers outside, over HTTP and HTTPS.
 #[async_trait]
 pub trait WebClient: Send + Sync + 'static {
-    /// Gives the answer with its whole body, of which at most `limit` bytes are read.
+    /// Gives the answer with its whole body, of which at most `limit` bytes are read. A server that
+    /// is not within reach counts as one that cannot be connected to.
     ///
     /// # Errors
     /// Why there is no answer, in words.
     async fn exchange(
         &self,
         request: http::Request<Bytes>,
+        reach: crate::Reach,
         within: std::time::Duration,
         limit: usize,
     ) -> Result<http::Response<Bytes>, String>;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use service::{RequestContext, ServiceError};
+use service::{Reach, RequestContext, ServiceError};
 
 use crate::records::{self, Api, Inventory, Place};
 use crate::{ApiGateway, error};
@@ -102,6 +102,7 @@ impl ApiGateway {
         let before = self.book.read().inventory(&place);
         let mut after = Inventory::clone(&before);
         let result = change(&mut after)?;
+        narrow(&before, &mut after, context.reach);
         let batch = records::changes(&place, &before, &after);
         let committed = match batch {
             Ok(batch) => self.store.commit(batch).await,
@@ -134,6 +135,20 @@ impl ApiGateway {
     /// Whether anybody has that domain name.
     pub(crate) fn knows_domain(&self, name: &str) -> bool {
         self.book.read().domain(name).is_some()
+    }
+}
+
+/// What a function has once changed stays within its reach.
+fn narrow(before: &Inventory, after: &mut Inventory, reach: Reach) {
+    for (id, api) in &mut after.apis {
+        let old = before.apis.get(id);
+        if old.is_some_and(|old| Arc::ptr_eq(old, api)) {
+            continue;
+        }
+        let reach = old.map_or(Reach::Anywhere, |old| old.reach).and(reach);
+        if api.reach != reach {
+            Arc::make_mut(api).reach = reach;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{AccountId, Region};
+use service::Reach;
 use store::{Batch, KeyReader, Store, StoreError, Table};
 use wire::{Shape, Value};
 
@@ -20,6 +21,8 @@ const SHARED: Table<Stored> = Table::new("apigateway.shared", 1);
 const PAGE: usize = 1_000;
 /// What has no name because there is one of it.
 const ONLY: &str = "-";
+/// The kind of what is there of an API that goes no further than functions do.
+const REACH: &str = "reach";
 
 /// Whose things these are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,6 +140,9 @@ pub struct Api {
     pub documentation_versions: Shelf<g::DocumentationVersion>,
     pub deployments: Shelf<Deployment>,
     pub stages: Shelf<g::Stage>,
+    /// How far requests go that are sent for it: of all of an API, because what becomes of an
+    /// integration's URI is up to methods and stages as well.
+    pub reach: Reach,
 }
 
 /// A deployment, with all that requests to it need.
@@ -246,6 +252,10 @@ impl Changes<'_> {
         if before.is_none_or(|before| !Arc::ptr_eq(&before.info, &after.info)) {
             let info = g::RestApi::clone(&after.info).into_value();
             self.put("api", ONLY, info)?;
+        }
+        // It never widens.
+        if after.reach.is_function() && !before.is_some_and(|before| before.reach.is_function()) {
+            self.put(REACH, ONLY, Value::Str("function".to_owned()))?;
         }
         self.shelf("resource", before.map(|b| &b.resources), &after.resources)?;
         self.shelf("model", before.map(|b| &b.models), &after.models)?;
@@ -401,6 +411,7 @@ impl Api {
             "documentation-version" => self.documentation_versions.load(name, record),
             "deployment" => self.deployments.load(name, record),
             "stage" => self.stages.load(name, record),
+            REACH => self.reach = Reach::Function,
             other => return Err(unknown(other)),
         }
         Ok(())

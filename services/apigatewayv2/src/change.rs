@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rand::seq::IndexedRandom as _;
-use service::{RequestContext, ServiceError};
+use service::{Reach, RequestContext, ServiceError};
 use store::{Batch, StoreError};
 use tokio::sync::MutexGuard;
 
@@ -20,6 +20,8 @@ pub struct Change<'a> {
     batch: Batch,
     /// Whether requests will see it, at stages that deploy by themselves.
     is_served: bool,
+    /// Of the API after the change: what a function has once changed stays within its reach.
+    reach: Reach,
     _alone: MutexGuard<'a, ()>,
 }
 
@@ -48,22 +50,24 @@ impl ApiGatewayV2 {
     ) -> Result<Change<'_>, ServiceError> {
         let alone = self.writer.lock().await;
         let api = (*self.api(context, id)?).clone();
-        Ok(self.changing(api, alone))
+        let reach = api.record.reach.and(context.reach);
+        Ok(self.changing(api, reach, alone))
     }
 
     /// A new API, not yet kept.
     pub async fn begin(&self, context: &RequestContext, record: ApiRecord) -> Change<'_> {
         let alone = self.writer.lock().await;
         let api = Api::new(context.account, context.region.clone(), record);
-        self.changing(api, alone)
+        self.changing(api, context.reach, alone)
     }
 
-    fn changing<'a>(&'a self, api: Api, alone: MutexGuard<'a, ()>) -> Change<'a> {
+    fn changing<'a>(&'a self, api: Api, reach: Reach, alone: MutexGuard<'a, ()>) -> Change<'a> {
         Change {
             service: self,
             api,
             batch: Batch::new(),
             is_served: false,
+            reach,
             _alone: alone,
         }
     }
@@ -140,6 +144,11 @@ impl Change<'_> {
     pub async fn commit(mut self) -> Result<Arc<Api>, ServiceError> {
         if self.is_served {
             self.follow()?;
+        }
+        if self.api.record.reach != self.reach {
+            self.api.record.reach = self.reach;
+            let put = APIS.put(&mut self.batch, self.api.key(), &self.api.record);
+            put.map_err(|error| error::unavailable(&error))?;
         }
         self.api.forget_compiled();
         self.service.commit(Ok(self.batch)).await?;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
+use service::Reach;
 use store::Table;
 
 /// Key: account, region, API.
@@ -56,6 +57,10 @@ pub struct ApiRecord {
     pub api_gateway_managed: Option<bool>,
     pub import_info: Option<Vec<String>>,
     pub warnings: Option<Vec<String>>,
+    /// How far requests go that are sent for it: of all of an API, because what becomes of an
+    /// integration's URI is up to routes and stages as well. No member of the model's.
+    #[serde(rename = "$reach", skip_serializing_if = "Reach::is_anywhere")]
+    pub reach: Reach,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

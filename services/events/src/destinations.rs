@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use routing::deliveries::{Endpoints, Exchange, Failure, HttpParts};
+use service::Reach;
 use service::ports::WebClient;
 use store::Batch;
 
@@ -94,7 +95,7 @@ impl Events {
             }
             Authorization::ApiKey { name, value } => set(&mut headers, name, value),
             Authorization::OAuth { .. } => {
-                let token = self.token(&of, &connection.authorization).await?;
+                let token = self.token(&of, &connection).await?;
                 set(&mut headers, "authorization", &format!("Bearer {token}"));
             }
         }
@@ -108,17 +109,18 @@ impl Events {
             url: complete_url(&destination.endpoint, &parts.path, &query),
             headers,
             body: connection.parameters.added_to(body.to_owned()),
+            reach: destination.reach.and(connection.reach),
         })
     }
 
     /// The token that a connection's requests carry, asked for if there is none.
-    async fn token(&self, name: &Named, authorization: &Authorization) -> Result<String, Failure> {
+    async fn token(&self, name: &Named, connection: &Connection) -> Result<String, Failure> {
         let now = self.clock.now();
         let known = self.tokens.0.lock().get(name).cloned();
         if let Some((token, _)) = known.filter(|(_, until)| *until > now) {
             return Ok(token);
         }
-        let asked = ask(&*self.web, authorization).await;
+        let asked = ask(&*self.web, &connection.authorization, connection.reach).await;
         let (token, life) = asked.map_err(|why| Failure::passing("CONNECTION_FAILURE", &why))?;
         let until = now + life.saturating_sub(EARLY);
         let mut tokens = self.tokens.0.lock();
@@ -148,7 +150,7 @@ impl Events {
             let Some(events) = events.upgrade() else {
                 return;
             };
-            let authorized = events.token(&name, &connection.authorization).await;
+            let authorized = events.token(&name, &connection).await;
             let _one_writer = events.writer.lock().await;
             let Ok(Some(mut now)) = CONNECTIONS.get(&*events.store, name.key()).await else {
                 return;
@@ -181,6 +183,7 @@ impl Events {
 async fn ask(
     web: &dyn WebClient,
     authorization: &Authorization,
+    reach: Reach,
 ) -> Result<(String, Duration), String> {
     let Authorization::OAuth {
         client_id,
@@ -232,7 +235,7 @@ async fn ask(
     let request = request
         .body(Bytes::from(body))
         .map_err(|error| error.to_string())?;
-    let answer = web.exchange(request, PATIENCE, MOST_READ).await?;
+    let answer = web.exchange(request, reach, PATIENCE, MOST_READ).await?;
     let status = answer.status();
     if !status.is_success() {
         return Err(format!("{endpoint} answered {status}"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base::{AccountId, Arn, Region, Timestamp};
 use routing::deliveries::HttpParts;
 use serde::{Deserialize, Serialize};
+use service::Reach;
 use store::Table;
 
 use crate::domain::connection::{Authorization, Parameters};
@@ -176,6 +177,9 @@ pub struct Connection {
     pub created: Timestamp,
     pub modified: Timestamp,
     pub authorized: Option<Timestamp>,
+    /// How far its authorization endpoint, and what goes with it, is sent to.
+    #[serde(default, skip_serializing_if = "Reach::is_anywhere")]
+    pub reach: Reach,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -190,4 +194,7 @@ pub struct ApiDestination {
     pub rate: i32,
     pub created: Timestamp,
     pub modified: Timestamp,
+    /// How far what it gets is sent: what a function has once changed stays within its reach.
+    #[serde(default, skip_serializing_if = "Reach::is_anywhere")]
+    pub reach: Reach,
 }

@@ -53,6 +53,12 @@ impl CodeStore {
         context: &RequestContext,
     ) -> Result<Fetched, ServiceError> {
         let zip = match source {
+            // Functions do not see this machine's folders, by way of others neither.
+            CodeSource::HotReload(_) if !context.may_name_files() => {
+                return Err(error::invalid_parameter(
+                    "Functions may not make functions of folders of this machine.",
+                ));
+            }
             CodeSource::HotReload(folder) => return check_folder(folder).await,
             CodeSource::Image(uri) => {
                 let place = Place {
@@ -61,8 +67,8 @@ impl CodeStore {
                 };
                 let container = self
                     .containers
-                    .resolve(&uri, &place, context.may_name_files())
-                    .await?;
+                    .resolve(&uri, &place, context.may_name_files());
+                let container = container.await?;
                 return Ok(Fetched::Container(Box::new(container)));
             }
             CodeSource::Zip(zip) => zip,

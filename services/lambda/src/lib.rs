@@ -232,11 +232,6 @@ impl Lambda {
         Ok(())
     }
 
-    /// Whether this request may name a folder of this machine as code.
-    fn reloads_for(&self, context: &service::RequestContext) -> bool {
-        self.hot_reload && context.may_name_files()
-    }
-
     /// Starts nothing more, and returns when the batches and asynchronous events in hand have
     /// finished. What waits is taken up by the next run.
     pub async fn end(&self) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base::{AccountId, Arn, Region, Timestamp};
 use serde::{Deserialize, Serialize};
+use service::Reach;
 use store::{KeyReader, Store, StoreError, Table};
 
 /// Key: account, region, name.
@@ -106,6 +107,9 @@ pub struct Target {
     pub group: Option<String>,
     /// For buses: detail type and source.
     pub event: Option<(String, String)>,
+    /// Of whoever set it, for what the call leaves behind.
+    #[serde(default, skip_serializing_if = "Reach::is_anywhere")]
+    pub reach: Reach,
 }
 
 pub async fn all_groups(store: &dyn Store) -> Result<BTreeMap<GroupId, Arc<Group>>, StoreError> {

@@ -247,6 +247,7 @@ impl Published<'_> {
             url: to.record.endpoint.clone(),
             headers,
             method: None,
+            reach: to.record.reach,
         };
         Parcel {
             per_second: policy.per_second,
@@ -431,6 +432,7 @@ pub fn confirmation(
             url: to.record.endpoint.clone(),
             headers: headers("SubscriptionConfirmation", &id, &to.topic),
             method: None,
+            reach: to.record.reach,
         },
         body: body.to_string(),
         source: Source {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base::{AccountId, Arn, Region, Timestamp};
 use serde::{Deserialize, Serialize};
+use service::Reach;
 use store::Table;
 
 use crate::domain::arn::is_fifo;
@@ -73,6 +74,9 @@ pub struct Subscription {
     pub confirmed: bool,
     /// What confirms it.
     pub token: String,
+    /// How far what it gets is sent.
+    #[serde(default, skip_serializing_if = "Reach::is_anywhere")]
+    pub reach: Reach,
 }
 
 /// A message that a FIFO topic has taken.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base::{AccountId, Arn, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
+use service::Reach;
 
 use super::web::HttpParts;
 
@@ -65,6 +66,8 @@ pub enum Target {
         operation: String,
         /// Of the resource that is called, for the lane.
         arn: String,
+        #[serde(default, skip_serializing_if = "Reach::is_anywhere")]
+        reach: Reach,
     },
     /// Gets the body by POST, where nothing else is said.
     Web {
@@ -72,6 +75,8 @@ pub enum Target {
         headers: Vec<(String, String)>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         method: Option<String>,
+        #[serde(default, skip_serializing_if = "Reach::is_anywhere")]
+        reach: Reach,
     },
     /// Gets the body by a request that its service completes.
     Endpoint { arn: String, parts: HttpParts },
@@ -229,6 +234,7 @@ impl Target {
             service: service.to_owned(),
             operation: operation.to_owned(),
             arn: arn.into(),
+            reach: Reach::Anywhere,
         }
     }
 

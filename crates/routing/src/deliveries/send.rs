@@ -141,6 +141,7 @@ impl Deliveries {
                 service,
                 operation,
                 arn,
+                reach,
             } => {
                 let mut input = serde_json::from_str(&parcel.body)
                     .map(value_of)
@@ -164,15 +165,17 @@ impl Deliveries {
                     }
                     Err(_) => context,
                 };
+                let context = context.within(*reach);
                 self.call(service, operation, context, input).await
             }
             Target::Web {
                 url,
                 headers,
                 method,
+                reach,
             } => {
                 let method = method.as_deref().unwrap_or("POST");
-                web::send(&*self.web, method, url, headers, &parcel.body).await
+                web::send(&*self.web, *reach, method, url, headers, &parcel.body).await
             }
             Target::Endpoint { arn, parts } => {
                 let endpoints = self.endpoints.get().ok_or_else(|| {
@@ -183,8 +186,9 @@ impl Deliveries {
                     url,
                     headers,
                     body,
+                    reach,
                 } = endpoints.exchange(arn, parts, &parcel.body).await?;
-                let sent = web::send(&*self.web, &method, &url, &headers, &body).await;
+                let sent = web::send(&*self.web, reach, &method, &url, &headers, &body).await;
                 sent.map_err(|failure| {
                     if failure.code == "401" || failure.code == "407" {
                         endpoints.refused(arn);

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request};
 use serde::{Deserialize, Serialize};
+use service::Reach;
 use service::ports::WebClient;
 
 use super::send::Failure;
@@ -31,6 +32,8 @@ pub struct Exchange {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// Of whoever named the endpoint.
+    pub reach: Reach,
 }
 
 /// Completes requests to endpoints whose addresses and credentials a service keeps.
@@ -53,6 +56,7 @@ impl WebClient for NoWeb {
     async fn exchange(
         &self,
         request: Request<Bytes>,
+        _: Reach,
         _: Duration,
         _: usize,
     ) -> Result<http::Response<Bytes>, String> {
@@ -69,6 +73,7 @@ pub fn may_pass(status: &str) -> bool {
 
 pub async fn send(
     client: &dyn WebClient,
+    reach: Reach,
     method: &str,
     url: &str,
     headers: &[(String, String)],
@@ -87,7 +92,7 @@ pub async fn send(
     let request = request
         .body(Bytes::from(body.to_owned()))
         .map_err(|error| unusable(&error))?;
-    let answer = client.exchange(request, PATIENCE, MOST_READ).await;
+    let answer = client.exchange(request, reach, PATIENCE, MOST_READ).await;
     let status = match answer {
         Ok(answer) => answer.status(),
         Err(why) => {

@@ -93,6 +93,7 @@ fn call(
         authorizer: None,
         authorizer_latency: 0,
         api_key: None,
+        reach: api.reach.and(context.reach),
         is_test: true,
         log: Log::kept(),
     })

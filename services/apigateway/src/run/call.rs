@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use proxy::authorizer::Grant;
 use proxy::request::{self, Incoming};
 use serde_json::{Map, Value as Json};
-use service::{Principal, RequestContext};
+use service::{Principal, Reach, RequestContext};
 
 use crate::g;
 use crate::run::find::Deployed;
@@ -43,6 +43,9 @@ pub struct Call {
     pub authorizer_latency: u128,
     /// Id and value.
     pub api_key: Option<(String, String)>,
+    /// How far what is sent for it goes: no further than the caller's, nor than that of whoever made
+    /// the API.
+    pub reach: Reach,
     /// Whether it is no request from outside, but a trial of the method.
     pub is_test: bool,
     /// What a trial's log says.
@@ -141,7 +144,8 @@ impl Call {
     pub fn internal(&self, principal: Principal) -> RequestContext {
         let place = &self.deployed.place;
         let mut context =
-            RequestContext::internal(principal, place.account, place.region.clone(), self.at);
+            RequestContext::internal(principal, place.account, place.region.clone(), self.at)
+                .within(self.reach);
         context.trace.clone_from(&self.trace);
         context
     }

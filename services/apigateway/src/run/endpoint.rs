@@ -313,6 +313,7 @@ fn call(
         authorizer: None,
         authorizer_latency: 0,
         api_key: None,
+        reach: found.reach.and(context.reach),
         is_test: false,
         log: Log::default(),
     }

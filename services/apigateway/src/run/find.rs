@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use proxy::address::{self, Kind};
 use proxy::invoke;
 use serde_json::{Map, Value as Json};
+use service::Reach;
 
 use crate::domain::paths;
 use crate::records::{Api, Inventory, Place, Snapshot};
@@ -56,6 +57,8 @@ pub struct Found {
     pub event_path: String,
     /// With the stage, as `requestContext.path` has it.
     pub full_path: String,
+    /// The API's.
+    pub reach: Reach,
 }
 
 /// Why a request goes nowhere.
@@ -179,6 +182,7 @@ impl ApiGateway {
             event_path: path.to_owned(),
             path: path.to_owned(),
             deployed,
+            reach: api.reach,
         })
     }
 
@@ -209,6 +213,7 @@ impl ApiGateway {
             event_path: whole.to_owned(),
             path: path.to_owned(),
             deployed,
+            reach: api.reach,
         })
     }
 

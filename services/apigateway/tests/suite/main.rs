@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod patches;
+mod reach;
 mod requests;
 mod restarts;
 mod world;

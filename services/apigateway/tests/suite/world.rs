@@ -8,8 +8,9 @@ use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
+use parking_lot::Mutex;
 use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker, LogLine, LogSink, LogStream};
-use service::{HttpService as _, Principal, RequestContext, Service as _, ServiceError};
+use service::{HttpService as _, Principal, Reach, RequestContext, Service as _, ServiceError};
 use store::{MemoryStore, Store};
 use wire::Value;
 
@@ -17,6 +18,8 @@ pub struct World {
     pub time: ManualClock,
     store: Arc<dyn Store>,
     pub service: Arc<ApiGateway>,
+    /// Of calls and requests.
+    pub reach: Mutex<Reach>,
 }
 
 struct Functions;
@@ -72,6 +75,7 @@ impl World {
             time,
             store,
             service,
+            reach: Mutex::default(),
         }
     }
 
@@ -87,6 +91,7 @@ impl World {
         let principal = Principal::Root { account };
         let now = self.time.clock().now();
         RequestContext::internal(principal, account, Region::us_east_1(), now)
+            .within(*self.reach.lock())
     }
 
     pub async fn call(

@@ -14,7 +14,7 @@ use proxy::event::{self, Place, Resource};
 use proxy::invoke::{self, Call, execute_arn, function_arn, with_stage_variables};
 use proxy::request::decoded_path;
 use serde_json::{Map, Value, json};
-use service::Body;
+use service::{Body, Reach};
 
 use super::DataPlane;
 use super::exchange::{Authorized, Exchange};
@@ -103,7 +103,9 @@ impl DataPlane {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Err(challenge(exchange, StatusCode::UNAUTHORIZED, "Bearer"));
         };
-        let (claims, granted) = match self.verify(&text, jwt).await {
+        // The issuer is the API's choice alone, and its own keys are all that it is asked for.
+        let reach = exchange.target.api.record.reach;
+        let (claims, granted) = match self.verify(&text, jwt, reach).await {
             Ok(checked) => checked,
             Err(why) => {
                 let words = format!(
@@ -134,12 +136,14 @@ impl DataPlane {
         &self,
         text: &str,
         jwt: &JwtConfiguration,
+        reach: Reach,
     ) -> Result<(Map<String, Value>, Vec<String>), String> {
         let issuer = jwt.issuer.as_deref().unwrap_or_default();
         let audiences = jwt.audience.as_deref().unwrap_or_default();
         let token = Token::parse(text).map_err(|why| why.to_string())?;
         let now = self.clock.now();
-        let keys = self.issuers.keys(issuer, &token.key_id, now).await?;
+        let keys = self.issuers.keys(issuer, &token.key_id, reach, now);
+        let keys = keys.await?;
         let check = token.check(&keys, issuer, audiences, now);
         check.map_err(|why| why.to_string())?;
         Ok((token.shown_claims(), token.scopes()))

@@ -120,7 +120,8 @@ impl DataPlane {
             .get("Region")
             .and_then(|region| region.parse().ok());
         let region = region.unwrap_or_else(|| api.region.clone());
-        let context = RequestContext::internal(principal, api.account, region, self.clock.now());
+        let context = RequestContext::internal(principal, api.account, region, self.clock.now())
+            .within(exchange.reach());
         let id = context.request_id.to_string();
         let called = self
             .api

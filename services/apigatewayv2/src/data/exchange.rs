@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use proxy::request::{self, Incoming, access_log_time};
 use proxy::{address, signer};
 use serde_json::{Map, Value};
-use service::{Principal, RequestContext};
+use service::{Principal, Reach, RequestContext};
 
 use super::target::Target;
 use super::websocket::Connected;
@@ -37,6 +37,8 @@ pub struct Exchange {
     pub facts: Facts,
     /// Of a WebSocket API: the connection it is about.
     pub connected: Option<Connected>,
+    /// The caller's; what counts is [`Self::reach`].
+    pub caller_reach: Reach,
 }
 
 /// Who the caller is, by the route's own authorization.
@@ -101,7 +103,14 @@ impl Exchange {
             authorized: Authorized::Anyone,
             facts: Facts::default(),
             connected: None,
+            caller_reach: context.reach,
         }
+    }
+
+    /// How far requests go that are sent for it: no further than the caller's, nor than those of
+    /// whoever made the API.
+    pub fn reach(&self) -> Reach {
+        self.caller_reach.and(self.target.api.record.reach)
     }
 
     pub fn query(&self) -> &str {

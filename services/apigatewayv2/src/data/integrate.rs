@@ -187,7 +187,8 @@ impl DataPlane {
             outgoing.headers.append("forwarded", forwarded);
         }
         *request.headers_mut() = outgoing.headers;
-        let answered = self.client.fetch(request, patience, MOST).await;
+        let answered = self.client.fetch(request, exchange.reach(), patience, MOST);
+        let answered = answered.await;
         answered.map_err(|error| match error {
             ClientError::Late(_) => late(patience),
             ClientError::Unusable(why) => Failure::Unavailable(why),

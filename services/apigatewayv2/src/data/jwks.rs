@@ -10,6 +10,7 @@ use http::Request;
 use parking_lot::Mutex;
 use proxy::client::Client;
 use serde_json::Value;
+use service::Reach;
 
 use crate::domain::jwt::{Key, keys};
 
@@ -29,7 +30,8 @@ const MOST_ISSUERS: usize = 1_000;
 
 pub struct Issuers {
     client: Client,
-    known: Mutex<HashMap<String, Known>>,
+    /// Apart by reach: what cannot be asked for one may be for another.
+    known: Mutex<HashMap<(String, Reach), Known>>,
 }
 
 struct Known {
@@ -53,9 +55,10 @@ impl Issuers {
         &self,
         issuer: &str,
         key_id: &str,
+        reach: Reach,
         now: Timestamp,
     ) -> Result<Arc<Vec<Key>>, String> {
-        if let Some(known) = self.known.lock().get(issuer) {
+        if let Some(known) = self.known.lock().get(&(issuer.to_owned(), reach)) {
             let age = now.since(known.at);
             let counts = match &known.keys {
                 Ok(keys) => {
@@ -68,7 +71,7 @@ impl Issuers {
                 return known.keys.clone();
             }
         }
-        let keys = self.fetch(issuer).await.map(Arc::new);
+        let keys = self.fetch(issuer, reach).await.map(Arc::new);
         let mut known = self.known.lock();
         if known.len() >= MOST_ISSUERS {
             known.clear();
@@ -77,28 +80,28 @@ impl Issuers {
             keys: keys.clone(),
             at: now,
         };
-        known.insert(issuer.to_owned(), fresh);
+        known.insert((issuer.to_owned(), reach), fresh);
         keys
     }
 
-    async fn fetch(&self, issuer: &str) -> Result<Vec<Key>, String> {
+    async fn fetch(&self, issuer: &str, reach: Reach) -> Result<Vec<Key>, String> {
         let base = issuer.trim_end_matches('/');
         let discovery = self
-            .get(&format!("{base}/.well-known/openid-configuration"))
+            .get(&format!("{base}/.well-known/openid-configuration"), reach)
             .await?;
         let discovery: Value = serde_json::from_slice(&discovery)
             .map_err(|error| format!("the discovery document of {issuer}: {error}"))?;
         let uri = discovery.get("jwks_uri").and_then(Value::as_str);
         let uri =
             uri.ok_or_else(|| format!("the discovery document of {issuer} has no jwks_uri"))?;
-        let document = self.get(uri).await?;
+        let document = self.get(uri, reach).await?;
         keys(&document).ok_or_else(|| format!("{uri} is no set of keys"))
     }
 
-    async fn get(&self, uri: &str) -> Result<Bytes, String> {
+    async fn get(&self, uri: &str, reach: Reach) -> Result<Bytes, String> {
         let request = Request::get(uri).body(Bytes::new());
         let request = request.map_err(|error| format!("{uri}: {error}"))?;
-        let response = self.client.fetch(request, PATIENCE, MOST).await;
+        let response = self.client.fetch(request, reach, PATIENCE, MOST).await;
         let response = response.map_err(|error| format!("{uri}: {error}"))?;
         if !response.status().is_success() {
             return Err(format!("{uri} answered {}", response.status()));

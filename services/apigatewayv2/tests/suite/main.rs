@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod configuration;
+mod reach;
 mod requests;
 mod socket_mappings;
 mod sockets;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use service::ports::{ApiCaller, Invocation, InvokeRequest, Invoker, LogLine, LogSink, LogStream};
-use service::{Body, Principal, RequestContext, Service, ServiceError};
+use service::{Body, Principal, Reach, RequestContext, Service, ServiceError};
 use store::{MemoryStore, Store};
 use wire::Value;
 
@@ -22,6 +22,8 @@ pub struct World {
     pub outside: Arc<Outside>,
     store: Arc<dyn Store>,
     pub service: Arc<ApiGatewayV2>,
+    /// Of calls and requests.
+    pub reach: Mutex<Reach>,
 }
 
 /// Functions, other services and logs.
@@ -91,7 +93,7 @@ impl ApiCaller for Outside {
         let body = String::from_utf8_lossy(&body);
         let said = json!({"service": service, "action": action, "who": who, "uri": uri.to_string(),
             "method": method.as_str(), "kind": header("content-type"), "x": header("x-from"),
-            "body": body});
+            "body": body, "reach": context.reach});
         Response::new(Bytes::from(said.to_string()))
     }
 }
@@ -135,6 +137,7 @@ impl World {
             outside,
             store,
             service,
+            reach: Mutex::default(),
         }
     }
 
@@ -149,6 +152,7 @@ impl World {
         let principal = Principal::Root { account };
         let now = self.time.clock().now();
         RequestContext::internal(principal, account, Region::us_east_1(), now)
+            .within(*self.reach.lock())
     }
 
     pub async fn call(&self, operation: &str, input: Json) -> Result<Json, ServiceError> {

@@ -264,7 +264,6 @@ fn context() -> RequestContext {
         authority: Some("localhost:4566".to_owned()),
         user_agent: None,
         is_tls: false,
-        by_function: false,
     };
     context
 }

@@ -89,6 +89,7 @@ pub async fn create(
         rate: input.invocation_rate_limit_per_second.unwrap_or(RATE),
         created: now,
         modified: now,
+        reach: context.reach,
     };
     let answer = g::CreateApiDestinationResponse {
         api_destination_arn: Some(name.arn_with_id(KIND, &record.id)),
@@ -122,6 +123,7 @@ pub async fn update(
     record.rate = rate.unwrap_or(record.rate);
     record.description = input.description.or(record.description);
     record.modified = events.clock.now();
+    record.reach = record.reach.and(context.reach);
     let answer = g::UpdateApiDestinationResponse {
         api_destination_arn: Some(name.arn_with_id(KIND, &record.id)),
         api_destination_state: state(&events, &record).await,

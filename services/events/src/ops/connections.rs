@@ -105,6 +105,7 @@ pub async fn create(
         created: now,
         modified: now,
         authorized: Some(now),
+        reach: context.reach,
     };
     save(&events, &name, &record).await?;
     let answer = g::CreateConnectionResponse {
@@ -139,6 +140,7 @@ pub async fn update(
     record.description = input.description.or(record.description);
     record.kms_key = input.kms_key_identifier.or(record.kms_key);
     record.modified = events.clock.now();
+    record.reach = record.reach.and(context.reach);
     save(&events, &name, &record).await?;
     let answer = g::UpdateConnectionResponse {
         connection_arn: Some(name.arn_with_id("connection", &record.id)),

@@ -4,6 +4,7 @@
 
 mod archives;
 mod buses;
+mod reach;
 mod rules;
 mod schedules;
 mod world;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use events::{Config, Events, EventsService};
 use service::ports::ApiCaller;
-use service::{Principal, RequestContext, Service, ServiceError};
+use service::{Principal, Reach, RequestContext, Service, ServiceError};
 use store::{MemoryStore, Store};
 use tokio::sync::mpsc;
 use wire::Value;
@@ -111,6 +111,18 @@ impl World {
         let context = RequestContext::internal(principal, account, Region::us_east_1(), now);
         let service = EventsService(Arc::clone(&self.events));
         service.call(operation, context, structure(members)).await
+    }
+
+    /// A call that came through the gateway of an environment.
+    pub async fn call_of_a_function(&self, operation: &str, members: &[(&str, Value)]) -> Value {
+        let account = AccountId::DEFAULT;
+        let principal = Principal::Root { account };
+        let now = self.clock.now();
+        let context = RequestContext::internal(principal, account, Region::us_east_1(), now)
+            .within(Reach::Function);
+        let service = EventsService(Arc::clone(&self.events));
+        let answer = service.call(operation, context, structure(members)).await;
+        answer.unwrap()
     }
 
     pub async fn call(

@@ -76,7 +76,6 @@ impl Server {
             authority: None,
             user_agent: None,
             is_tls: false,
-            by_function: false,
         };
         self.call_in(principal, origin, operation, input).await
     }

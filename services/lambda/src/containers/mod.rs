@@ -66,15 +66,16 @@ struct Found {
 }
 
 impl Containers {
-    /// Reads what an image says of itself, in the name of a function of an account and region.
-    /// `local` says whether the image may be one of this machine's, where the server allows that.
+    /// Reads what an image says of itself, in the name of a function of an account and region. What
+    /// is on this machine beside the server is not for functions to name.
     pub async fn resolve(
         &self,
         uri: &str,
         place: &Place,
         local: bool,
     ) -> Result<ContainerCode, ServiceError> {
-        let found = self.find(uri, place, local && self.allows_local).await?;
+        let allows_local = local && self.allows_local;
+        let found = self.find(uri, place, allows_local).await?;
         let architecture = if cfg!(target_arch = "aarch64") {
             "arm64"
         } else {
@@ -139,7 +140,6 @@ impl Containers {
         }
         let mut seen = HashSet::new();
         layers.retain(|layer| seen.insert(layer.digest.0));
-        // Whether it may be was asked when it became the code.
         let found = self.find(&code.resolved, place, self.allows_local).await;
         let found = found.map_err(|error| PullFailed::Invalid(error.message))?;
         // Boxed: rustc cannot prove otherwise that a closure over borrowed layers may be sent.
@@ -182,9 +182,14 @@ impl Containers {
         }
     }
 
-    async fn find(&self, uri: &str, place: &Place, local: bool) -> Result<Found, ServiceError> {
+    async fn find(
+        &self,
+        uri: &str,
+        place: &Place,
+        allows_local: bool,
+    ) -> Result<Found, ServiceError> {
         if uri.starts_with(LAYOUT) {
-            return find_layout(uri, local);
+            return find_layout(uri, allows_local);
         }
         let invalid = || error::invalid_image(uri);
         let reference = Reference::parse(uri).ok_or_else(invalid)?;
@@ -198,7 +203,7 @@ impl Containers {
                 stem,
             });
         }
-        if !local && oci::is_loopback(&reference.registry) {
+        if !allows_local && oci::is_loopback(&reference.registry) {
             return Err(error::invalid_parameter(format!(
                 "Functions may not be images of other registries on this machine: {uri}"
             )));
@@ -288,8 +293,8 @@ fn refused(uri: &str, why: &PullError) -> ServiceError {
     }
 }
 
-fn find_layout(uri: &str, local: bool) -> Result<Found, ServiceError> {
-    if !local {
+fn find_layout(uri: &str, allows_local: bool) -> Result<Found, ServiceError> {
+    if !allows_local {
         return Err(error::invalid_parameter(
             "Functions may not be image layouts in folders of this machine.",
         ));

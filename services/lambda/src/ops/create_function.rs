@@ -43,7 +43,7 @@ pub async fn create_function(
         s3_object_version: code.s3_object_version,
         image_uri: code.image_uri,
     };
-    let source = CodeSource::of(given, "CreateFunction", lambda.reloads_for(&context))?;
+    let source = CodeSource::of(given, "CreateFunction", lambda.hot_reload)?;
     source.check_kind(is_image, "creating")?;
     if lambda.functions.get(&name).is_ok() {
         return Err(already_exists(&name));

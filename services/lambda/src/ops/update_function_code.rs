@@ -35,7 +35,7 @@ pub async fn update_function_code(
         s3_object_version: input.s3_object_version,
         image_uri: input.image_uri,
     };
-    let source = CodeSource::of(given, "UpdateFunctionCode", lambda.reloads_for(&context))?;
+    let source = CodeSource::of(given, "UpdateFunctionCode", lambda.hot_reload)?;
     let is_image = function.record.code.container().is_some();
     source.check_kind(is_image, "updating")?;
     let signing = function.record.attached.code_signing_config.as_deref();

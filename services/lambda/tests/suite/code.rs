@@ -1,7 +1,7 @@
 //! Where code comes from, and what replaces it.
 
 use serde_json::json;
-use service::Origin;
+use service::{Origin, Reach};
 
 use crate::support::{
     ECHO, ROLE, World, blob, context, eventually, new_function, package, payload,
@@ -138,30 +138,29 @@ async fn a_folder_of_this_machine_is_seen_live() {
 }
 
 #[tokio::test]
-async fn a_function_names_no_folder_of_this_machine_and_nothing_on_its_behalf_does() {
+async fn functions_and_what_acts_for_a_resource_make_no_functions_of_what_is_on_this_machine() {
     let world = World::new().await;
-    let mut from_inside = context();
-    if let Origin::Http { by_function, .. } = &mut from_inside.origin {
-        *by_function = true;
-    }
-    let mut on_behalf = context();
-    on_behalf.origin = Origin::Internal;
-    for context in [from_inside, on_behalf] {
-        let mut input = new_function("spy", ECHO);
-        input["Code"] = json!({"S3Bucket": "hot-reload", "S3Key": "/etc"});
-        let refused = world.call_in(context.clone(), "CreateFunction", input);
-        // It is a bucket like any other, which is not there.
-        let refused = refused.await.unwrap_err();
-        assert!(refused.message.contains("S3"), "{refused:?}");
-        let mut input = new_function("spy", ECHO);
-        for member in ["Runtime", "Handler"] {
-            input.as_object_mut().unwrap().remove(member);
+    let mut for_a_resource = context();
+    for_a_resource.origin = Origin::Internal;
+    for context in [context().within(Reach::Function), for_a_resource] {
+        let mut input = new_function("hello", ECHO);
+        for (kind, code) in [
+            ("Zip", json!({"S3Bucket": "hot-reload", "S3Key": "/etc"})),
+            ("Image", json!({"ImageUri": "oci:/etc:latest"})),
+            ("Image", json!({"ImageUri": "localhost:1/app:latest"})),
+        ] {
+            input["PackageType"] = json!(kind);
+            input["Code"] = code;
+            if kind == "Image" {
+                input
+                    .as_object_mut()
+                    .unwrap()
+                    .retain(|name, _| name != "Runtime" && name != "Handler");
+            }
+            let call = world.call_in(context.clone(), "CreateFunction", input.clone());
+            let message = call.await.unwrap_err().message;
+            assert!(message.contains("this machine"), "{message}");
         }
-        input["PackageType"] = json!("Image");
-        input["Code"] = json!({"ImageUri": "oci:/etc:latest"});
-        let refused = world.call_in(context, "CreateFunction", input);
-        let refused = refused.await.unwrap_err();
-        assert!(refused.message.contains("this machine"), "{refused:?}");
     }
 }
 

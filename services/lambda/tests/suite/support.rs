@@ -327,7 +327,6 @@ pub fn context() -> RequestContext {
         authority: Some("127.0.0.1:4599".to_owned()),
         user_agent: None,
         is_tls: false,
-        by_function: false,
     };
     context
 }

@@ -92,7 +92,6 @@ pub fn context(region: &str, account: &str) -> RequestContext {
         authority: Some("localhost:4566".to_owned()),
         user_agent: None,
         is_tls: false,
-        by_function: false,
     };
     context
 }

@@ -2,7 +2,7 @@
 
 use base::Arn;
 use routing::schedule::{Schedule as Expression, zone};
-use service::ServiceError;
+use service::{Reach, ServiceError};
 
 use super::target;
 use crate::error;
@@ -128,6 +128,7 @@ fn checked_target(given: g::Target, calls_anything: bool) -> Result<Target, Serv
         max_age_seconds: retry.maximum_event_age_in_seconds,
         group,
         event,
+        reach: Reach::Anywhere,
     })
 }
 

@@ -96,7 +96,12 @@ fn destination(
         return (To::Nowhere(target.arn.clone()), body);
     };
     if let Some(Call { service, operation }) = universal(&arn) {
-        let to = To::call(&service, &operation, id.arn().to_string());
+        let to = To::Call {
+            service,
+            operation,
+            arn: id.arn().to_string(),
+            reach: target.reach,
+        };
         return (to, input.unwrap_or_else(|| "{}".to_owned()));
     }
     match (arn.service.as_str(), &target.event) {
@@ -161,6 +166,7 @@ mod tests {
             max_age_seconds: None,
             group: Some("group".to_owned()),
             event: None,
+            reach: service::Reach::Function,
         };
         let group = GroupId {
             account: AccountId::DEFAULT,

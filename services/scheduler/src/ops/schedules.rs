@@ -66,7 +66,7 @@ pub async fn create(
 ) -> Result<g::CreateScheduleOutput, ServiceError> {
     let id = id(&context, input.group_name.as_deref(), &input.name);
     let token = input.client_token.clone();
-    let settings = settings::checked(
+    let mut settings = settings::checked(
         g::UpdateScheduleInput {
             action_after_completion: input.action_after_completion,
             client_token: input.client_token,
@@ -84,6 +84,7 @@ pub async fn create(
         },
         scheduler.calls_anything,
     )?;
+    settings.target.reach = context.reach;
     timing::check_start(&settings, scheduler.clock.now())?;
     let _one_writer = scheduler.writer.lock().await;
     scheduler.group(&id.group)?;
@@ -112,7 +113,8 @@ pub async fn update(
     input: g::UpdateScheduleInput,
 ) -> Result<g::UpdateScheduleOutput, ServiceError> {
     let id = id(&context, input.group_name.as_deref(), &input.name);
-    let settings = settings::checked(input, scheduler.calls_anything)?;
+    let mut settings = settings::checked(input, scheduler.calls_anything)?;
+    settings.target.reach = context.reach;
     let _one_writer = scheduler.writer.lock().await;
     scheduler.group(&id.group)?;
     let before = find(&scheduler, &id)?;

@@ -1,6 +1,10 @@
 //! What may be asked for.
 
-use crate::world::{World, instant, schedule, text};
+use std::time::Duration;
+
+use service::Reach;
+
+use crate::world::{World, instant, schedule, structure, text};
 
 #[tokio::test]
 async fn what_is_refused() {
@@ -80,4 +84,34 @@ async fn what_recurs_may_not_start_long_ago() {
     }
     let once = "at(2027-01-02T00:00:00)";
     create("once", once, "2026-01-01T00:00:00Z").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_function_has_called_is_called_within_its_reach() {
+    let world = World::at("2027-01-01T00:00:00Z").await;
+    let members = |hour: u8| {
+        let target = structure(&[
+            ("Arn", text("arn:aws:scheduler:::aws-sdk:sns:subscribe")),
+            ("RoleArn", text("arn:aws:iam::000000000000:role/r")),
+            ("Input", text("{}")),
+        ]);
+        let expression = format!("at(2027-01-01T0{hour}:00:00)");
+        let mut members = schedule(&format!("s{hour}"), &expression);
+        members.retain(|(name, _)| *name != "Target");
+        members.push(("Target", target));
+        members
+    };
+    let operation = "CreateSchedule";
+    for (reach, hour) in [(Reach::Function, 1), (Reach::Anywhere, 2)] {
+        let members = members(hour);
+        let made = world.call_within(reach, operation, &members).await;
+        made.unwrap();
+    }
+    let mut world = world.restart(Duration::ZERO).await;
+    for (at, expected) in [
+        ("2027-01-01T01:00:00Z", "of a function: sns Subscribe "),
+        ("2027-01-01T02:00:00Z", "sns Subscribe "),
+    ] {
+        assert_eq!(world.next_at(instant(at)).await, expected);
+    }
 }

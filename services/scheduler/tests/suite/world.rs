@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use scheduler::{Config, Scheduler, SchedulerService};
 use service::ports::ApiCaller;
-use service::{Principal, RequestContext, Service, ServiceError};
+use service::{Principal, Reach, RequestContext, Service, ServiceError};
 use store::{MemoryStore, Store};
 use tokio::sync::mpsc;
 use wire::Value;
@@ -29,7 +29,7 @@ impl ApiCaller for Targets {
         &self,
         service: &str,
         operation: &str,
-        _: RequestContext,
+        context: RequestContext,
         input: Value,
     ) -> Result<Value, ServiceError> {
         let body = input.get("MessageBody").and_then(Value::as_str);
@@ -37,7 +37,10 @@ impl ApiCaller for Targets {
             Some(Value::Blob(event)) => String::from_utf8(event.to_vec()).unwrap(),
             _ => format!("{service} {operation} {}", body.unwrap_or_default()),
         };
-        let _ = self.0.send(told);
+        let _ = self.0.send(match context.reach {
+            Reach::Anywhere => told,
+            Reach::Function => format!("of a function: {told}"),
+        });
         Ok(Value::Null)
     }
 }
@@ -73,10 +76,20 @@ impl World {
         operation: &str,
         members: &[(&str, Value)],
     ) -> Result<Value, ServiceError> {
+        self.call_within(Reach::Anywhere, operation, members).await
+    }
+
+    pub async fn call_within(
+        &self,
+        reach: Reach,
+        operation: &str,
+        members: &[(&str, Value)],
+    ) -> Result<Value, ServiceError> {
         let account = AccountId::DEFAULT;
         let principal = Principal::Root { account };
         let now = self.clock.now();
-        let context = RequestContext::internal(principal, account, Region::us_east_1(), now);
+        let context =
+            RequestContext::internal(principal, account, Region::us_east_1(), now).within(reach);
         let service = SchedulerService(Arc::clone(&self.scheduler));
         service.call(operation, context, structure(members)).await
     }

@@ -74,6 +74,7 @@ pub async fn subscribe(
                 endpoint: address,
                 owner: context.account,
                 attributes: given,
+                reach: context.reach,
             },
         ),
     };

@@ -4,5 +4,6 @@
 
 mod delivery;
 mod publishing;
+mod reach;
 mod topics;
 mod world;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use base::{AccountId, Clock, ManualClock, Region, Timestamp};
 use service::ports::ApiCaller;
-use service::{Principal, RequestContext, Service, ServiceError};
+use service::{Principal, Reach, RequestContext, Service, ServiceError};
 use sns::{Config, Sns, SnsService};
 use store::{MemoryStore, Store};
 use tokio::sync::mpsc;
@@ -127,6 +127,18 @@ impl World {
         let context = RequestContext::internal(principal, account, Region::us_east_1(), now);
         let service = SnsService(Arc::clone(&self.sns));
         service.call(operation, context, structure(members)).await
+    }
+
+    /// A call that came through the gateway of an environment.
+    pub async fn call_of_a_function(&self, operation: &str, members: &[(&str, Value)]) -> Value {
+        let account = AccountId::DEFAULT;
+        let principal = Principal::Root { account };
+        let now = self.clock.now();
+        let context = RequestContext::internal(principal, account, Region::us_east_1(), now)
+            .within(Reach::Function);
+        let service = SnsService(Arc::clone(&self.sns));
+        let answer = service.call(operation, context, structure(members)).await;
+        answer.unwrap()
     }
 
     pub async fn call(

@@ -50,7 +50,6 @@ impl Sqs {
             authority: Some("127.0.0.1:4566".into()),
             user_agent: None,
             is_tls: false,
-            by_function: false,
         };
         context
     }

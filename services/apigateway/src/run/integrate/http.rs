@@ -191,7 +191,8 @@ async fn send(
 ) -> Result<Response<Bytes>, Refusal> {
     let limit = within(integration);
     let exchange = async {
-        let (parts, body) = service.client.send(request, limit).await?.into_parts();
+        let sent = service.client.send(request, call.reach, limit);
+        let (parts, body) = sent.await?.into_parts();
         let body = proxy::request::collect(body, MAX_ANSWER).await;
         let body = body.map_err(|status| match status {
             StatusCode::PAYLOAD_TOO_LARGE => ClientError::TooLarge(MAX_ANSWER),

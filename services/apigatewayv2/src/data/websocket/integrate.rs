@@ -194,7 +194,8 @@ async fn call_aws(
             account: api.account,
         },
     };
-    let context = RequestContext::internal(principal, api.account, region, plane.clock.now());
+    let context = RequestContext::internal(principal, api.account, region, plane.clock.now())
+        .within(exchange.reach());
     let sent = plane
         .api
         .send(target.service, target.action, context, request);
@@ -240,7 +241,12 @@ async fn forward(
     request.headers_mut().entry(CONTENT_TYPE).or_insert(json);
     let said = plane
         .client
-        .fetch(request, patience, MOST_OF_A_MESSAGE)
+        .fetch(
+            request,
+            subject.exchange.reach(),
+            patience,
+            MOST_OF_A_MESSAGE,
+        )
         .await;
     let (parts, body) = said.map_err(|error| error.to_string())?.into_parts();
     Ok(Said {
