@@ -237,10 +237,14 @@ async fn pause_after(error: &io::Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use base::AccountId;
     use service::{Principal, Reach};
+    use tokio::sync::Semaphore;
 
-    use super::Connection;
+    use super::{Connection, ROOM_OF_ONE};
 
     #[test]
     fn who_calls_inside_an_environment_is_a_function() {
@@ -258,5 +262,31 @@ mod tests {
         };
         assert_eq!(outside.reach(), Reach::Anywhere);
         assert_eq!(inside.reach(), Reach::Function);
+    }
+
+    #[tokio::test]
+    async fn bodies_of_one_environment_wait_for_each_other_and_for_nobody_elses() {
+        let of = |room| Connection {
+            peer: None,
+            identity: None,
+            region: None,
+            is_tls: false,
+            room,
+        };
+        let environment = || of(Some(Arc::new(Semaphore::new(ROOM_OF_ONE as usize))));
+        let (one, other) = (environment(), environment());
+        let large = 70 << 20;
+        let first = one.room_for(Some(large), usize::MAX).await;
+        assert!(first.is_some());
+        let soon = Duration::from_millis(20);
+        let second = one.room_for(Some(large), usize::MAX);
+        assert!(tokio::time::timeout(soon, second).await.is_err());
+        // What is kept of it in memory is what counts, and nothing of what has none.
+        assert!(one.room_for(None, 8 << 20).await.is_some());
+        assert!(one.room_for(Some(0), usize::MAX).await.is_some());
+        assert!(other.room_for(Some(large), usize::MAX).await.is_some());
+        assert!(of(None).room_for(None, usize::MAX).await.is_none());
+        drop(first);
+        assert!(one.room_for(Some(large), usize::MAX).await.is_some());
     }
 }
