@@ -1,27 +1,12 @@
 //! Memory where no control group counts it: the guard looks at an environment's processes.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 
-use sandbox::{Sandbox, Spec};
+use sandbox::Sandbox;
 
-use crate::rig::{PATIENCE, Rig, probe, probed, shell, skip};
+use crate::rig::{PATIENCE, Rig, probe, probed, python};
 
 const MIB: u64 = 1 << 20;
-const PYTHON: &str = "/usr/bin/python3";
-
-/// A program of Python's with this much memory; `None` if there is no Python.
-fn python(code: &str, memory_bytes: u64) -> Option<Spec> {
-    if !Path::new(PYTHON).exists() {
-        skip("no /usr/bin/python3");
-        return None;
-    }
-    let mut spec = shell("");
-    spec.program = PYTHON.into();
-    spec.args = ["-S", "-I", "-c", code].map(Into::into).to_vec();
-    spec.limits.memory_bytes = memory_bytes;
-    Some(spec)
-}
 
 fn assert_killed(sandbox: &Sandbox, most: u64) {
     let exit = sandbox.wait_timeout(PATIENCE).unwrap().unwrap();

@@ -8,25 +8,23 @@
 //! reports that by itself. Version 1 is polled, while an environment is not frozen, and so are the
 //! processes of one without a group.
 
+mod gauge;
+
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use self::gauge::{GroupGauge, Weight};
 use crate::SandboxError;
-use crate::cgroup::{MemoryAlarm, MemoryGroup};
+use crate::cgroup::MemoryGroup;
 use crate::eventfd;
 use crate::process::Pidfd;
 use crate::process_memory::ProcessMemory;
-
-/// A group that has less room than this left is looked at again only after this much more.
-const LEAST_STEP: u64 = 1 << 20;
 
 /// How often version 1 is asked: a microsecond or two each, so a function gets a few dozen megabytes
 /// past its limit at most. Of a thousand, less often: a round may take one part in `ROUNDS` of the time.
@@ -92,13 +90,7 @@ struct Post {
 
 #[derive(Debug)]
 enum Gauge {
-    Group {
-        group: MemoryGroup,
-        /// Leaves the epoll set when it is closed.
-        alarm: MemoryAlarm,
-        /// Memory in use at which to look closely.
-        mark: u64,
-    },
+    Group(GroupGauge),
     /// By looks, which the thread keeps.
     Processes,
 }
@@ -144,11 +136,7 @@ impl MemoryGuard {
     /// Guards an environment that has just been made, and may have no process yet.
     pub(crate) fn watch(&self, mut guarded: Guarded) -> Result<Watch, SandboxError> {
         let gauge = match guarded.group.take() {
-            Some(group) => Gauge::Group {
-                mark: guarded.memory_bytes,
-                alarm: group.alarm_at(guarded.memory_bytes)?,
-                group,
-            },
+            Some(group) => Gauge::Group(GroupGauge::new(group, guarded.memory_bytes)?),
             None => Gauge::Processes,
         };
         let key = self.next.fetch_add(1, Ordering::Relaxed);
@@ -156,13 +144,7 @@ impl MemoryGuard {
             key,
             shared: Arc::clone(&self.shared),
         };
-        let event = match &gauge {
-            Gauge::Group {
-                alarm: MemoryAlarm::Event { fd, events },
-                ..
-            } => Some((fd.as_raw_fd(), *events)),
-            _ => None,
-        };
+        let event = gauge.event();
         let post = Post {
             guarded,
             gauge,
@@ -203,17 +185,45 @@ impl Shared {
             let begun = Instant::now();
             // Whoever wakes this thread is no reason to ask all others.
             let polls = begun >= due;
-            // What is over leaves the map, and with its descriptor the epoll set.
+            let mut full = Vec::new();
             self.posts().by_key.retain(|key, post| {
-                let to_look_at = keys.contains(key) || polls && post.has_reached_its_mark();
-                !(to_look_at && post.is_over())
+                if !(keys.contains(key) || polls && post.has_reached_its_mark()) {
+                    return true;
+                }
+                let weight = post.weigh();
+                let goes_on = !matches!(weight, Weight::Unknown);
+                if let Weight::Exceeds(group, bytes) = weight {
+                    full.push((*key, group, bytes));
+                }
+                goes_on
             });
+            for (key, group, bytes) in full {
+                self.make_room_or_end(key, &group, bytes);
+            }
             self.forget_looks(&mut looks);
             if polls {
                 let spent = begun.elapsed() + self.look_at_processes(&mut looks);
                 due = begun + POLL.max(spent * ROUNDS);
             }
         }
+    }
+
+    /// Without the lock: the kernel takes its time. What is over leaves the map, and with its descriptor
+    /// the epoll set.
+    fn make_room_or_end(&self, key: u64, group: &MemoryGroup, bytes: u64) {
+        if let Err(error) = group.make_room(bytes) {
+            tracing::debug!(%error, "make room in a control group");
+        }
+        let mut posts = self.posts();
+        let Some(post) = posts.by_key.get_mut(&key) else {
+            return;
+        };
+        match post.weigh() {
+            Weight::Fits => return,
+            Weight::Exceeds(..) => post.guarded.kill(),
+            Weight::Unknown => {}
+        }
+        posts.by_key.remove(&key);
     }
 
     /// Whether nobody is to be asked, and so this thread waits until it is woken.
@@ -286,63 +296,31 @@ impl Shared {
 
 impl Post {
     fn is_polled(&self) -> bool {
-        let by_event = matches!(
-            self.gauge,
-            Gauge::Group {
-                alarm: MemoryAlarm::Event { .. },
-                ..
-            }
-        );
-        !by_event && !self.paused
+        self.gauge.event().is_none() && !self.paused
     }
 
     fn has_reached_its_mark(&self) -> bool {
-        if self.paused {
-            return false;
-        }
         match &self.gauge {
-            Gauge::Group {
-                alarm: MemoryAlarm::Polled { usage },
-                mark,
-                ..
-            } => read_number(usage) >= *mark,
-            _ => false,
+            Gauge::Group(gauge) => !self.paused && gauge.has_reached_its_mark(),
+            Gauge::Processes => false,
         }
     }
 
-    /// Kills, or sets the next mark; true when there is nothing more to guard.
-    fn is_over(&mut self) -> bool {
-        let Gauge::Group { group, alarm, mark } = &mut self.gauge else {
-            return false;
-        };
-        let Ok(memory) = group.memory() else {
-            return true;
-        };
-        let set_apart = memory.reclaimable + self.guarded.tmp_used();
-        let working = memory.used.saturating_sub(set_apart);
-        let limit = self.guarded.memory_bytes;
-        if working > limit {
-            self.guarded.kill();
-            return true;
-        }
-        *mark = memory.used + (limit - working).max(LEAST_STEP);
-        match group.move_alarm(alarm, *mark) {
-            Ok(()) => false,
-            Err(error) => {
-                let pid = self.guarded.pid;
-                tracing::warn!(%error, pid, "move a memory alarm; the hard limit remains");
-                true
-            }
+    fn weigh(&mut self) -> Weight {
+        match &mut self.gauge {
+            Gauge::Group(gauge) => gauge.weigh(&self.guarded),
+            Gauge::Processes => Weight::Fits,
         }
     }
 }
 
-/// The number at the beginning of a file of the kernel's; 0 if it cannot be read.
-fn read_number(file: &File) -> u64 {
-    let mut text = [0_u8; 24];
-    let read = file.read_at(&mut text, 0).unwrap_or(0);
-    let digits = text[..read].iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+impl Gauge {
+    fn event(&self) -> Option<(RawFd, u32)> {
+        match self {
+            Self::Group(gauge) => gauge.event(),
+            Self::Processes => None,
+        }
+    }
 }
 
 impl Guarded {
@@ -381,9 +359,8 @@ impl Watch {
             return Ok(());
         };
         (post.guarded.memory_bytes, post.guarded.tmp_bytes) = (memory_bytes, tmp_bytes);
-        if let Gauge::Group { group, alarm, mark } = &mut post.gauge {
-            *mark = memory_bytes;
-            group.move_alarm(alarm, memory_bytes)?;
+        if let Gauge::Group(gauge) = &mut post.gauge {
+            gauge.move_to(memory_bytes)?;
         }
         post.paused = false;
         if post.is_polled() {
@@ -410,7 +387,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let post = self.shared.posts().by_key.remove(&self.key);
-        if !post.is_some_and(|post| matches!(post.gauge, Gauge::Group { .. })) {
+        if !post.is_some_and(|post| matches!(post.gauge, Gauge::Group(_))) {
             // The thread may hold something of its own for it.
             eventfd::ring(&self.shared.wake);
         }
