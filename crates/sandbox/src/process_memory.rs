@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::detached::owned;
 use crate::process::bytes_of;
+use crate::process_stat::{self, Stat};
 
 /// The processes of one environment.
 #[derive(Debug)]
@@ -30,6 +31,14 @@ pub(crate) struct Found {
     pub(crate) resident: u64,
 }
 
+/// What tells that one of the processes is not stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bustle {
+    pub(crate) sleeps: bool,
+    /// Processor time of them all, in hundredths of a second.
+    pub(crate) ticks: u64,
+}
+
 impl ProcessMemory {
     pub(crate) fn of(init: u32) -> Self {
         Self { init, proc: None }
@@ -45,6 +54,18 @@ impl ProcessMemory {
         }
         found.resident = found.anonymous + in_files;
         found
+    }
+
+    /// Some microseconds a process.
+    pub(crate) fn bustle(&mut self) -> Bustle {
+        let mut bustle = Bustle::default();
+        for process in self.processes() {
+            if let Some(stat) = Stat::of(&process) {
+                bustle.sleeps |= process_stat::sleeps(&process, stat);
+                bustle.ticks += stat.ticks;
+            }
+        }
+        bustle
     }
 
     /// Memory in no file, each page once: milliseconds, as the kernel visits every page.
