@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::sharing::Sharing;
 use super::vigil::{Sight, Vigil};
 use super::{Activity, Gauge, POLL, Post, ROUNDS, Shared};
 use crate::process_memory::{Found, ProcessMemory};
@@ -12,6 +13,9 @@ use crate::process_memory::{Found, ProcessMemory};
 /// Looks at all that are stopped take at most one part in this many of the time, once they have been
 /// so for a while.
 const STOPPED_ROUNDS: u32 = 200;
+
+/// One that runs is looked at this often at least, however many processes it has.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// What the thread knows of each environment that it has looked at.
 #[derive(Debug, Default)]
@@ -21,6 +25,7 @@ pub(super) struct Looks(HashMap<u64, Look>);
 #[derive(Debug)]
 struct Look {
     processes: ProcessMemory,
+    sharing: Sharing,
     vigil: Option<Vigil>,
     next: Instant,
     /// How much sooner it may be, when the thread is awake anyway.
@@ -82,16 +87,12 @@ impl Looks {
             let begun = Instant::now();
             let (found, offence, mut pause) = look.take(&object);
             let took = begun.elapsed();
-            // Whose looks are dear is looked at less often; the others are not.
-            (pause, look.leeway) = match object.since() {
-                None => (took * ROUNDS, Duration::ZERO),
-                Some(_) if pause < Vigil::LONGEST => (pause, Duration::ZERO),
-                Some(_) => {
-                    let pause = pause.max(took * STOPPED_ROUNDS.saturating_mul(stopped));
-                    (pause, pause / 4)
-                }
-            };
-            look.next = now + pause;
+            look.leeway = Duration::ZERO;
+            if object.since().is_some() && pause >= Vigil::LONGEST {
+                pause = pause.max(took * STOPPED_ROUNDS.saturating_mul(stopped));
+                look.leeway = pause / 4;
+            }
+            look.next = begun + pause;
             spent += took.min(POLL / ROUNDS);
             shared.conclude(&object, found, offence);
         }
@@ -102,6 +103,7 @@ impl Looks {
         let since = object.since();
         let look = self.0.entry(object.key).or_insert_with(|| Look {
             processes: ProcessMemory::of(object.pid),
+            sharing: Sharing::default(),
             vigil: None,
             next: now,
             leeway: Duration::ZERO,
@@ -121,23 +123,29 @@ impl Look {
         self.vigil.as_ref().map(|vigil| vigil.since) == since
     }
 
+    /// What is found, and the pause until the next look.
     fn take(&mut self, object: &Object) -> (Found, Option<Offence>, Duration) {
-        let mut pause = Duration::ZERO;
-        if let Some(vigil) = &mut self.vigil {
-            let sight;
-            (sight, pause) = vigil.judge(self.processes.bustle());
-            match sight {
-                // Nor has it taken memory.
-                Sight::Still => return (Found::default(), None, pause),
-                Sight::Stirs => {}
-                Sight::Broken => return (Found::default(), Some(Offence::Freeze), pause),
-            }
+        let begun = Instant::now();
+        let watched = self.vigil.as_mut();
+        let watched = watched.map(|vigil| vigil.judge(self.processes.bustle()));
+        if let Some((sight, pause)) = watched
+            && sight != Sight::Stirs
+        {
+            let broken = (sight == Sight::Broken).then_some(Offence::Freeze);
+            // One that kept still has taken no memory either.
+            return (Found::default(), broken, pause);
         }
         let Some(limit) = object.limit else {
+            let pause = watched.map_or(LONGEST_PAUSE, |(_, pause)| pause);
             return (Found::default(), None, pause);
         };
         let found = self.processes.look();
-        let is_beyond = found.anonymous > limit && self.processes.exact() > limit;
+        // Whose looks are dear is looked at less often; the others are not.
+        let pause = watched.map_or_else(
+            || (begun.elapsed() * ROUNDS).min(LONGEST_PAUSE),
+            |(_, pause)| pause,
+        );
+        let is_beyond = found.anonymous > limit && self.sharing.is_beyond(&self.processes, limit);
         (found, is_beyond.then_some(Offence::Memory), pause)
     }
 }

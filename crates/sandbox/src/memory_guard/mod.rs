@@ -11,6 +11,7 @@
 
 mod gauge;
 mod looks;
+mod sharing;
 mod vigil;
 
 use std::collections::HashMap;

@@ -71,6 +71,38 @@ print('done')
     assert_eq!(rig.run(spec).output, "done\n");
 }
 
+/// Of a hundred children six take 60 MB each, beside 100 MB that all of them share.
+#[test]
+fn what_forks_take_is_noticed_though_they_share_much() {
+    let rig = Rig::without_groups();
+    let code = "
+import os, time
+hoard, own = bytearray(b'x') * (100 << 20), []
+for number in range(100):
+    if os.fork() == 0:
+        time.sleep(2)
+        for at in range(0, 60 << 20 if number < 6 else 0, 1 << 20):
+            TAKE
+            os.write(1, b'.')
+            time.sleep(0.02)
+        time.sleep(2)
+        os._exit(0)
+for _ in range(100): os.wait()
+";
+    let new = "own.append(b'y' * (1 << 20))";
+    let copied = "hoard[at:at + (1 << 20)] = b'y' * (1 << 20)";
+    for take in [new, copied] {
+        let Some(spec) = python(&code.replace("TAKE", take), 200 * MIB) else {
+            return;
+        };
+        let outcome = rig.run(spec);
+        assert_eq!(outcome.exit.status.signal(), Some(libc::SIGKILL), "{take}");
+        let megabytes = outcome.output.len();
+        eprintln!("TOOK {megabytes}");
+        assert!((80..260).contains(&megabytes), "{megabytes} MB, {take}");
+    }
+}
+
 #[test]
 fn a_full_tmp_is_none() {
     let rig = Rig::without_groups();
