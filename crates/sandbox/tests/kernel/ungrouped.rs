@@ -84,7 +84,7 @@ for number in range(100):
         for at in range(0, 60 << 20 if number < 6 else 0, 1 << 20):
             TAKE
             os.write(1, b'.')
-            time.sleep(0.02)
+            time.sleep(0.04)
         time.sleep(2)
         os._exit(0)
 for _ in range(100): os.wait()
