@@ -36,6 +36,7 @@ mod plan_format;
 mod privilege;
 mod process;
 mod process_memory;
+mod process_stat;
 #[path = "../init/syscall.rs"]
 mod raw;
 mod renewal;

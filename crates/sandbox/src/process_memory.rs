@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::detached::owned;
 use crate::process::bytes_of;
+use crate::process_stat::{self, Stat};
 
 /// The processes of one environment.
 #[derive(Debug)]
@@ -19,6 +20,27 @@ pub(crate) struct ProcessMemory {
     init: u32,
     /// The environment's own `/proc`, once it is there.
     proc: Option<OwnedFd>,
+    /// Numbers in there, and bytes in no file, of those that were looked at last.
+    last: Vec<(u32, u64)>,
+}
+
+/// One of the processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) pid: u32,
+    /// In no file, in bytes, as in `Found`.
+    pub(crate) anonymous: u64,
+    /// Pages that it was given, in bytes as if all of them were small.
+    pub(crate) faulted: u64,
+}
+
+/// What one process has of the memory of all, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Of each page in no file, divided by how many have it.
+    pub(crate) bytes: u64,
+    /// In pages that nobody else has, at least.
+    pub(crate) own: u64,
 }
 
 /// What a look at the processes found, in bytes.
@@ -30,50 +52,109 @@ pub(crate) struct Found {
     pub(crate) resident: u64,
 }
 
+/// What tells that one of the processes is not stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bustle {
+    pub(crate) sleeps: bool,
+    /// Processor time of them all, in hundredths of a second.
+    pub(crate) ticks: u64,
+}
+
 impl ProcessMemory {
     pub(crate) fn of(init: u32) -> Self {
-        Self { init, proc: None }
+        Self {
+            init,
+            proc: None,
+            last: Vec::new(),
+        }
     }
 
     /// Some microseconds a process.
     pub(crate) fn look(&mut self) -> Found {
         let (mut found, mut in_files) = (Found::default(), 0);
-        for process in self.processes() {
+        let processes = self.processes();
+        self.last.clear();
+        for (pid, process) in processes {
             let (anonymous, files) = anonymous(&process);
             found.anonymous += anonymous;
             in_files = in_files.max(files);
+            self.last.push((pid, anonymous));
         }
         found.resident = found.anonymous + in_files;
         found
     }
 
-    /// Memory in no file, each page once: milliseconds, as the kernel visits every page.
-    pub(crate) fn exact(&mut self) -> u64 {
-        let of = |process: PathBuf| {
-            let text = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
-            // Of one that lets nobody look, and before Linux 5.9: whole.
-            bytes_of(&text, "Pss_Anon:").unwrap_or_else(|| anonymous(&process).0)
+    /// Those that were looked at last. Some microseconds a process.
+    pub(crate) fn shares(&self) -> Vec<Share> {
+        let share = |&(pid, anonymous): &(u32, u64)| {
+            let stat = Stat::of(&self.folder(pid)?)?;
+            Some(Share {
+                pid,
+                anonymous,
+                faulted: stat.faults * page_bytes(),
+            })
         };
-        self.processes().into_iter().map(of).sum()
+        self.last.iter().filter_map(share).collect()
     }
 
-    /// Their folders, but for pid 1's.
-    fn processes(&mut self) -> Vec<PathBuf> {
+    /// Some microseconds a process.
+    pub(crate) fn bustle(&mut self) -> Bustle {
+        let mut bustle = Bustle::default();
+        for (_, process) in self.processes() {
+            if let Some(stat) = Stat::of(&process) {
+                bustle.sleeps |= process_stat::sleeps(&process, stat);
+                bustle.ticks += stat.ticks;
+            }
+        }
+        bustle
+    }
+
+    /// Memory of one in no file, of each page its part. Some milliseconds, as the kernel visits all pages.
+    pub(crate) fn part(&self, share: &Share) -> Part {
+        let Some(process) = self.folder(share.pid) else {
+            return Part::default();
+        };
+        let text = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+        let field = |name| bytes_of(&text, name).unwrap_or(0);
+        let Some(bytes) = bytes_of(&text, "Pss_Anon:") else {
+            // Of one that lets nobody look, and before Linux 5.9: whole.
+            let (whole, _) = anonymous(&process);
+            return Part {
+                bytes: whole,
+                own: whole,
+            };
+        };
+        let in_files = field("Pss_File:") + field("Pss_Shmem:");
+        let own = field("Private_Dirty:").saturating_sub(in_files);
+        Part {
+            bytes,
+            own: own.min(bytes),
+        }
+    }
+
+    /// Their numbers and folders, but for pid 1's.
+    fn processes(&mut self) -> Vec<(u32, PathBuf)> {
         if self.proc.is_none() {
             self.proc = own_proc(self.init).ok().flatten();
         }
-        let Some(proc) = &self.proc else {
+        let Some(all) = self.proc.as_ref().map(path_of) else {
             return Vec::new();
         };
-        let proc = PathBuf::from(format!("/proc/self/fd/{}", proc.as_raw_fd()));
-        let entries = fs::read_dir(&proc).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let is_process = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-        names
-            .filter(|name| is_process(name) && name != "1")
-            .map(|name| proc.join(name))
+        let entries = fs::read_dir(&all).into_iter().flatten().flatten();
+        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        numbers
+            .filter(|number| *number != 1)
+            .map(|number: u32| (number, all.join(number.to_string())))
             .collect()
     }
+
+    fn folder(&self, pid: u32) -> Option<PathBuf> {
+        Some(path_of(self.proc.as_ref()?).join(pid.to_string()))
+    }
+}
+
+fn path_of(folder: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()))
 }
 
 /// The `/proc` of an environment; `None` before it has one. Until it has entered its root, what it

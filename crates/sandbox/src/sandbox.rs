@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::SandboxError;
 use crate::cgroup::Cgroup;
@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::egress::WayOut;
 use crate::host::Inner;
 use crate::janitor::Remains;
-use crate::memory_guard::{Seen, Watch};
+use crate::memory_guard::{Activity, Seen, Watch};
 use crate::opening::Opening;
 use crate::plan_format::{COMMAND_CONTINUE, COMMAND_STOP, REPORT_EXITED, REPORT_SIGNALLED};
 use crate::process::{self, Pidfd};
@@ -148,19 +148,27 @@ impl Sandbox {
     }
 
     /// Stops every process until [`Self::thaw`]; takes microseconds. With a control group nothing
-    /// runs any more on return; by signals, each process stops when it would next be scheduled.
+    /// runs any more on return; by signals, each process stops when it would next be scheduled, and a
+    /// sandbox that has itself continued is killed by the memory guard.
     pub fn freeze(&self) -> Result<(), SandboxError> {
-        match &self.cgroup {
-            Some(cgroup) if cgroup.can_freeze() => cgroup.set_frozen(true)?,
-            _ => self.tell(COMMAND_STOP)?,
-        }
-        self.watch.iter().for_each(|watch| watch.pause(true));
+        let activity = match &self.cgroup {
+            Some(cgroup) if cgroup.can_freeze() => {
+                cgroup.set_frozen(true)?;
+                Activity::Resting
+            }
+            _ => {
+                self.tell(COMMAND_STOP)?;
+                Activity::Stopped(Instant::now())
+            }
+        };
+        self.watch.iter().for_each(|watch| watch.sees(activity));
         Ok(())
     }
 
     /// Lets a frozen sandbox continue.
     pub fn thaw(&self) -> Result<(), SandboxError> {
-        self.watch.iter().for_each(|watch| watch.pause(false));
+        let activity = Activity::Running;
+        self.watch.iter().for_each(|watch| watch.sees(activity));
         match &self.cgroup {
             Some(cgroup) if cgroup.can_freeze() => cgroup.set_frozen(false),
             _ => self.tell(COMMAND_CONTINUE),

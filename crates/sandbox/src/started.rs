@@ -11,7 +11,7 @@ use crate::egress::{Gate, WayOut};
 use crate::host::Inner;
 use crate::janitor::Remains;
 use crate::launch::{Clone, Order};
-use crate::memory_guard::{Guarded, Seen, Watch};
+use crate::memory_guard::{Activity, Guarded, Seen, Watch};
 use crate::plan::Labels;
 use crate::plan_format::{REPORT_FAILED, REPORT_LISTENERS, REPORT_STARTED};
 use crate::process::Pidfd;
@@ -70,13 +70,14 @@ impl Start<'_> {
         // While init is busy; not a moment of the start is spent on it.
         let group = cgroup.as_ref().and_then(Cgroup::memory_group);
         // What lies on disk is not charged, and the kernel's own limit says it all.
-        let watch = if group.is_some() && disk.is_some() {
+        let freezes = cgroup.as_ref().is_some_and(Cgroup::can_freeze);
+        let watch = if group.is_some() && disk.is_some() && freezes {
             None
         } else {
             guard(host, &init, clone.pid, group, limits, &seen)
         };
         if let (Some(watch), true) = (&watch, opening.is_some()) {
-            watch.pause(true);
+            watch.sees(Activity::Resting);
         }
         let mut network = Network {
             host,

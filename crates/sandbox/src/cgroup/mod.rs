@@ -47,6 +47,9 @@ trait Hierarchy: Debug + Send + Sync {
     fn account(&self, name: &str, figure: Figure) -> Result<u64, SandboxError>;
     /// Memory in use, where the controller is here.
     fn memory(&self, name: &str) -> Result<Memory, SandboxError>;
+    /// Has the kernel take back this much, where it may be able to and `memory` cannot say so. False
+    /// where that cannot be: there is nothing of the sort, or `memory` says it all.
+    fn make_room(&self, name: &str, bytes: u64) -> Result<bool, SandboxError>;
     /// Arranges to learn when memory in use reaches this many bytes.
     fn alarm_at(&self, name: &str, bytes: u64) -> Result<MemoryAlarm, SandboxError>;
     /// Acknowledges an alarm and moves it up.
@@ -91,7 +94,7 @@ enum Figure {
 pub(crate) struct Memory {
     /// All that is charged: memory, `/tmp`, page cache.
     pub(crate) used: u64,
-    /// Page cache that the kernel takes back when it needs to.
+    /// Page cache that the kernel takes back when it needs to, and what else is known to be so.
     pub(crate) reclaimable: u64,
 }
 
@@ -106,7 +109,7 @@ pub(crate) enum MemoryAlarm {
 }
 
 /// The group of one environment, as far as its memory goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct MemoryGroup {
     name: String,
     hierarchies: Arc<[Box<dyn Hierarchy>]>,
@@ -117,6 +120,10 @@ pub(crate) struct MemoryGroup {
 impl MemoryGroup {
     pub(crate) fn memory(&self) -> Result<Memory, SandboxError> {
         self.hierarchies[self.holder].memory(&self.name)
+    }
+
+    pub(crate) fn make_room(&self, bytes: u64) -> Result<bool, SandboxError> {
+        self.hierarchies[self.holder].make_room(&self.name, bytes)
     }
 
     pub(crate) fn alarm_at(&self, bytes: u64) -> Result<MemoryAlarm, SandboxError> {

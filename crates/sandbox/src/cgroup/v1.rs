@@ -15,6 +15,8 @@ const USAGE: &str = "memory.usage_in_bytes";
 /// The most memory that was ever in use; writing to it has it begin anew.
 const PEAK: &str = "memory.max_usage_in_bytes";
 const ALONE: &str = "memory.limit_in_bytes";
+/// What the kernel itself keeps for the group: names of files, for instance, and page tables.
+const KERNEL: &str = "memory.kmem.usage_in_bytes";
 /// The limit of memory and swap together.
 const WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
 
@@ -182,6 +184,25 @@ impl Hierarchy for Version1 {
             used,
             reclaimable: field("cache").saturating_sub(field("shmem")),
         })
+    }
+
+    /// Nothing says how much of the kernel's own could be taken back, as version 2 does, so the kernel is
+    /// asked to: no limit can be set below what is in use, and it makes room before it refuses one, which may
+    /// take it some 100 ms.
+    fn make_room(&self, name: &str, bytes: u64) -> Result<bool, SandboxError> {
+        let Some(folder) = &self.memory else {
+            return Ok(false);
+        };
+        let used = folder.read_number(name, USAGE)?;
+        if folder.read_number(name, KERNEL).unwrap_or(0) < bytes {
+            return Ok(false);
+        }
+        let limit = folder.read_number(name, ALONE)?.to_string();
+        let lower = used.saturating_sub(bytes).to_string();
+        // Whatever it answers: names of files it does not count as room, though they are gone then.
+        let _ = folder.try_write(name, ALONE, &lower);
+        folder.write(name, ALONE, &limit)?;
+        Ok(true)
     }
 
     fn alarm_at(&self, name: &str, _bytes: u64) -> Result<MemoryAlarm, SandboxError> {

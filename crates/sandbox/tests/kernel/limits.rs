@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use sandbox::Identity;
 
-use crate::rig::{Rig, probe, probed, shell, skip};
+use crate::rig::{Rig, probe, probed, python, shell, skip};
 use crate::tmp::FOR_EXTENTS;
 
 /// As root, the second of them has its `/tmp` in memory, which takes the guard to be told apart.
@@ -185,4 +185,28 @@ fn a_share_can_be_raised_while_running() {
     let output = std::io::read_to_string(reader).unwrap();
     let used: u32 = probed(&output)[0].parse().unwrap();
     assert!(used > 150, "{used} ms of CPU in a second after the raise");
+}
+
+#[test]
+fn names_that_the_kernel_keeps_are_no_memory_of_the_functions() {
+    let rig = Rig::new();
+    if !rig.has("memory limit") {
+        return skip("no memory control group here");
+    }
+    // The kernel remembers of each name that there is no such file, some 200 bytes, at the cost of who
+    // asked first.
+    let code = "
+import os, time
+name = '/usr/share/no-such-file-%d-%%d' % time.time_ns()
+for number in range(700_000): os.path.exists(name % number)
+print('done')
+";
+    for identity in BOTH {
+        let Some(mut spec) = python(code, 64 << 20) else {
+            return;
+        };
+        spec.identity = identity;
+        let outcome = rig.run(spec);
+        assert_eq!(outcome.output, "done\n", "{outcome:?}");
+    }
 }

@@ -15,6 +15,7 @@ mod probe;
 mod renewal;
 mod rig;
 mod runtimes;
+mod stopped;
 mod templates;
 mod tmp;
 mod ungrouped;

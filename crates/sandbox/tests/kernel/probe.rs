@@ -36,6 +36,7 @@ fn inside() {
         "fork" => fork_until_refused(),
         "open files" => open_until_refused(),
         "spin" => spin(Duration::from_millis(argument.parse().unwrap())),
+        "go on" => crate::stopped::go_on(&argument),
         "abort" => std::process::abort(),
         "server" => server(&argument),
         "server with a way out" => server_with_a_way_out(&argument),

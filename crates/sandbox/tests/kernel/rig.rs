@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{PipeReader, Read, pipe};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sandbox::{Bind, Exit, Host, HostConfig, Sandbox, Spec, Stream};
 use tempfile::TempDir;
 
+const PYTHON: &str = "/usr/bin/python3";
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A host of its own for one test.
@@ -94,6 +95,19 @@ pub fn shell(script: &str) -> Spec {
     // Tests measure the sandbox, not the share of a CPU.
     spec.limits.cpu_millis = 1000;
     spec
+}
+
+/// A program of Python's with this much memory; `None` if there is no Python.
+pub fn python(code: &str, memory_bytes: u64) -> Option<Spec> {
+    if !Path::new(PYTHON).exists() {
+        skip("no /usr/bin/python3");
+        return None;
+    }
+    let mut spec = shell("");
+    spec.program = PYTHON.into();
+    spec.args = ["-S", "-I", "-c", code].map(Into::into).to_vec();
+    spec.limits.memory_bytes = memory_bytes;
+    Some(spec)
 }
 
 /// A spec that runs one of `probe`'s functions inside: this test executable runs itself.

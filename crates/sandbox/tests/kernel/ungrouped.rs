@@ -1,27 +1,12 @@
 //! Memory where no control group counts it: the guard looks at an environment's processes.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 
-use sandbox::{Sandbox, Spec};
+use sandbox::Sandbox;
 
-use crate::rig::{PATIENCE, Rig, probe, probed, shell, skip};
+use crate::rig::{PATIENCE, Rig, probe, probed, python};
 
 const MIB: u64 = 1 << 20;
-const PYTHON: &str = "/usr/bin/python3";
-
-/// A program of Python's with this much memory; `None` if there is no Python.
-fn python(code: &str, memory_bytes: u64) -> Option<Spec> {
-    if !Path::new(PYTHON).exists() {
-        skip("no /usr/bin/python3");
-        return None;
-    }
-    let mut spec = shell("");
-    spec.program = PYTHON.into();
-    spec.args = ["-S", "-I", "-c", code].map(Into::into).to_vec();
-    spec.limits.memory_bytes = memory_bytes;
-    Some(spec)
-}
 
 fn assert_killed(sandbox: &Sandbox, most: u64) {
     let exit = sandbox.wait_timeout(PATIENCE).unwrap().unwrap();
@@ -84,6 +69,38 @@ print('done')
         return;
     };
     assert_eq!(rig.run(spec).output, "done\n");
+}
+
+/// Of a hundred children six take 60 MB each, beside 100 MB that all of them share.
+#[test]
+fn what_forks_take_is_noticed_though_they_share_much() {
+    let rig = Rig::without_groups();
+    let code = "
+import os, time
+hoard, own = bytearray(b'x') * (100 << 20), []
+for number in range(100):
+    if os.fork() == 0:
+        time.sleep(2)
+        for at in range(0, 60 << 20 if number < 6 else 0, 1 << 20):
+            TAKE
+            os.write(1, b'.')
+            time.sleep(0.04)
+        time.sleep(2)
+        os._exit(0)
+for _ in range(100): os.wait()
+";
+    let new = "own.append(b'y' * (1 << 20))";
+    let copied = "hoard[at:at + (1 << 20)] = b'y' * (1 << 20)";
+    for take in [new, copied] {
+        let Some(spec) = python(&code.replace("TAKE", take), 200 * MIB) else {
+            return;
+        };
+        let outcome = rig.run(spec);
+        assert_eq!(outcome.exit.status.signal(), Some(libc::SIGKILL), "{take}");
+        let megabytes = outcome.output.len();
+        eprintln!("TOOK {megabytes}");
+        assert!((80..260).contains(&megabytes), "{megabytes} MB, {take}");
+    }
 }
 
 #[test]

@@ -6,27 +6,29 @@
 //! alone is above its own limit. It looks closely only at a group that has reached the lowest usage
 //! at which that can be; page cache, which the kernel could take back, is not counted. Version 2
 //! reports that by itself. Version 1 is polled, while an environment is not frozen, and so are the
-//! processes of one without a group.
+//! processes of one without a group. Where no freezer holds them either, they are looked at now and then
+//! while they are stopped.
+
+mod gauge;
+mod looks;
+mod sharing;
+mod vigil;
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use self::gauge::{GroupGauge, Weight};
+use self::looks::Looks;
 use crate::SandboxError;
-use crate::cgroup::{MemoryAlarm, MemoryGroup};
+use crate::cgroup::MemoryGroup;
 use crate::eventfd;
 use crate::process::Pidfd;
-use crate::process_memory::ProcessMemory;
-
-/// A group that has less room than this left is looked at again only after this much more.
-const LEAST_STEP: u64 = 1 << 20;
 
 /// How often version 1 is asked: a microsecond or two each, so a function gets a few dozen megabytes
 /// past its limit at most. Of a thousand, less often: a round may take one part in `ROUNDS` of the time.
@@ -77,8 +79,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Posts {
     by_key: HashMap<u64, Post>,
-    /// The thread waits until it is woken, for there is nobody to be asked.
-    is_asleep: bool,
+    /// The thread takes no rounds, for nobody is to be asked, but looks now and then at those that are
+    /// stopped.
+    is_drowsy: bool,
 }
 
 /// An environment and how its memory is learnt.
@@ -86,28 +89,24 @@ struct Posts {
 struct Post {
     guarded: Guarded,
     gauge: Gauge,
-    /// Frozen, and so without any change.
-    paused: bool,
+    activity: Activity,
 }
 
 #[derive(Debug)]
 enum Gauge {
-    Group {
-        group: MemoryGroup,
-        /// Leaves the epoll set when it is closed.
-        alarm: MemoryAlarm,
-        /// Memory in use at which to look closely.
-        mark: u64,
-    },
+    Group(GroupGauge),
     /// By looks, which the thread keeps.
     Processes,
 }
 
-/// At the processes of one environment.
-#[derive(Debug)]
-struct Look {
-    processes: ProcessMemory,
-    next: Instant,
+/// What an environment may be doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activity {
+    Running,
+    /// Nothing that matters: it is frozen, or nobody's yet.
+    Resting,
+    /// Nothing, if it does as it was told at this time: no freezer makes it.
+    Stopped(Instant),
 }
 
 /// Ends the guard of one environment when dropped.
@@ -144,11 +143,7 @@ impl MemoryGuard {
     /// Guards an environment that has just been made, and may have no process yet.
     pub(crate) fn watch(&self, mut guarded: Guarded) -> Result<Watch, SandboxError> {
         let gauge = match guarded.group.take() {
-            Some(group) => Gauge::Group {
-                mark: guarded.memory_bytes,
-                alarm: group.alarm_at(guarded.memory_bytes)?,
-                group,
-            },
+            Some(group) => Gauge::Group(GroupGauge::new(group, guarded.memory_bytes)?),
             None => Gauge::Processes,
         };
         let key = self.next.fetch_add(1, Ordering::Relaxed);
@@ -156,23 +151,17 @@ impl MemoryGuard {
             key,
             shared: Arc::clone(&self.shared),
         };
-        let event = match &gauge {
-            Gauge::Group {
-                alarm: MemoryAlarm::Event { fd, events },
-                ..
-            } => Some((fd.as_raw_fd(), *events)),
-            _ => None,
-        };
+        let event = gauge.event();
         let post = Post {
             guarded,
             gauge,
-            paused: false,
+            activity: Activity::Running,
         };
         self.shared.posts().by_key.insert(key, post);
         match event {
             Some((fd, events)) => eventfd::add(&self.shared.epoll, fd, events, key)
                 .map_err(SandboxError::host("watch a memory alarm"))?,
-            None => self.shared.wake_if_asleep(),
+            None => self.shared.wake_if_drowsy(),
         }
         Ok(watch)
     }
@@ -181,15 +170,14 @@ impl MemoryGuard {
 impl Shared {
     fn keep_watch(&self) {
         let mut due = Instant::now();
-        let mut looks = HashMap::new();
+        let mut looks = Looks::default();
         while !self.ended.load(Ordering::Acquire) {
-            let patience = if self.falls_asleep() {
-                -1
-            } else {
-                let left = due.saturating_duration_since(Instant::now());
+            let next = self.next_round(due, &looks);
+            let patience = next.map_or(-1, |next| {
+                let left = next.saturating_duration_since(Instant::now());
                 // Rounded up, or the last part of a millisecond would be spent awake.
-                left.as_micros().div_ceil(1_000) as i32
-            };
+                i32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
+            });
             let keys = match eventfd::wait(&self.epoll, patience) {
                 Ok(keys) => keys,
                 Err(error) => {
@@ -202,81 +190,67 @@ impl Shared {
             }
             let begun = Instant::now();
             // Whoever wakes this thread is no reason to ask all others.
-            let polls = begun >= due;
-            // What is over leaves the map, and with its descriptor the epoll set.
+            let polls = next.is_some_and(|next| begun >= next);
+            let mut full = Vec::new();
             self.posts().by_key.retain(|key, post| {
-                let to_look_at = keys.contains(key) || polls && post.has_reached_its_mark();
-                !(to_look_at && post.is_over())
+                if !(keys.contains(key) || polls && post.has_reached_its_mark()) {
+                    return true;
+                }
+                let weight = post.weigh();
+                let goes_on = !matches!(weight, Weight::Unknown);
+                if let Weight::Exceeds(group, bytes) = weight {
+                    full.push((*key, group, bytes));
+                }
+                goes_on
             });
-            self.forget_looks(&mut looks);
+            for (key, group, bytes) in full {
+                self.make_room_or_end(key, &group, bytes);
+            }
+            looks.forget(self);
             if polls {
-                let spent = begun.elapsed() + self.look_at_processes(&mut looks);
+                let spent = begun.elapsed() + looks.take(self);
                 due = begun + POLL.max(spent * ROUNDS);
             }
         }
     }
 
-    /// Whether nobody is to be asked, and so this thread waits until it is woken.
-    fn falls_asleep(&self) -> bool {
+    /// Without the lock: the kernel takes its time. What is over leaves the map, and with its descriptor
+    /// the epoll set.
+    fn make_room_or_end(&self, key: u64, group: &MemoryGroup, bytes: u64) {
+        if let Err(error) = group.make_room(bytes) {
+            tracing::debug!(%error, "make room in a control group");
+        }
         let mut posts = self.posts();
-        posts.is_asleep = !posts.by_key.values().any(Post::is_polled);
-        posts.is_asleep
+        let Some(post) = posts.by_key.get_mut(&key) else {
+            return;
+        };
+        match post.weigh() {
+            Weight::Fits => return,
+            Weight::Exceeds(..) => post.guarded.kill_for_memory(),
+            Weight::Unknown => {}
+        }
+        posts.by_key.remove(&key);
     }
 
-    /// A thread that is not asleep looks at what has changed when its next round is due.
-    fn wake_if_asleep(&self) {
-        if self.posts().is_asleep {
+    /// When somebody is to be asked or looked at; `None` when nobody is until this thread is woken.
+    fn next_round(&self, due: Instant, looks: &Looks) -> Option<Instant> {
+        let mut posts = self.posts();
+        posts.is_drowsy = !posts.by_key.values().any(Post::is_polled);
+        let due = (!posts.is_drowsy).then_some(due);
+        let stopped = posts.by_key.iter().filter_map(|(key, post)| {
+            let Activity::Stopped(since) = post.activity else {
+                return None;
+            };
+            Some(looks.next(*key, since))
+        });
+        stopped.chain(due).min()
+    }
+
+    /// A thread that takes rounds sees what has changed in the next.
+    fn wake_if_drowsy(&self) {
+        if self.posts().is_drowsy {
             eventfd::ring(&self.wake);
         }
-    }
-
-    /// Those at environments that have ended, of which each holds a mount.
-    fn forget_looks(&self, looks: &mut HashMap<u64, Look>) {
-        if !looks.is_empty() {
-            let posts = self.posts();
-            looks.retain(|key, _| posts.by_key.contains_key(key));
-        }
-    }
-
-    /// Without the lock, for which starts and freezes wait: a look may take as long as an environment
-    /// has processes. Returns how much of the time that took is everybody's to wait for.
-    fn look_at_processes(&self, looks: &mut HashMap<u64, Look>) -> Duration {
-        let now = Instant::now();
-        let mut due = Vec::new();
-        for (key, post) in &self.posts().by_key {
-            if matches!(post.gauge, Gauge::Processes) && !post.paused {
-                due.push((*key, post.guarded.pid, post.guarded.memory_bytes));
-            }
-        }
-        let mut spent = Duration::ZERO;
-        for (key, pid, limit) in due {
-            let look = looks.entry(key).or_insert_with(|| Look {
-                processes: ProcessMemory::of(pid),
-                next: now,
-            });
-            if look.next > now {
-                continue;
-            }
-            let begun = Instant::now();
-            let found = look.processes.look();
-            let is_beyond = found.anonymous > limit && look.processes.exact() > limit;
-            let took = begun.elapsed();
-            // Whose looks are dear is looked at less often; the others are not.
-            look.next = now + took * ROUNDS;
-            spent += took.min(POLL / ROUNDS);
-            let mut posts = self.posts();
-            let Some(post) = posts.by_key.get(&key) else {
-                continue;
-            };
-            let peak = &post.guarded.seen.peak_bytes;
-            peak.fetch_max(found.resident, Ordering::Relaxed);
-            // It may have become a function's meanwhile, or frozen.
-            if is_beyond && !post.paused && post.guarded.memory_bytes == limit {
-                post.guarded.kill();
-                posts.by_key.remove(&key);
-            }
-        }
-        spent
     }
 
     fn posts(&self) -> MutexGuard<'_, Posts> {
@@ -286,74 +260,47 @@ impl Shared {
 
 impl Post {
     fn is_polled(&self) -> bool {
-        let by_event = matches!(
-            self.gauge,
-            Gauge::Group {
-                alarm: MemoryAlarm::Event { .. },
-                ..
-            }
-        );
-        !by_event && !self.paused
+        self.gauge.event().is_none() && self.activity == Activity::Running
     }
 
     fn has_reached_its_mark(&self) -> bool {
-        if self.paused {
-            return false;
-        }
         match &self.gauge {
-            Gauge::Group {
-                alarm: MemoryAlarm::Polled { usage },
-                mark,
-                ..
-            } => read_number(usage) >= *mark,
-            _ => false,
+            Gauge::Group(gauge) => {
+                self.activity != Activity::Resting && gauge.has_reached_its_mark()
+            }
+            Gauge::Processes => false,
         }
     }
 
-    /// Kills, or sets the next mark; true when there is nothing more to guard.
-    fn is_over(&mut self) -> bool {
-        let Gauge::Group { group, alarm, mark } = &mut self.gauge else {
-            return false;
-        };
-        let Ok(memory) = group.memory() else {
-            return true;
-        };
-        let set_apart = memory.reclaimable + self.guarded.tmp_used();
-        let working = memory.used.saturating_sub(set_apart);
-        let limit = self.guarded.memory_bytes;
-        if working > limit {
-            self.guarded.kill();
-            return true;
-        }
-        *mark = memory.used + (limit - working).max(LEAST_STEP);
-        match group.move_alarm(alarm, *mark) {
-            Ok(()) => false,
-            Err(error) => {
-                let pid = self.guarded.pid;
-                tracing::warn!(%error, pid, "move a memory alarm; the hard limit remains");
-                true
-            }
+    fn weigh(&mut self) -> Weight {
+        match &mut self.gauge {
+            Gauge::Group(gauge) => gauge.weigh(&self.guarded),
+            Gauge::Processes => Weight::Fits,
         }
     }
 }
 
-/// The number at the beginning of a file of the kernel's; 0 if it cannot be read.
-fn read_number(file: &File) -> u64 {
-    let mut text = [0_u8; 24];
-    let read = file.read_at(&mut text, 0).unwrap_or(0);
-    let digits = text[..read].iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+impl Gauge {
+    fn event(&self) -> Option<(RawFd, u32)> {
+        match self {
+            Self::Group(gauge) => gauge.event(),
+            Self::Processes => None,
+        }
+    }
 }
 
 impl Guarded {
-    fn kill(&self) {
+    fn kill_for_memory(&self) {
         // One that has ended meanwhile was not killed for its memory, whoever has its number now.
-        if self.init.has_ended().unwrap_or(false) {
-            return;
+        if !self.init.has_ended().unwrap_or(false) {
+            self.seen.exceeded.store(true, Ordering::Release);
+            self.kill();
         }
-        self.seen.exceeded.store(true, Ordering::Release);
+    }
+
+    fn kill(&self) {
         if let Err(error) = self.init.signal(libc::SIGKILL) {
-            tracing::warn!(%error, pid = self.pid, "kill an environment for its memory");
+            tracing::warn!(%error, pid = self.pid, "kill an environment under guard");
         }
     }
 
@@ -381,28 +328,24 @@ impl Watch {
             return Ok(());
         };
         (post.guarded.memory_bytes, post.guarded.tmp_bytes) = (memory_bytes, tmp_bytes);
-        if let Gauge::Group { group, alarm, mark } = &mut post.gauge {
-            *mark = memory_bytes;
-            group.move_alarm(alarm, memory_bytes)?;
+        if let Gauge::Group(gauge) = &mut post.gauge {
+            gauge.move_to(memory_bytes)?;
         }
-        post.paused = false;
-        if post.is_polled() {
-            drop(posts);
-            self.shared.wake_if_asleep();
-        }
+        drop(posts);
+        self.sees(Activity::Running);
         Ok(())
     }
 
-    /// Says that the environment is frozen, or no longer.
-    pub(crate) fn pause(&self, paused: bool) {
+    /// Says what the environment may be doing from now on.
+    pub(crate) fn sees(&self, activity: Activity) {
         let mut posts = self.shared.posts();
         let Some(post) = posts.by_key.get_mut(&self.key) else {
             return;
         };
-        post.paused = paused;
-        if post.is_polled() {
+        post.activity = activity;
+        if post.is_polled() || matches!(activity, Activity::Stopped(_)) {
             drop(posts);
-            self.shared.wake_if_asleep();
+            self.shared.wake_if_drowsy();
         }
     }
 }
@@ -410,7 +353,13 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let post = self.shared.posts().by_key.remove(&self.key);
-        if !post.is_some_and(|post| matches!(post.gauge, Gauge::Group { .. })) {
+        let is_known = |post: Post| {
+            matches!(
+                (post.gauge, post.activity),
+                (Gauge::Group(_), Activity::Running | Activity::Resting)
+            )
+        };
+        if !post.is_some_and(is_known) {
             // The thread may hold something of its own for it.
             eventfd::ring(&self.shared.wake);
         }
