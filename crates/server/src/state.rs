@@ -92,7 +92,7 @@ fn keep_private(dir: &Path) -> io::Result<()> {
         return DirBuilder::new().recursive(true).mode(0o700).create(dir);
     }
     let mode = fs::metadata(dir)?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    if mode & 0o700 == mode {
         return Ok(());
     }
     let is_ours = dir.join(STORE).exists() || fs::read_dir(dir)?.next().is_none();
