@@ -3,6 +3,7 @@
 //! Only what is in no file is the function's: the pages of `/usr` are everybody's, and `/tmp` does not
 //! count. Memory that is no process's is not found in this way, and pid 1, some pages, is left out.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
 use std::io;
@@ -20,8 +21,17 @@ pub(crate) struct ProcessMemory {
     init: u32,
     /// The environment's own `/proc`, once it is there.
     proc: Option<OwnedFd>,
-    /// Numbers in there, and bytes in no file, of those that were looked at last.
-    last: Vec<(u32, u64)>,
+    /// Those that were looked at last, by their numbers in there.
+    last: BTreeMap<u32, Size>,
+}
+
+/// How large a process is, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Size {
+    addresses: u64,
+    /// Of memory, in no file and in files.
+    anonymous: u64,
+    files: u64,
 }
 
 /// One of the processes.
@@ -65,36 +75,46 @@ impl ProcessMemory {
         Self {
             init,
             proc: None,
-            last: Vec::new(),
+            last: BTreeMap::new(),
         }
     }
 
     /// Some microseconds a process.
     pub(crate) fn look(&mut self) -> Found {
-        let (mut found, mut in_files) = (Found::default(), 0);
-        let processes = self.processes();
-        self.last.clear();
-        for (pid, process) in processes {
-            let (anonymous, files) = anonymous(&process);
-            found.anonymous += anonymous;
-            in_files = in_files.max(files);
-            self.last.push((pid, anonymous));
+        let sizes = self.processes().into_iter();
+        let sizes: BTreeMap<u32, Size> = sizes
+            .map(|(pid, process)| (pid, Size::of(&process)))
+            .collect();
+        let own = sizes.iter().filter(|(pid, size)| {
+            let alike = |(other, it): (&u32, &Size)| other != *pid && it == *size;
+            !(sizes.iter().any(alike) && self.has_its_parents(**pid, size, &sizes))
+        });
+        self.last = own.map(|(pid, size)| (*pid, *size)).collect();
+        let anonymous = self.last.values().map(|size| size.anonymous).sum();
+        let in_files = self.last.values().map(|size| size.files).max();
+        Found {
+            anonymous,
+            resident: anonymous + in_files.unwrap_or(0),
         }
-        found.resident = found.anonymous + in_files;
-        found
     }
 
     /// Those that were looked at last. Some microseconds a process.
     pub(crate) fn shares(&self) -> Vec<Share> {
-        let share = |&(pid, anonymous): &(u32, u64)| {
+        let share = |(&pid, size): (&u32, &Size)| {
             let stat = Stat::of(&self.folder(pid)?)?;
             Some(Share {
                 pid,
-                anonymous,
+                anonymous: size.anonymous,
                 faulted: stat.faults * page_bytes(),
             })
         };
         self.last.iter().filter_map(share).collect()
+    }
+
+    /// What a process has in no file by now, in bytes.
+    pub(crate) fn now(&self, pid: u32) -> u64 {
+        let folder = self.folder(pid);
+        folder.map_or(0, |folder| Size::of(&folder).anonymous)
     }
 
     /// Some microseconds a process.
@@ -118,7 +138,7 @@ impl ProcessMemory {
         let field = |name| bytes_of(&text, name).unwrap_or(0);
         let Some(bytes) = bytes_of(&text, "Pss_Anon:") else {
             // Of one that lets nobody look, and before Linux 5.9: whole.
-            let (whole, _) = anonymous(&process);
+            let whole = Size::of(&process).anonymous;
             return Part {
                 bytes: whole,
                 own: whole,
@@ -148,6 +168,13 @@ impl ProcessMemory {
             .collect()
     }
 
+    /// Whether a process has its parent's memory until it executes a program (`vfork`). What has a copy has
+    /// page tables of its own, which differ in what is in files.
+    fn has_its_parents(&self, pid: u32, size: &Size, sizes: &BTreeMap<u32, Size>) -> bool {
+        let stat = self.folder(pid).and_then(|folder| Stat::of(&folder));
+        stat.is_some_and(|stat| stat.is_a_fork && sizes.get(&stat.parent) == Some(size))
+    }
+
     fn folder(&self, pid: u32) -> Option<PathBuf> {
         Some(path_of(self.proc.as_ref()?).join(pid.to_string()))
     }
@@ -170,19 +197,23 @@ fn own_proc(init: u32) -> io::Result<Option<OwnedFd>> {
     Ok((fs::read_link(first)? == own).then_some(proc))
 }
 
-/// Bytes of a process in no file and in files.
-fn anonymous(process: &Path) -> (u64, u64) {
-    let text = fs::read_to_string(process.join("statm")).unwrap_or_default();
-    parse(&text, page_bytes())
-}
+impl Size {
+    fn of(process: &Path) -> Self {
+        let text = fs::read_to_string(process.join("statm")).unwrap_or_default();
+        Self::parse(&text, page_bytes())
+    }
 
-/// The same, from `/proc/<pid>/statm`; zeroes when the process is gone.
-fn parse(statm: &str, page_bytes: u64) -> (u64, u64) {
-    let mut fields = statm.split(' ').map(|field| field.parse().unwrap_or(0_u64));
-    let (_size, resident) = (fields.next(), fields.next().unwrap_or(0));
-    let in_files = fields.next().unwrap_or(0);
-    let anonymous = resident.saturating_sub(in_files);
-    (anonymous * page_bytes, in_files * page_bytes)
+    /// From `/proc/<pid>/statm`; zeroes when the process is gone.
+    fn parse(statm: &str, page_bytes: u64) -> Self {
+        let mut fields = statm.split(' ').map(|field| field.parse().unwrap_or(0_u64));
+        let mut next = || fields.next().unwrap_or(0);
+        let (size, resident, in_files) = (next(), next(), next());
+        Self {
+            addresses: size * page_bytes,
+            anonymous: resident.saturating_sub(in_files) * page_bytes,
+            files: in_files * page_bytes,
+        }
+    }
 }
 
 fn page_bytes() -> u64 {
@@ -197,11 +228,14 @@ mod tests {
 
     #[test]
     fn what_is_in_files_is_told_from_what_is_not() {
-        assert_eq!(
-            parse("3580 2569 1574 691 0 1298 0\n", 4096),
-            (995 << 12, 1574 << 12)
-        );
-        assert_eq!(parse("", 4096), (0, 0));
+        let size = Size::parse("3580 2569 1574 691 0 1298 0\n", 4096);
+        let expected = Size {
+            addresses: 3580 << 12,
+            anonymous: 995 << 12,
+            files: 1574 << 12,
+        };
+        assert_eq!(size, expected);
+        assert_eq!(Size::parse("", 4096), Size::default());
     }
 
     #[test]

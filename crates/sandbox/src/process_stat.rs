@@ -3,11 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+/// `PF_FORKNOEXEC` of the kernel's flags.
+const FORKED: u64 = 0x40;
+
 /// One process, or one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     /// By its letter, of a process its first thread's.
     state: u8,
+    pub(crate) parent: u32,
+    /// Whether it is a child that runs its parent's program, and has executed none of its own.
+    pub(crate) is_a_fork: bool,
     threads: u64,
     /// Pages that the kernel had to find or make for it.
     pub(crate) faults: u64,
@@ -29,6 +35,8 @@ impl Stat {
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
             state: *fields.first()?.as_bytes().first()?,
+            parent: u32::try_from(field(4)?).ok()?,
+            is_a_fork: field(9)? & FORKED != 0,
             threads: field(20)?,
             faults: field(10)?,
             ticks: field(14)? + field(15)? + field(16)? + field(17)?,
@@ -61,7 +69,7 @@ pub(crate) fn sleeps(process: &Path, stat: Stat) -> bool {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "7 (a) S (b) T 1 1 1 0 -1 4194304 210 3 0 0 12 5 40 30 20 0 3 0 \
+    const TEXT: &str = "7 (a) S (b) T 1 1 1 0 -1 4194368 210 3 0 0 12 5 40 30 20 0 3 0 \
                         100 4096 50 18446744073709551615 1 1 0 0 0\n";
 
     #[test]
@@ -69,6 +77,7 @@ mod tests {
         let stat = Stat::parse(TEXT).unwrap();
         assert_eq!((stat.state, stat.threads), (b'T', 3));
         assert_eq!((stat.faults, stat.ticks), (210, 87));
+        assert_eq!((stat.parent, stat.is_a_fork), (1, true));
         assert_eq!(Stat::parse(""), None);
     }
 

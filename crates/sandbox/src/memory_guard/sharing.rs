@@ -70,9 +70,10 @@ impl Sharing {
                 return false;
             }
             let is_enough = |sum| sum > limit || begun.elapsed() > LONG;
-            let at_least = known.at_least(shares.clone(), is_enough, |share| processes.part(share));
+            let parts = known.at_least(shares.clone(), is_enough, |share| processes.part(share));
+            let at_least = sum(&parts);
             if at_least > limit {
-                return true;
+                return is_still_beyond(&parts, processes, limit);
             }
             self.some.follow(begun, MOST_REST);
             if at_most - at_least <= BLUR {
@@ -87,13 +88,29 @@ impl Sharing {
         for share in shares {
             known.add(share, processes.part(&share).bytes);
             if known.sum > limit {
-                return true;
+                let parts = known.each.iter();
+                let parts: Vec<_> = parts.map(|(pid, visited)| (*pid, visited.part)).collect();
+                self.all.follow(begun, 1);
+                return is_still_beyond(&parts, processes, limit);
             }
         }
         self.known = Some(known);
         self.all.follow_more(begun);
         false
     }
+}
+
+fn sum(parts: &[(u32, u64)]) -> u64 {
+    parts.iter().map(|(_, bytes)| bytes).sum()
+}
+
+/// Whether that is not because one has executed a program meanwhile, or ended, and left what it shared to
+/// another that was visited later.
+fn is_still_beyond(parts: &[(u32, u64)], processes: &ProcessMemory, limit: u64) -> bool {
+    let kept = parts
+        .iter()
+        .map(|(pid, bytes)| processes.now(*pid).min(*bytes));
+    kept.sum::<u64>() > limit
 }
 
 impl Known {
@@ -119,29 +136,33 @@ impl Known {
         new.max(share.faulted - faulted)
     }
 
-    /// Bytes that all have together at least, those that have grown most first, until that is enough.
+    /// Bytes that each has at least, by its number, those that have grown most first, until their sum is
+    /// enough.
     fn at_least(
         &self,
         shares: Vec<Share>,
         is_enough: impl Fn(u64) -> bool,
         part: impl Fn(&Share) -> Part,
-    ) -> u64 {
-        let (mut sum, mut changed) = (0, Vec::new());
+    ) -> Vec<(u32, u64)> {
+        let (mut parts, mut changed) = (Vec::new(), Vec::new());
         for share in shares {
             match self.before(&share) {
-                Some(before) if before.share == share => sum += before.part,
+                Some(before) if before.share == share => parts.push((share.pid, before.part)),
                 _ => changed.push(share),
             }
         }
+        let mut so_far = sum(&parts);
         changed.sort_by_cached_key(|share| Reverse(self.growth(share)));
         for share in changed {
-            if is_enough(sum) {
+            if is_enough(so_far) {
                 break;
             }
             let part = part(&share);
-            sum += self.before(&share).map_or(part.own, |_| part.bytes);
+            let bytes = self.before(&share).map_or(part.own, |_| part.bytes);
+            parts.push((share.pid, bytes));
+            so_far += bytes;
         }
-        sum
+        parts
     }
 
     /// What was found of the same process; who has its number now may be another.
@@ -219,7 +240,7 @@ mod tests {
     #[test]
     fn only_what_has_changed_is_visited_and_of_new_ones_counts_what_is_theirs() {
         let at_least = |shares: &[Share], part: &dyn Fn(&Share) -> Part| {
-            known().at_least(shares.to_vec(), |sum| sum > 600 * MIB, part) / MIB
+            sum(&known().at_least(shares.to_vec(), |sum| sum > 600 * MIB, part)) / MIB
         };
         let nobody = |_: &Share| panic!("a visit");
         let some = |_: &Share| Part {

@@ -71,6 +71,26 @@ print('done')
     assert_eq!(rig.run(spec).output, "done\n");
 }
 
+/// A child has its parent's memory, or shares all of it, until it executes the program.
+#[test]
+fn what_programs_are_started_from_counts_once() {
+    let rig = Rig::without_groups();
+    let code = "
+import subprocess
+hoard = b'x' * (40 << 20)
+subprocess._USE_VFORK = subprocess._USE_POSIX_SPAWN = VFORK
+for _ in range(400): subprocess.run(['/bin/true'])
+print('done')
+";
+    for vfork in ["True", "False"] {
+        let Some(spec) = python(&code.replace("VFORK", vfork), 64 * MIB) else {
+            return;
+        };
+        let outcome = rig.run(spec);
+        assert_eq!(outcome.output, "done\n", "{vfork}: {:?}", outcome.exit);
+    }
+}
+
 /// Of a hundred children six take 60 MB each, beside 100 MB that all of them share.
 #[test]
 fn what_forks_take_is_noticed_though_they_share_much() {
@@ -98,7 +118,6 @@ for _ in range(100): os.wait()
         let outcome = rig.run(spec);
         assert_eq!(outcome.exit.status.signal(), Some(libc::SIGKILL), "{take}");
         let megabytes = outcome.output.len();
-        eprintln!("TOOK {megabytes}");
         assert!((80..260).contains(&megabytes), "{megabytes} MB, {take}");
     }
 }
