@@ -187,7 +187,7 @@ async fn an_image_that_cannot_be_run_says_why() {
             "executable file not found in $PATH",
         ),
         (failing(&["/missing"], None), "fork/exec /missing"),
-        (failing(&["/etc/own"], None), "Permission denied"),
+        (failing(&["/etc/own"], None), "permission denied"),
         (
             failing(&["/app/program"], Some("/nowhere")),
             "chdir to /nowhere",
