@@ -24,10 +24,6 @@ impl Reach {
         self.max(other)
     }
 
-    pub fn is_function(self) -> bool {
-        self == Self::Function
-    }
-
     /// For records, which say nothing of what may go anywhere.
     pub fn is_anywhere(&self) -> bool {
         *self == Self::Anywhere

@@ -254,7 +254,8 @@ impl Changes<'_> {
             self.put("api", ONLY, info)?;
         }
         // It never widens.
-        if after.reach.is_function() && !before.is_some_and(|before| before.reach.is_function()) {
+        let was = before.map_or(Reach::Anywhere, |before| before.reach);
+        if after.reach != was {
             self.put(REACH, ONLY, Value::Str("function".to_owned()))?;
         }
         self.shelf("resource", before.map(|b| &b.resources), &after.resources)?;

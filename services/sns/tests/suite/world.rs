@@ -122,23 +122,31 @@ impl World {
         members: &[(&str, Value)],
     ) -> Result<Value, ServiceError> {
         let account: AccountId = account.parse().unwrap();
+        self.call_within(Reach::Anywhere, account, operation, members)
+            .await
+    }
+
+    async fn call_within(
+        &self,
+        reach: Reach,
+        account: AccountId,
+        operation: &str,
+        members: &[(&str, Value)],
+    ) -> Result<Value, ServiceError> {
         let principal = Principal::Root { account };
         let now = self.clock.now();
         let context = RequestContext::internal(principal, account, Region::us_east_1(), now);
         let service = SnsService(Arc::clone(&self.sns));
-        service.call(operation, context, structure(members)).await
+        service
+            .call(operation, context.within(reach), structure(members))
+            .await
     }
 
     /// A call that came through the gateway of an environment.
     pub async fn call_of_a_function(&self, operation: &str, members: &[(&str, Value)]) -> Value {
-        let account = AccountId::DEFAULT;
-        let principal = Principal::Root { account };
-        let now = self.clock.now();
-        let context = RequestContext::internal(principal, account, Region::us_east_1(), now)
-            .within(Reach::Function);
-        let service = SnsService(Arc::clone(&self.sns));
-        let answer = service.call(operation, context, structure(members)).await;
-        answer.unwrap()
+        self.call_within(Reach::Function, AccountId::DEFAULT, operation, members)
+            .await
+            .unwrap()
     }
 
     pub async fn call(
