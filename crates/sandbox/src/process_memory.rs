@@ -3,7 +3,7 @@
 //! Only what is in no file is the function's: the pages of `/usr` are everybody's, and `/tmp` does not
 //! count. Memory that is no process's is not found in this way, and pid 1, some pages, is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 use std::fs;
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) struct ProcessMemory {
 }
 
 /// How large a process is, in bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Size {
     addresses: u64,
     /// Of memory, in no file and in files.
@@ -85,10 +85,13 @@ impl ProcessMemory {
         let sizes: BTreeMap<u32, Size> = sizes
             .map(|(pid, process)| (pid, Size::of(&process)))
             .collect();
-        let own = sizes.iter().filter(|(pid, size)| {
-            let alike = |(other, it): (&u32, &Size)| other != *pid && it == *size;
-            !(sizes.iter().any(alike) && self.has_its_parents(**pid, size, &sizes))
-        });
+        let mut alike: HashMap<Size, u32> = HashMap::new();
+        for size in sizes.values() {
+            *alike.entry(*size).or_default() += 1;
+        }
+        let own = sizes
+            .iter()
+            .filter(|(pid, size)| alike[size] == 1 || !self.has_its_parents(**pid, size, &sizes));
         self.last = own.map(|(pid, size)| (*pid, *size)).collect();
         let anonymous = self.last.values().map(|size| size.anonymous).sum();
         let in_files = self.last.values().map(|size| size.files).max();
